@@ -1,0 +1,7 @@
+//! Runs an unmodified container image as an event-driven function.
+//!
+//! The story in one line, and one module per noun of it:
+//! `event → plan → stage in → run the container → stage out → response`.
+//! Read [`invocation`] first; everything else is called from there or from an [`entry`].
+
+pub mod storage;

@@ -1,0 +1,1 @@
+//! Peers and helpers for the end-to-end tests.
