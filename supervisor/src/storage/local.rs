@@ -1,0 +1,293 @@
+//! A directory as an object store: its subdirectories are the buckets, the files below them the objects.
+//!
+//! Runs the whole pipeline without any account. Errors are those S3 would give, so that what works here works there.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+
+use super::error::{Operation, StorageError, Target};
+use super::location::{Bucket, Key};
+use super::part_file::{PartFile, ensure_space, write_error};
+use super::source_file::open_regular;
+use super::{Download, ObjectInfo, ObjectStore, Progress};
+
+/// Bytes copied between two looks at whether anybody still waits for the copy. The kernel copies them
+/// (`copy_file_range`), sharing the blocks where the file system can.
+const STEP: u64 = 64 * 1024 * 1024;
+
+/// Objects below one directory.
+#[derive(Debug, Clone)]
+pub struct LocalStore {
+    root: PathBuf,
+    provider: String,
+}
+
+impl LocalStore {
+    /// A store of the buckets in `root`; `provider` is what error messages call it.
+    pub fn new(root: impl Into<PathBuf>, provider: impl Into<String>) -> Self {
+        Self {
+            root: root.into(),
+            provider: provider.into(),
+        }
+    }
+
+    fn place(&self, operation: Operation, bucket: &Bucket, key: &Key) -> Place {
+        let target = *Target::new(operation, bucket, key, &self.provider);
+        Place {
+            root: self.root.clone(),
+            target,
+        }
+    }
+}
+
+#[async_trait]
+impl ObjectStore for LocalStore {
+    async fn head(
+        &self,
+        bucket: &Bucket,
+        key: &Key,
+        version: Option<&str>,
+    ) -> Result<ObjectInfo, StorageError> {
+        ignore_version(version);
+        let place = self.place(Operation::Inspect, bucket, key);
+        blocking(move |_| {
+            let size = match place.existing()? {
+                Found::File(path) => place.open(&path)?.1,
+                Found::Marker => 0,
+            };
+            Ok(ObjectInfo { size, etag: None })
+        })
+        .await
+    }
+
+    async fn download(
+        &self,
+        what: &Download<'_>,
+        destination: &Path,
+        progress: &Progress,
+    ) -> Result<u64, StorageError> {
+        ignore_version(what.version);
+        let place = self.place(Operation::Download, what.bucket, what.key);
+        let (destination, progress) = (destination.to_owned(), progress.clone());
+        blocking(move |stop| match place.existing()? {
+            Found::File(path) => {
+                let (source, size) = place.open(&path)?;
+                place.copy(&source, size, &destination, &progress, stop)
+            }
+            Found::Marker => {
+                let part = PartFile::create(&destination).and_then(|part| part.commit(0));
+                part.map_err(|error| write_error(&place.target, &destination, 0, error))?;
+                Ok(0)
+            }
+        })
+        .await
+    }
+
+    async fn upload(
+        &self,
+        file: &Path,
+        bucket: &Bucket,
+        key: &Key,
+        _content_type: &str,
+        progress: &Progress,
+    ) -> Result<u64, StorageError> {
+        let place = self.place(Operation::Upload, bucket, key);
+        let (file, progress) = (file.to_owned(), progress.clone());
+        blocking(move |stop| {
+            let (source, size) = open_regular(&file, &place.target)?;
+            let destination = place.writable()?;
+            place.copy(&source, size, &destination, &progress, stop)
+        })
+        .await
+    }
+}
+
+/// Where a key lives below the store's directory.
+struct Place {
+    root: PathBuf,
+    target: Target,
+}
+
+/// What a key names.
+enum Found {
+    File(PathBuf),
+    /// A key with a slash at its end names a directory: the empty object that S3's console makes for a folder.
+    Marker,
+}
+
+impl Place {
+    fn target(&self) -> Box<Target> {
+        Box::new(self.target.clone())
+    }
+
+    fn io(&self, action: &'static str, path: &Path, source: io::Error) -> StorageError {
+        StorageError::io(self.target(), action, path, source)
+    }
+
+    fn open(&self, path: &Path) -> Result<(File, u64), StorageError> {
+        open_regular(path, &self.target)
+    }
+
+    /// The real directory of the bucket, which must be in the store.
+    fn bucket(&self) -> Result<PathBuf, StorageError> {
+        let root = fs::canonicalize(&self.root)
+            .map_err(|error| self.io("opening the local store", &self.root, error))?;
+        let directory = root.join(self.target.bucket.as_str());
+        match fs::canonicalize(&directory) {
+            Ok(real) if !real.starts_with(&root) => Err(self.escape()),
+            Ok(real) if real.is_dir() => Ok(real),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(self.io("opening", &directory, error))
+            }
+            _ => Err(StorageError::NoSuchBucket {
+                target: self.target(),
+            }),
+        }
+    }
+
+    fn escape(&self) -> StorageError {
+        let reason = "a symlink on its path leaves the local store";
+        StorageError::UnusableKey {
+            target: self.target(),
+            reason,
+        }
+    }
+
+    /// The key as path components; none of them can climb.
+    fn components(&self) -> Result<Vec<&str>, StorageError> {
+        let key = self.target.key.as_str();
+        let components: Vec<&str> = key.strip_suffix('/').unwrap_or(key).split('/').collect();
+        if components
+            .iter()
+            .any(|part| matches!(*part, "" | "." | ".."))
+        {
+            let reason = "the local store keeps keys as paths, which cannot begin with '/' or hold an empty \
+                          component, '.' or '..'";
+            return Err(StorageError::UnusableKey {
+                target: self.target(),
+                reason,
+            });
+        }
+        Ok(components)
+    }
+
+    /// Finds the object; symlinks are followed within the bucket only.
+    fn existing(&self) -> Result<Found, StorageError> {
+        let bucket = self.bucket()?;
+        let mut path = bucket.clone();
+        path.extend(self.components()?);
+        let missing = || StorageError::NotFound {
+            target: self.target(),
+        };
+        let real = fs::canonicalize(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => missing(),
+            _ => self.io("opening", &path, error),
+        })?;
+        if !real.starts_with(&bucket) {
+            return Err(self.escape());
+        }
+        match (real.is_dir(), self.target.key.as_str().ends_with('/')) {
+            (true, true) => Ok(Found::Marker),
+            (false, false) => Ok(Found::File(real)),
+            _ => Err(missing()),
+        }
+    }
+
+    /// The path to write the object to; its directories are made.
+    fn writable(&self) -> Result<PathBuf, StorageError> {
+        let bucket = self.bucket()?;
+        if self.target.key.as_str().ends_with('/') {
+            let reason = "the local store cannot write an object whose key ends with '/'";
+            return Err(StorageError::UnusableKey {
+                target: self.target(),
+                reason,
+            });
+        }
+        let components = self.components()?;
+        let Some((name, directories)) = components.split_last() else {
+            return Err(StorageError::NotFound {
+                target: self.target(),
+            });
+        };
+        let mut path = bucket.clone();
+        for directory in directories {
+            path.push(directory);
+            match fs::create_dir(&path) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(self.io("creating", &path, error));
+                }
+                _ => {}
+            }
+            path = fs::canonicalize(&path).map_err(|error| self.io("opening", &path, error))?;
+            if !path.starts_with(&bucket) {
+                return Err(self.escape());
+            }
+        }
+        Ok(path.join(name))
+    }
+
+    /// Copies an open file to a sibling of `destination`, then gives it the name.
+    fn copy(
+        &self,
+        source: &File,
+        size: u64,
+        destination: &Path,
+        progress: &Progress,
+        stop: &AtomicBool,
+    ) -> Result<u64, StorageError> {
+        ensure_space(&self.target, destination, size)?;
+        let failed = |error| write_error(&self.target, destination, size, error);
+        let part = PartFile::create(destination).map_err(failed)?;
+        loop {
+            if stop.load(Ordering::Relaxed) {
+                return Err(failed(io::Error::from(io::ErrorKind::Interrupted)));
+            }
+            let copied = io::copy(&mut source.take(STEP), &mut part.file()).map_err(failed)?;
+            if copied == 0 {
+                break;
+            }
+            progress.add(copied);
+        }
+        part.commit(size).map_err(failed)?;
+        Ok(size)
+    }
+}
+
+/// A directory holds one version of each file.
+fn ignore_version(version: Option<&str>) {
+    if let Some(version) = version {
+        tracing::debug!(
+            version,
+            "the local store keeps no versions: taking the file as it is"
+        );
+    }
+}
+
+/// Sets the flag when the caller no longer waits.
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Runs file work beside the runtime; the work is told when its caller is dropped.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce(&AtomicBool) -> Result<T, StorageError> + Send + 'static,
+) -> Result<T, StorageError> {
+    let stop = StopOnDrop(Arc::default());
+    let flag = Arc::clone(&stop.0);
+    match tokio::task::spawn_blocking(move || work(&flag)).await {
+        Ok(result) => result,
+        Err(error) => Err(StorageError::Provider {
+            provider: String::from("local"),
+            reason: format!("the copy stopped: {error}"),
+        }),
+    }
+}

@@ -1,0 +1,1 @@
+//! Which store serves which storage provider.
