@@ -4,4 +4,8 @@
 //! `event → plan → stage in → run the container → stage out → response`.
 //! Read [`invocation`] first; everything else is called from there or from an [`entry`].
 
+pub mod config;
+pub mod event;
+pub mod plan;
+pub mod response;
 pub mod storage;
