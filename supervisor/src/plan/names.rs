@@ -22,8 +22,8 @@ pub struct SafeName(String);
 
 impl SafeName {
     /// Reduces a key to its last part that is not empty. Control characters (line breaks and NUL among them) become
-    /// `_`, and so do all the dots of `.` and `..`; a name that is too long is cut between characters, before its extension. A key
-    /// without any part is called `input`.
+    /// `_`, and so do all the dots of `.` and `..`; a name that is too long is cut between characters, before its
+    /// extension. A key without any part is called `input`.
     pub fn from_key(key: &str) -> Self {
         let last = key
             .rsplit('/')
