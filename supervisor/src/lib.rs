@@ -8,4 +8,6 @@ pub mod config;
 pub mod event;
 pub mod plan;
 pub mod response;
+pub mod stage_in;
+pub mod stage_out;
 pub mod storage;

@@ -23,6 +23,7 @@ use async_trait::async_trait;
 
 pub use error::{Operation, StorageError, Target};
 pub use location::{Bucket, Key};
+pub use provider::{AwsSettings, StoreSettings, Stores};
 
 /// A place that holds objects in buckets.
 #[async_trait]

@@ -8,12 +8,13 @@ use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::retry::RetryConfig;
-use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_s3::Client;
 use aws_types::service_config::ServiceConfigKey;
 
-use super::http::{Verification, http_client};
+use super::http::http_client;
+use crate::config::TlsVerify;
 
 /// Region of stores that have none of their own, such as MinIO.
 const DEFAULT_REGION: &str = "us-east-1";
@@ -24,31 +25,21 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(300);
 /// Longest wait between two tries.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 
-/// Whose name requests are signed with.
-#[derive(Debug, Clone)]
-pub(super) enum Identity {
-    /// The SDK's own chain: environment, profile, container, instance.
-    Chain,
-    /// Keys of the configuration.
-    Keys(Credentials),
-    /// Nobody's: unsigned requests, for public buckets.
-    Anonymous,
-}
-
 /// All that distinguishes the client of one provider from another's.
 #[derive(Debug, Clone)]
 pub(super) struct ClientSettings {
-    pub(super) identity: Identity,
+    /// Keys of the configuration; without them the SDK's own chain: environment, profile, container, instance.
+    pub(super) keys: Option<Credentials>,
     pub(super) region: Option<String>,
     pub(super) endpoint: Option<String>,
-    pub(super) verification: Verification,
+    pub(super) verify: TlsVerify,
     pub(super) ca_bundle: Option<PathBuf>,
 }
 
 /// A client for one provider. Reads the environment and profile files through the SDK, connects to nothing
 /// except, where nothing else names a region, the instance's metadata service.
 pub(super) async fn connect(settings: ClientSettings) -> Client {
-    let http = http_client(settings.verification, settings.ca_bundle.clone());
+    let http = http_client(settings.verify, settings.ca_bundle.clone());
     let retry = RetryConfig::standard()
         .with_max_attempts(ATTEMPTS)
         .with_initial_backoff(FIRST_BACKOFF)
@@ -57,25 +48,15 @@ pub(super) async fn connect(settings: ClientSettings) -> Client {
         .http_client(http)
         .retry_config(retry)
         .region(region(&settings));
-    loader = with_identity(loader, &settings.identity);
+    if let Some(keys) = &settings.keys {
+        loader = loader.credentials_provider(keys.clone());
+    }
     if let Some(endpoint) = &settings.endpoint {
         loader = loader.endpoint_url(endpoint);
     }
     let shared = loader.load().await;
-    let mut config =
-        aws_sdk_s3::config::Builder::from(&shared).force_path_style(has_endpoint(&shared));
-    if matches!(settings.identity, Identity::Anonymous) {
-        config = config.allow_no_auth();
-    }
+    let config = aws_sdk_s3::config::Builder::from(&shared).force_path_style(has_endpoint(&shared));
     Client::from_conf(config.build())
-}
-
-fn with_identity(loader: ConfigLoader, identity: &Identity) -> ConfigLoader {
-    match identity {
-        Identity::Chain => loader,
-        Identity::Keys(keys) => loader.credentials_provider(keys.clone()),
-        Identity::Anonymous => loader.no_credentials(),
-    }
 }
 
 /// The configured region, else the environment's, else the profile's. The instance is asked only when the store

@@ -24,7 +24,7 @@ use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::tls;
-pub(super) use super::tls::Verification;
+use crate::config::TlsVerify;
 
 /// Time to establish a TCP connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -36,14 +36,11 @@ const SLOWEST_UPLOAD: u64 = 64 * 1024;
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// An HTTP client for one storage provider. Nothing is opened or read before the first request.
-pub(super) fn http_client(
-    verification: Verification,
-    ca_bundle: Option<PathBuf>,
-) -> SharedHttpClient {
+pub(super) fn http_client(verify: TlsVerify, ca_bundle: Option<PathBuf>) -> SharedHttpClient {
     let connector = Connector {
         plain: client(tcp()),
         secure: OnceLock::new(),
-        verification,
+        verify,
         ca_bundle,
     };
     SharedHttpClient::new(Http(SharedHttpConnector::new(connector)))
@@ -68,14 +65,14 @@ type SecureClient = Client<HttpsConnector<TcpConnector>, SdkBody>;
 struct Connector {
     plain: PlainClient,
     secure: OnceLock<Result<SecureClient, String>>,
-    verification: Verification,
+    verify: TlsVerify,
     ca_bundle: Option<PathBuf>,
 }
 
 impl fmt::Debug for Connector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connector")
-            .field("verification", &self.verification)
+            .field("verify", &self.verify)
             .finish_non_exhaustive()
     }
 }
@@ -83,7 +80,7 @@ impl fmt::Debug for Connector {
 impl Connector {
     fn secure(&self) -> Result<&SecureClient, ConnectorError> {
         self.secure
-            .get_or_init(|| secure_client(self.verification, self.ca_bundle.as_deref()))
+            .get_or_init(|| secure_client(self.verify, self.ca_bundle.as_deref()))
             .as_ref()
             .map_err(|reason| ConnectorError::user(reason.clone().into()))
     }
@@ -132,11 +129,8 @@ fn classify(error: hyper_util::client::legacy::Error) -> ConnectorError {
     ConnectorError::io(error.into())
 }
 
-fn secure_client(
-    verification: Verification,
-    bundle: Option<&Path>,
-) -> Result<SecureClient, String> {
-    let config = tls::client_config(verification, bundle)?;
+fn secure_client(verify: TlsVerify, bundle: Option<&Path>) -> Result<SecureClient, String> {
+    let config = tls::client_config(verify, bundle)?;
     let mut tcp = tcp();
     tcp.enforce_http(false);
     let https = hyper_rustls::HttpsConnectorBuilder::new()

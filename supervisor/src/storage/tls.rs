@@ -11,27 +11,20 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-/// Which server certificates a connection accepts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verification {
-    /// Those a certificate authority of the machine vouches for.
-    Authorities,
-    /// Any: `verify: false`, for servers with a self-signed certificate.
-    None,
-}
+use crate::config::TlsVerify;
 
 /// A TLS configuration; `bundle` is a PEM file of further authorities.
 pub(super) fn client_config(
-    verification: Verification,
+    verify: TlsVerify,
     bundle: Option<&Path>,
 ) -> Result<ClientConfig, String> {
     let crypto = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&crypto))
         .with_safe_default_protocol_versions()
         .map_err(|error| format!("TLS cannot be set up: {error}"))?;
-    let builder = match verification {
-        Verification::Authorities => builder.with_root_certificates(authorities(bundle)?),
-        Verification::None => builder
+    let builder = match verify {
+        TlsVerify::Verify => builder.with_root_certificates(authorities(bundle)?),
+        TlsVerify::Skip => builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(AcceptAny(crypto))),
     };
