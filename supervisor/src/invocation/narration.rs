@@ -1,0 +1,67 @@
+//! What the supervisor itself says about an invocation, in one place. Event bodies and variables
+//! are never part of it.
+
+use crate::{event::Event, plan::Plan, response::Outcome};
+
+use super::{RecordReport, Report};
+
+/// The event was taken apart.
+pub(super) fn understood(event: &Event, plan: &Plan) {
+    for reason in &event.skipped {
+        tracing::info!("skipped: {reason}");
+    }
+    tracing::info!(
+        source = ?event.source,
+        records = plan.runs.len(),
+        outputs = plan.outputs.len(),
+        "event understood"
+    );
+}
+
+/// A record begins.
+pub(super) fn record_begins(index: usize, count: usize, label: &str) {
+    if count > 1 {
+        tracing::info!(record = label, "record {} of {count}", index + 1);
+    } else {
+        tracing::info!(record = label, "record");
+    }
+}
+
+/// A record is done.
+pub(super) fn record_done(record: &RecordReport) {
+    let (files, label) = (record.uploaded.len(), record.label.as_str());
+    match &record.outcome {
+        Outcome::Exited { code } => tracing::info!(record = label, code, files, "container exited"),
+        Outcome::Killed { signal } => {
+            tracing::error!(
+                record = label,
+                signal,
+                files,
+                "container killed by a signal"
+            );
+        }
+        Outcome::TimedOut => tracing::error!(record = label, files, "stopped at the deadline"),
+        Outcome::Failed(failure) => {
+            tracing::error!(record = label, error = failure.name, "{}", failure.message);
+        }
+    }
+}
+
+/// The invocation is done.
+pub(super) fn done(report: &Report) {
+    if let (Outcome::Failed(failure), true) = (&report.outcome, report.records.is_empty()) {
+        tracing::error!(error = failure.name, "{}", failure.message);
+    }
+    let phases = report.phases();
+    tracing::info!(
+        prepare_ms = phases.prepare.as_millis(),
+        stage_in_ms = phases.stage_in.as_millis(),
+        run_ms = phases.run.as_millis(),
+        stage_out_ms = phases.stage_out.as_millis(),
+        total_ms = report.elapsed.as_millis(),
+        bytes_in = report.bytes_in(),
+        bytes_out = report.bytes_out(),
+        udocker_commands = report.udocker_commands,
+        "invocation done"
+    );
+}
