@@ -31,9 +31,13 @@ pub fn start(level: LogLevel, format: Format) {
         .with_max_level(filter(level))
         .with_writer(stderr);
     let _only_the_first_counts = match format {
-        Format::Json => {
-            tracing::subscriber::set_global_default(builder.json().flatten_event(true).finish())
-        }
+        Format::Json => tracing::subscriber::set_global_default(
+            builder
+                .json()
+                .flatten_event(true)
+                .with_span_list(false)
+                .finish(),
+        ),
         Format::Text => tracing::subscriber::set_global_default(
             builder
                 .without_time()

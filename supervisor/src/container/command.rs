@@ -40,6 +40,8 @@ pub struct ImageCommand {
     pub entrypoint: Vec<String>,
     /// Default arguments, or the command where there is no entrypoint.
     pub cmd: Vec<String>,
+    /// Where it starts, when the image says so (`config.WorkingDir`).
+    pub working_directory: Option<String>,
 }
 
 /// What runs in the container.

@@ -23,6 +23,7 @@ use super::{
     log::{Keep, LogFile, LogPump, LogSink, Stream},
     role,
     settings::UdockerSettings,
+    store::Store,
     udocker::{Running, Udocker},
 };
 
@@ -98,6 +99,9 @@ pub async fn run(
     let arguments = arguments(&init, &request);
     let variables = handoff_variables(udocker.settings(), &request, temp)
         .map_err(ContainerError::io("prepare the container's first process"))?;
+    let store = Store::new(udocker.settings());
+    // Another supervisor may be clearing up behind its run at this moment; that takes no time.
+    let in_use = store.use_container(&request.prepared.name).ok();
     let mut running = udocker.start(&arguments, temp, variables, &request.limits)?;
     let log = LogFile::new(request.record.log(), request.keep);
     let mut attended = Attended {
@@ -112,7 +116,14 @@ pub async fn run(
     let reported = parse_status(&attended.status);
     let log = attended.pump.finish();
     let record = request.record.root();
-    clean::after_run(request.prepared, record);
+    drop(in_use);
+    let alone = store.own_container(&request.prepared.name);
+    let last = match alone {
+        Some(_) => clean::Last::Yes,
+        None => clean::Last::No,
+    };
+    clean::after_run(request.prepared, record, last);
+    drop(alone);
     let end = match over {
         Over::Stopped(Stop::Deadline) => RunEnd::TimedOut,
         Over::Stopped(Stop::Cancelled(signal)) => RunEnd::Cancelled(signal),

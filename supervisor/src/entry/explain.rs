@@ -18,7 +18,7 @@ use crate::{
 /// The failure the invocation would end with before doing anything.
 pub fn explain(services: &Services, invocation: &Invocation<'_>) -> anyhow::Result<String> {
     let (event, plan) = understand(services, invocation)
-        .map_err(|failure| anyhow::anyhow!("{}: {}", failure.name, failure.message))?;
+        .map_err(|(_, failure)| anyhow::anyhow!("{}: {}", failure.name, failure.message))?;
     let mut text = String::new();
     writeln!(
         text,

@@ -1,6 +1,8 @@
 //! What the supervisor itself says about an invocation, in one place. Event bodies and variables
 //! are never part of it.
 
+use std::time::Duration;
+
 use crate::{event::Event, plan::Plan, response::Outcome};
 
 use super::{RecordReport, Report};
@@ -54,14 +56,19 @@ pub(super) fn done(report: &Report) {
     }
     let phases = report.phases();
     tracing::info!(
-        prepare_ms = phases.prepare.as_millis(),
-        stage_in_ms = phases.stage_in.as_millis(),
-        run_ms = phases.run.as_millis(),
-        stage_out_ms = phases.stage_out.as_millis(),
-        total_ms = report.elapsed.as_millis(),
+        prepare_ms = millis(phases.prepare),
+        stage_in_ms = millis(phases.stage_in),
+        run_ms = millis(phases.run),
+        stage_out_ms = millis(phases.stage_out),
+        total_ms = millis(report.elapsed),
         bytes_in = report.bytes_in(),
         bytes_out = report.bytes_out(),
         udocker_commands = report.udocker_commands,
         "invocation done"
     );
+}
+
+/// Log services want numbers, and no log line is older than an u64 of milliseconds.
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
