@@ -1,12 +1,13 @@
 //! Configuration: YAML text to a validated [`FunctionConfig`]. Pure; the text was found and read by the caller.
 //!
-//! [`reader`] walks the parsed text carrying the path of each key, so that every wrong value is one error that
-//! names it; [`file`] knows the keys and the two shapes a file may have.
+//! `reader` walks the parsed text carrying the path of each key, so that every wrong value is one error that
+//! names it; `file` knows the keys and the two shapes a file may have.
 
 mod choices;
 mod container;
 mod error;
 mod file;
+mod overrides;
 mod provider;
 mod reader;
 mod storage;
@@ -21,6 +22,7 @@ pub use choices::{
 };
 pub use error::ConfigError;
 pub use provider::{DEFAULT_ID, ProviderId, ProviderKind, S3Provider, Secret};
+pub use storage::split_path;
 
 /// Time kept back for staging out and answering when `container.timeout_threshold` is absent.
 pub const DEFAULT_TIMEOUT_THRESHOLD: Duration = Duration::from_secs(10);

@@ -6,7 +6,7 @@
 //! | `Event` = `s3:TestEvent` | [`Source::Storage`] | none; skipped |
 //! | anything else | [`Source::Direct`] | one; the bytes themselves are the input file |
 //!
-//! A further source is a row here, a variant of [`Source`], a module beside [`s3`] and a line in [`parse`]; the
+//! A further source is a row here, a variant of [`Source`], a module beside `s3` and a line in [`parse`]; the
 //! compiler then asks for its column in the response table.
 
 mod decode;

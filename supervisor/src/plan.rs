@@ -15,7 +15,7 @@ use crate::config::{AwsCredentials, FunctionConfig, Secret, StageIn};
 use crate::event::{Event, Input, ObjectRef, Record};
 
 pub use names::{MAX_NAME_BYTES, SafeName, SafeNames};
-pub use output::{OutputKeyError, OutputTarget, split_path};
+pub use output::{OutputKeyError, OutputTarget};
 pub use variables::{EVENT_LIMIT, Sensitivity, Variable};
 
 /// What the place of the invocation adds to the event and the configuration.

@@ -4,6 +4,8 @@
 
 mod payload;
 
+use std::time::Duration;
+
 use crate::config::OnFailure;
 use crate::event::Source;
 
@@ -57,7 +59,7 @@ pub struct Finished {
     /// Log stream, empty outside Lambda.
     pub log_stream: String,
     /// Time the container was given, where there was a limit.
-    pub time_limit: Option<std::time::Duration>,
+    pub time_limit: Option<Duration>,
 }
 
 /// What goes back to the caller.

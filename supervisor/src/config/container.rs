@@ -121,7 +121,7 @@ fn restore_spelling(variables: &mut BTreeMap<String, String>, text: &str) {
             .aws
             .into_iter()
             .next()
-            .and_then(|entry| entry.lambda.container),
+            .and_then(|entry| entry.lambda?.container),
         None => file.container,
     };
     let written = container
@@ -148,7 +148,7 @@ struct WrittenFunctions {
 
 #[derive(Deserialize)]
 struct WrittenEntry {
-    lambda: WrittenLambda,
+    lambda: Option<WrittenLambda>,
 }
 
 #[derive(Deserialize)]

@@ -1,16 +1,15 @@
-//! The keys of a configuration file, in either of its shapes, and the environment variables that win over them.
+//! The keys of a configuration file, in either of its shapes.
 
 use std::path::Path;
-use std::str::FromStr;
 
 use serde_json::Value;
 
-use super::choices::{Choice, HttpStorageEvents, StageIn};
+use super::choices::{HttpStorageEvents, StageIn};
 use super::error::ConfigError;
-use super::reader::{EXPECTED_SECONDS, Node, seconds};
-use super::{FUNCTION_DIRECTORY, FunctionConfig, MultiNode, Overrides, container, storage};
+use super::reader::Node;
+use super::{FUNCTION_DIRECTORY, FunctionConfig, MultiNode, container, storage};
 
-/// Keys of a function, in the flat shape at the top. Those after `http` mean something to the deployment command only.
+/// Keys of a function that mean something here; a file holds many more for the deployment command.
 const KNOWN: &[&str] = &[
     "name",
     "log_level",
@@ -68,8 +67,18 @@ fn parse_yaml(text: &str) -> Result<Value, ConfigError> {
     };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| ConfigError::Syntax {
         line: error.location().map_or(0, |location| location.line()),
-        message: error.to_string(),
+        message: without_advice(&error.to_string()),
     })
+}
+
+/// The parser's words without those for programmers, and without the position, which the error has already.
+fn without_advice(message: &str) -> String {
+    const ADVICE: [&str; 3] = [" at line ", ", set DuplicateKeyPolicy", "; use from_str"];
+    let ends = ADVICE.iter().filter_map(|advice| message.rfind(advice));
+    message
+        .split_at(ends.min().unwrap_or(message.len()))
+        .0
+        .to_owned()
 }
 
 /// `functions.aws[0]` of a function definition file: `lambda`, with `batch` beside it.
@@ -155,7 +164,7 @@ fn positive_seconds(node: &Node<'_>) -> Result<std::time::Duration, ConfigError>
 }
 
 /// A folder is packaged with the function, which puts its content into the function's directory.
-fn extra_payload(folder: String) -> String {
+pub(super) fn extra_payload(folder: String) -> String {
     if folder.starts_with('/') {
         folder
     } else {
@@ -208,45 +217,5 @@ fn multi_node(batch: &Node<'_>) -> Result<Option<MultiNode>, ConfigError> {
             number_nodes,
             main_node_index,
         })),
-    }
-}
-
-impl Overrides {
-    /// Puts the set variables over what the file said.
-    pub(super) fn apply(&self, config: &mut FunctionConfig) -> Result<(), ConfigError> {
-        if let Some(text) = set(self.log_level.as_ref()) {
-            config.log_level = choice("LOG_LEVEL", text)?;
-        }
-        if let Some(text) = set(self.execution_mode.as_ref()) {
-            config.execution_mode = choice("EXECUTION_MODE", text)?;
-        }
-        if let Some(text) = set(self.extra_payload.as_ref()) {
-            config.extra_payload = Some(extra_payload(text.to_owned()));
-        }
-        if let Some(text) = set(self.timeout_threshold.as_ref()) {
-            let time = f64::from_str(text).ok().and_then(seconds);
-            config.container.timeout_threshold =
-                time.ok_or_else(|| overriding("TIMEOUT_THRESHOLD", text, EXPECTED_SECONDS))?;
-        }
-        Ok(())
-    }
-}
-
-fn set(value: Option<&String>) -> Option<&str> {
-    value
-        .map(|text| text.trim())
-        .filter(|text| !text.is_empty())
-}
-
-fn choice<T: Choice>(variable: &'static str, text: &str) -> Result<T, ConfigError> {
-    text.parse()
-        .map_err(|_| overriding(variable, text, T::EXPECTED))
-}
-
-fn overriding(variable: &'static str, value: &str, expected: &str) -> ConfigError {
-    ConfigError::Override {
-        variable,
-        value: value.to_owned(),
-        expected: expected.to_owned(),
     }
 }

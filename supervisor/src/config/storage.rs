@@ -7,7 +7,7 @@ use super::error::ConfigError;
 use super::provider::{EXPECTED_PROVIDER, ProviderId, ProviderKind, S3Provider, Secret};
 use super::reader::Node;
 use super::{InputRule, OutputRule};
-use crate::plan::split_path;
+use crate::storage::location::Bucket;
 
 type Providers = BTreeMap<ProviderId, S3Provider>;
 
@@ -187,4 +187,14 @@ fn texts(rule: &Node<'_>, key: &str) -> Result<Vec<String>, ConfigError> {
         .iter()
         .map(|item| Ok(item.text()?.to_owned()))
         .collect()
+}
+
+/// Splits `bucket/folder/…` into the bucket and the folder without leading, trailing or doubled slashes. `None` when
+/// there is no bucket, or when a part is `.` or `..` (no two stores agree on what that would mean).
+pub fn split_path(path: &str) -> Option<(Bucket, String)> {
+    let mut parts = path.split('/').filter(|part| !part.is_empty());
+    let bucket = Bucket::new(parts.next()?).ok()?;
+    let folder: Vec<_> = parts.collect();
+    let valid = !folder.iter().any(|part| matches!(*part, "." | ".."));
+    valid.then(|| (bucket, folder.join("/")))
 }

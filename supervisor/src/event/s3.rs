@@ -10,8 +10,7 @@ use serde_json::value::RawValue;
 
 use super::decode::form_decode;
 use super::{Event, EventError, Input, ObjectRef, Record, Source};
-use crate::config::{FunctionConfig, ProviderId};
-use crate::plan::split_path;
+use crate::config::{FunctionConfig, ProviderId, split_path};
 use crate::storage::location::{Bucket, Key};
 
 /// `eventSource` of this store's records.
@@ -205,6 +204,9 @@ fn provider_of(bucket: &Bucket, key: &Key, config: &FunctionConfig) -> ProviderI
 fn string<'v>(value: &'v Value, path: &str, field: &str) -> Result<Option<&'v str>, EventError> {
     match value.get(field) {
         None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.contains('\0') => {
+            Err(invalid(&format!("{path}.{field}"), "holds a NUL"))
+        }
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(invalid(&format!("{path}.{field}"), "expected text")),
     }

@@ -22,8 +22,8 @@ pub struct SafeName(String);
 
 impl SafeName {
     /// Reduces a key to its last part that is not empty. Control characters (line breaks and NUL among them) become
-    /// `_`, and so do all the dots of `.` and `..`; a name that is too long is cut between characters, before its extension. A key
-    /// without any part is called `input`.
+    /// `_`, and so do all the dots of `.` and `..`; a name that is too long is cut between characters, before its
+    /// extension. A key without any part is called `input`.
     pub fn from_key(key: &str) -> Self {
         let last = key
             .rsplit('/')
@@ -65,10 +65,7 @@ impl AsRef<Path> for SafeName {
 
 /// `name` with `mark` before its extension, cut to [`MAX_NAME_BYTES`]: the stem gives way first.
 fn fit(name: &str, mark: &str) -> String {
-    let dot = name
-        .rfind('.')
-        .filter(|dot| *dot > 0 && name.len() - dot <= MAX_EXTENSION_BYTES);
-    let (stem, extension) = name.split_at(dot.unwrap_or(name.len()));
+    let (stem, extension) = name.split_at(extension_start(name));
     let mut end = stem
         .len()
         .min(MAX_NAME_BYTES - extension.len() - mark.len());
@@ -79,11 +76,28 @@ fn fit(name: &str, mark: &str) -> String {
     format!("{stem}{mark}{extension}")
 }
 
+/// Where the extension begins, the end of the name when it has none. That of a compressed archive has two parts.
+fn extension_start(name: &str) -> usize {
+    let Some(dot) = name
+        .rfind('.')
+        .filter(|dot| *dot > 0 && name.len() - dot <= MAX_EXTENSION_BYTES)
+    else {
+        return name.len();
+    };
+    let (stem, _) = name.split_at(dot);
+    match stem.strip_suffix(".tar") {
+        Some(archive) if !archive.is_empty() => archive.len(),
+        _ => dot,
+    }
+}
+
 /// The names given out for one event. Different objects get different names, because outputs are often named after
 /// inputs and would overwrite each other; the same object gets the same name again.
 #[derive(Debug, Default)]
 pub struct SafeNames {
     taken: HashSet<SafeName>,
+    /// The next number to try for a name, so that many inputs of one name stay cheap.
+    next: HashMap<SafeName, usize>,
     by_object: HashMap<ObjectRef, SafeName>,
 }
 
@@ -95,10 +109,10 @@ impl SafeNames {
         }
         let plain = SafeName::from_key(object.key.as_str());
         let mut name = plain.clone();
-        let mut number = 2;
+        let number = self.next.entry(plain.clone()).or_insert(2);
         while self.taken.contains(&name) {
-            name = plain.numbered(number);
-            number += 1;
+            name = plain.numbered(*number);
+            *number += 1;
         }
         self.taken.insert(name.clone());
         self.by_object.insert(object.clone(), name.clone());

@@ -5,18 +5,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::config::{OutputRule, ProviderId};
+use crate::config::{OutputRule, ProviderId, split_path};
 use crate::storage::location::{Bucket, Key, MAX_KEY_BYTES};
-
-/// Splits `bucket/folder/…` into the bucket and the folder without leading, trailing or doubled slashes. `None` when
-/// there is no bucket, or when a part is `.` or `..` (no two stores agree on what that would mean).
-pub fn split_path(path: &str) -> Option<(Bucket, String)> {
-    let mut parts = path.split('/').filter(|part| !part.is_empty());
-    let bucket = Bucket::new(parts.next()?).ok()?;
-    let folder: Vec<_> = parts.collect();
-    let valid = !folder.iter().any(|part| matches!(*part, "." | ".."));
-    valid.then(|| (bucket, folder.join("/")))
-}
 
 /// Where the files of one `output` rule go.
 #[derive(Debug, Clone, PartialEq, Eq)]

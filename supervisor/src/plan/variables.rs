@@ -1,6 +1,6 @@
 //! The container's environment, in order of precedence:
 //!
-//! 1. the supervisor's own ([`RESERVED`]); a configured variable of such a name is left out even where ours is absent,
+//! 1. the supervisor's own (`RESERVED`); a configured variable of such a name is left out even where ours is absent,
 //!    because absence means something (`INPUT_FILE_PATH` without an input);
 //! 2. variables of the command line;
 //! 3. configured container variables;

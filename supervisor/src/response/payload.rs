@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{ERROR_LOG_LIMIT, Finished, Outcome, PAYLOAD_LIMIT};
 
 /// Room kept for everything in a payload but the body. Ids and log names are at most 512 characters each
-/// (CloudWatch Logs API reference), six times that when every character is escaped.
+/// (`CloudWatch` Logs API reference), six times that when every character is escaped.
 const ENVELOPE: usize = 16 * 1024;
 
 /// Longest header value taken over, in bytes, so that the envelope cannot outgrow its room.
