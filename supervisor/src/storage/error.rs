@@ -54,13 +54,13 @@ pub struct Target {
 
 impl Target {
     /// Names an operation for error messages.
-    pub fn new(operation: Operation, bucket: &Bucket, key: &Key, provider: &str) -> Box<Self> {
-        Box::new(Self {
+    pub fn new(operation: Operation, bucket: &Bucket, key: &Key, provider: &str) -> Self {
+        Self {
             operation,
             bucket: bucket.clone(),
             key: key.clone(),
             provider: provider.to_owned(),
-        })
+        }
     }
 
     fn arn(&self) -> String {
