@@ -51,6 +51,7 @@ pub struct Services {
 impl Services {
     /// Nothing is connected or started yet: a cold start pays for what it uses.
     pub fn new(config: FunctionConfig, environment: &Environment, stores: StoreSettings) -> Self {
+        narration::without_effect(&config);
         let settings = UdockerSettings::new(environment, config.container.execmode);
         let udocker = Udocker::new(settings);
         Self {

@@ -19,6 +19,7 @@ use crate::{plan::Variable, workspace::RecordDir};
 use super::{
     ContainerCommand, ContainerError, Limits, Prepared, Stop, clean,
     command::{Family, Volumes, is_runc, run_arguments},
+    executable::{self, Linkage},
     init,
     log::{Keep, LogFile, LogPump, LogSink, Stream},
     role,
@@ -91,6 +92,7 @@ pub async fn run(
         let image = request.prepared.name.clone();
         return Err(ContainerError::NoCommand { image });
     }
+    check_executable(&request)?;
     let handoff = request.record.handoff();
     let pipes = Pipes::make(&handoff, request.variables)
         .map_err(ContainerError::io(format!("prepare {}", handoff.display())))?;
@@ -137,6 +139,29 @@ pub async fn run(
         log,
         elapsed: started.elapsed(),
     })
+}
+
+/// Refuses what would run on the host's root, see [`executable`].
+fn check_executable(request: &RunRequest<'_>) -> Result<(), ContainerError> {
+    let (Family::Preload, Some(mode)) = (Family::of(request.prepared.mode), request.prepared.mode)
+    else {
+        return Ok(());
+    };
+    let argv = request.command.argv(&request.prepared.command);
+    let Some(program) = argv.first() else {
+        return Ok(());
+    };
+    let root = request.prepared.directory.join("ROOT");
+    let search = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    let found = executable::find(&root, Path::new(program), search);
+    match found.map(|path| executable::linkage(&path)) {
+        Some(Ok(Linkage::Static)) => Err(ContainerError::StaticInPreloadMode {
+            program: program.into(),
+            image: request.prepared.name.clone(),
+            mode: mode.to_string(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// The arguments of the one udocker command of this run.

@@ -3,9 +3,41 @@
 
 use std::time::Duration;
 
-use crate::{event::Event, plan::Plan, response::Outcome};
+use crate::{
+    config::{Engine, ExecutionMode, FunctionConfig, HttpStorageEvents, ResponseContent},
+    event::Event,
+    plan::Plan,
+    response::Outcome,
+};
 
 use super::{RecordReport, Report};
+
+/// Settings that are understood and do nothing yet: said once, rather than left to be found out.
+pub(super) fn without_effect(config: &FunctionConfig) {
+    let container = &config.container;
+    let set = [
+        (
+            config.execution_mode == ExecutionMode::LambdaBatch,
+            "execution_mode: lambda-batch",
+        ),
+        (
+            container.engine == Engine::Native,
+            "container.engine: native",
+        ),
+        (config.response == ResponseContent::Files, "response: files"),
+        (
+            config.http_storage_events == HttpStorageEvents::Accept,
+            "http.storage_events: true",
+        ),
+        (
+            config.multi_node_parallel.is_some(),
+            "batch.multi_node_parallel",
+        ),
+    ];
+    for (_, name) in set.iter().filter(|(is_set, _)| *is_set) {
+        tracing::warn!("{name} has no effect in this version");
+    }
+}
 
 /// The event was taken apart.
 pub(super) fn understood(event: &Event, plan: &Plan) {
