@@ -4,6 +4,7 @@
 //! workspace, the container's processes and the variables of one invocation are gone before the
 //! next begins.
 
+mod collect;
 mod narration;
 mod record;
 pub mod report;
@@ -116,6 +117,15 @@ impl Default for Monitor {
     }
 }
 
+/// Whether output files are kept for the answer (`response: files`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerFiles {
+    /// There is an answer that can carry them.
+    Keep,
+    /// There is not: a terminal's answer is an exit code.
+    Ignore,
+}
+
 /// One event and the circumstances it arrived under.
 #[derive(Debug)]
 pub struct Invocation<'a> {
@@ -127,6 +137,8 @@ pub struct Invocation<'a> {
     pub time: TimeBudget,
     /// How much of the output is kept for the answer.
     pub keep: Keep,
+    /// Whether output files are kept for the answer, where the configuration asks for it.
+    pub answer_files: AnswerFiles,
     /// What happens to the workspace.
     pub retention: Retention,
     /// Turns into `Some(signal)` when the supervisor is told to stop.
@@ -147,19 +159,19 @@ pub async fn invoke(
         Err((source, failure)) => Report::failed(source, failure),
         Ok((event, plan)) => {
             narration::understood(&event, &plan);
-            let mut report = Report::new(event.source, event.skipped);
+            let mut report = Report::new(event.source.clone(), event.skipped.clone());
             match Workspace::create(&services.temp_dir, invocation.retention) {
                 Err(error) => report.outcome = Outcome::Failed(workspace_failure(&error)),
                 Ok(workspace) => {
-                    let runner = record::Runner {
+                    run_all(
                         services,
                         invocation,
-                        workspace: &workspace,
-                        outputs: &plan.outputs,
-                    };
-                    for (index, run) in plan.runs.iter().enumerate() {
-                        report.add(runner.run(index, plan.runs.len(), run, sink).await);
-                    }
+                        (&event, &plan),
+                        &workspace,
+                        sink,
+                        &mut report,
+                    )
+                    .await;
                     if invocation.retention == Retention::Keep {
                         report.workspace = Some(workspace.path().to_owned());
                     }
@@ -174,6 +186,39 @@ pub async fn invoke(
     report
 }
 
+/// Every record, one after the other, and what the event holds that is beyond use.
+async fn run_all(
+    services: &Services,
+    invocation: &Invocation<'_>,
+    (event, plan): (&Event, &Plan),
+    workspace: &Workspace,
+    sink: &mut dyn LogSink,
+    report: &mut Report,
+) {
+    for item in &event.items {
+        report.items.push(item.id.clone());
+    }
+    for (index, item) in event.items.iter().enumerate() {
+        if let Some(error) = &item.rejected {
+            let failure = failure("EventInvalid", error.to_string());
+            let rejected = RecordReport::rejected(&item.id, index, failure);
+            narration::record_done(&rejected);
+            report.add(rejected);
+        }
+    }
+    let mut runner = record::Runner {
+        services,
+        invocation,
+        workspace,
+        outputs: &plan.outputs,
+        collector: collect::collector(services.config(), invocation.answer_files, event),
+    };
+    for (index, run) in plan.runs.iter().enumerate() {
+        report.add(runner.run(index, plan.runs.len(), run, sink).await);
+    }
+    report.files = runner.collector.and_then(collect::Collector::finish);
+}
+
 /// `bytes → Event → Plan`, before anything is touched.
 ///
 /// # Errors
@@ -184,8 +229,8 @@ pub fn understand(
 ) -> Result<(Event, Plan), (Source, Failure)> {
     let config = &services.config;
     let event = event::parse(invocation.payload, config)
-        .map_err(|e| (e.source(), failure("EventInvalid", e.to_string())))?;
-    let unusable = |message| (event.source, failure("ConfigInvalid", message));
+        .map_err(|e| (e.source.clone(), failure("EventInvalid", e.to_string())))?;
+    let unusable = |message| (event.source.clone(), failure("ConfigInvalid", message));
     if config.execution_mode == ExecutionMode::Batch {
         return Err(unusable(
             "execution_mode: batch is not available yet: this version runs containers in the \

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::config::{AwsCredentials, FunctionConfig, Secret, StageIn};
-use crate::event::{Event, Input, ObjectRef, Record};
+use crate::event::{Event, Input, ObjectRef, Record, Source};
 
 pub use names::{MAX_NAME_BYTES, SafeName, SafeNames};
 pub use output::{OutputKeyError, OutputTarget};
@@ -82,8 +82,10 @@ pub struct RunPlan {
     pub variables: Vec<Variable>,
     /// The event, for the file named by `EVENT_FILE`.
     pub event_json: String,
-    /// What is being processed, for logs: `s3://bucket/key` or `direct`.
+    /// What is being processed, for logs: `s3://bucket/key`, `message <id>`, `http` or `direct`.
     pub label: String,
+    /// The message or task it belongs to, a position in [`Event::items`].
+    pub item: Option<usize>,
 }
 
 /// The input file of a run.
@@ -166,26 +168,25 @@ pub fn plan(
     let runs = event
         .records
         .iter()
-        .map(|record| plan_run(record, config, ctx, &mut names))
+        .map(|record| RunPlan {
+            input: plan_input(&record.input, config.stage_in, &mut names),
+            entry: plan_entry(record, config),
+            variables: variables::collect(record, config, ctx),
+            event_json: record.raw.clone(),
+            label: label(record, event),
+            item: record.item,
+        })
         .collect();
     Ok(Plan { runs, outputs })
 }
 
-fn plan_run(
-    record: &Record,
-    config: &FunctionConfig,
-    ctx: &InvocationContext,
-    names: &mut SafeNames,
-) -> RunPlan {
-    RunPlan {
-        input: plan_input(&record.input, config.stage_in, names),
-        entry: plan_entry(record, config),
-        variables: variables::collect(record, config, ctx),
-        event_json: record.raw.clone(),
-        label: match &record.input {
-            Input::Object(object) => format!("s3://{}/{}", object.bucket, object.key),
-            Input::None | Input::Payload { .. } => "direct".to_owned(),
-        },
+fn label(record: &Record, event: &Event) -> String {
+    let item = record.item.and_then(|position| event.items.get(position));
+    match (&record.input, item, &event.source) {
+        (Input::Object(object), _, _) => format!("s3://{}/{}", object.bucket, object.key),
+        (_, Some(item), _) => format!("message {}", item.id),
+        (_, None, Source::Http(_)) => "http".to_owned(),
+        (_, None, _) => "direct".to_owned(),
     }
 }
 

@@ -2,17 +2,29 @@
 //!
 //! [`render`] is the whole table of outcome × source; a new outcome or source does not compile without its cell.
 
+mod files;
+mod items;
 mod payload;
+mod shorten;
 
 use std::time::Duration;
 
 use crate::config::OnFailure;
-use crate::event::Source;
+use crate::event::{HttpApi, Source};
 
-pub use payload::{cut_marker, log_limit, shorten};
+pub use files::Files;
+pub use shorten::{cut_marker, shorten};
 
 /// Largest response that is sent, in bytes of JSON (Lambda quotas: 6 MB for a synchronous payload).
 pub const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024;
+
+/// Largest response a load balancer takes, in bytes of JSON (Elastic Load Balancing user guide, "Lambda functions as
+/// targets": 1 MB, read here as the smaller of its two meanings).
+pub const ALB_PAYLOAD_LIMIT: usize = 1_000_000;
+
+/// Room kept for everything in a payload but the body. Ids and log names are at most 512 characters each
+/// (`CloudWatch` Logs API reference), six times that when every character is escaped.
+const ENVELOPE: usize = 16 * 1024;
 
 /// Most of a log that a function error repeats, in bytes: its end.
 pub const ERROR_LOG_LIMIT: usize = 4 * 1024;
@@ -32,7 +44,8 @@ pub enum Outcome {
     },
     /// The container was stopped at the deadline.
     TimedOut,
-    /// Something around the container failed.
+    /// Something around the container failed. For a batch operation that is a `PermanentFailure` when the event or the
+    /// configuration is wrong, which does not change by itself, else a `TemporaryFailure`, which is tried again.
     Failed(Failure),
 }
 
@@ -60,7 +73,27 @@ pub struct Finished {
     pub log_stream: String,
     /// Time the container was given, where there was a limit.
     pub time_limit: Option<Duration>,
+    /// The messages or tasks that are answered for one by one.
+    pub items: Vec<FinishedItem>,
+    /// The files that are answered instead of the log.
+    pub files: Option<Files>,
+    /// Where the outputs are now.
+    pub destinations: Vec<String>,
 }
+
+/// A message or task that came to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FinishedItem {
+    /// What the answer calls it.
+    pub id: String,
+    /// The worst outcome of its records; without any, it needed no run.
+    pub outcome: Outcome,
+    /// The end of its records' output, at most [`ITEM_LOG_LIMIT`].
+    pub log: Vec<u8>,
+}
+
+/// Most of a log that the answer for one item repeats, in bytes: its end.
+pub const ITEM_LOG_LIMIT: usize = 1024;
 
 /// What goes back to the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,25 +111,57 @@ pub enum Wire {
 
 /// The answer to an invocation:
 ///
-/// | | storage | direct |
-/// |---|---|---|
-/// | exit 0 | payload 200, log | the same |
-/// | exit n | `ContainerFailed` | payload 500, log, header `x-faas-exit-code` |
-/// | killed | `ContainerKilled` | payload 500, log |
-/// | timed out | `ContainerTimedOut` | payload 504, log so far |
-/// | failed | the failure's name | payload 500, `{"exception": …}` |
+/// | | storage, notification | queue | batch operation | HTTP, direct |
+/// |---|---|---|---|---|
+/// | exit 0 | payload 200, log | `batchItemFailures` without the message | `Succeeded` | payload 200, log or files |
+/// | exit n | `ContainerFailed` | … with it | `PermanentFailure` | payload 500, log, header `x-faas-exit-code` |
+/// | killed | `ContainerKilled` | … with it | `PermanentFailure` | payload 500, log |
+/// | timed out | `ContainerTimedOut` | … with it | `TemporaryFailure` | payload 504, log so far |
+/// | failed | the failure's name | … with it | see [`Outcome::Failed`] | payload 500, `{"exception": …}` |
 ///
-/// With [`OnFailure::Respond`] the direct column holds for storage too.
-pub fn render(finished: &Finished, source: Source, on_failure: OnFailure) -> Wire {
-    match (source, on_failure, error_type(&finished.outcome)) {
-        (Source::Storage, OnFailure::Error, Some(error_type)) => Wire::FunctionError {
-            error_type: error_type.to_owned(),
-            message: payload::error_message(finished),
-        },
-        (Source::Storage, OnFailure::Error | OnFailure::Respond, _) | (Source::Direct, _, _) => {
-            Wire::Payload(payload::build(finished))
+/// With [`OnFailure::Respond`] the last column holds for storage and notifications too. A failure that comes before any
+/// item was looked at is a function error for queues and batch operations: all of them are sent again.
+pub fn render(finished: &Finished, source: &Source, on_failure: OnFailure) -> Wire {
+    let error_type = error_type(&finished.outcome);
+    match (source, on_failure, error_type) {
+        (Source::Queue, _, Some(error_type)) if finished.items.is_empty() => {
+            function_error(finished, error_type)
+        }
+        (Source::Queue, _, _) => Wire::Payload(items::queue(&finished.items)),
+        (Source::Operations(_), _, Some(error_type)) if finished.items.is_empty() => {
+            function_error(finished, error_type)
+        }
+        (Source::Operations(operation), _, _) => {
+            Wire::Payload(items::operations(operation, &finished.items))
+        }
+        (Source::Storage | Source::Notification, OnFailure::Error, Some(error_type)) => {
+            function_error(finished, error_type)
+        }
+        (Source::Storage | Source::Notification | Source::Direct | Source::Http(_), _, _) => {
+            Wire::Payload(payload::build(finished, source))
         }
     }
+}
+
+fn function_error(finished: &Finished, error_type: &str) -> Wire {
+    Wire::FunctionError {
+        error_type: error_type.to_owned(),
+        message: payload::error_message(finished),
+    }
+}
+
+/// Most of a body that an answer to `source` carries, in bytes before base64.
+pub fn body_limit(source: &Source) -> usize {
+    let payload = match source {
+        Source::Http(HttpApi::Alb(_)) => ALB_PAYLOAD_LIMIT,
+        _ => PAYLOAD_LIMIT,
+    };
+    (payload - ENVELOPE) / 4 * 3
+}
+
+/// Most of a log that any answer carries, in bytes before base64. Capturing more than this is of no use.
+pub const fn log_limit() -> usize {
+    (PAYLOAD_LIMIT - ENVELOPE) / 4 * 3
 }
 
 /// Name of the function error an outcome becomes; none for success.

@@ -1,6 +1,6 @@
 //! Stage out: takes what the container left in its output directory to every output that wants it.
 
-mod listing;
+pub(crate) mod listing;
 
 use std::fmt;
 use std::io;

@@ -20,14 +20,14 @@ pub fn explain(services: &Services, invocation: &Invocation<'_>) -> anyhow::Resu
     let (event, plan) = understand(services, invocation)
         .map_err(|(_, failure)| anyhow::anyhow!("{}: {}", failure.name, failure.message))?;
     let mut text = String::new();
-    writeln!(
-        text,
-        "event: {:?}, {} to run",
-        event.source,
-        plan.runs.len()
-    )?;
+    writeln!(text, "event: {}, {} to run", event.source, plan.runs.len())?;
     for reason in &event.skipped {
         writeln!(text, "  skipped: {reason}")?;
+    }
+    for item in &event.items {
+        if let Some(error) = &item.rejected {
+            writeln!(text, "  failed: item {}: {error}", item.id)?;
+        }
     }
     let workspace = services.temp_dir().join("faas-XXXXXX");
     let image = image_source(services.config());

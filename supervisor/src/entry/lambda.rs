@@ -18,7 +18,7 @@ use crate::{
     config::{FunctionConfig, LogLevel},
     container::log::Keep,
     environment::{self as names, Environment, Place},
-    invocation::{Invocation, Monitor, Services, TimeBudget, invoke},
+    invocation::{AnswerFiles, Invocation, Monitor, Services, TimeBudget, invoke},
     plan::{InvocationContext, LocalStore},
     response::{Finished, Wire, log_limit, render},
     telemetry,
@@ -133,6 +133,7 @@ impl Function {
                 head: half,
                 tail: half,
             },
+            answer_files: AnswerFiles::Keep,
             retention: Retention::Remove,
             cancelled: self.cancel.subscribe(),
             monitor: Monitor::default(),
@@ -141,13 +142,16 @@ impl Function {
         let report = Box::pin(invoke(services, &invocation, &mut sink)).await;
         let finished = Finished {
             log: report.log(),
+            items: report.finished_items(),
+            destinations: report.uploaded().map(|u| u.destination.clone()).collect(),
+            files: report.files,
             outcome: report.outcome,
             request_id: invocation.context.request_id,
             log_group: invocation.context.log_group.unwrap_or_default(),
             log_stream: invocation.context.log_stream.unwrap_or_default(),
             time_limit: time.limit,
         };
-        send(render(&finished, report.source, config.on_failure))
+        send(render(&finished, &report.source, config.on_failure))
     }
 
     fn context(&self, request_id: &str) -> InvocationContext {

@@ -21,7 +21,7 @@ use crate::{
     config::{ExecMode, FunctionConfig},
     container::log::Keep,
     environment::Environment,
-    invocation::{Invocation, Monitor, Services, TimeBudget, invoke},
+    invocation::{AnswerFiles, Invocation, Monitor, Services, TimeBudget, invoke},
     plan::{InvocationContext, LocalStore},
     response::exit_code,
     telemetry,
@@ -141,6 +141,7 @@ fn run(environment: &Environment, arguments: &Arguments, event: &PathBuf) -> any
         context: context(environment, arguments),
         time,
         keep: KEPT,
+        answer_files: AnswerFiles::Ignore,
         retention: if arguments.keep {
             Retention::Keep
         } else {

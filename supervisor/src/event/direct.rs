@@ -1,57 +1,52 @@
-//! Direct invocations: whatever is no notification. The payload is the input file, byte for byte; a JSON object may
+//! Direct payloads: whatever is no notification. The payload is the input file, byte for byte; a JSON object may
 //! also bring a `script` (base64) or `cmd_args` (a list, or a JSON-encoded string of one).
 
-use std::collections::BTreeMap;
-
-use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::value::RawValue;
 
-use super::{Event, EventError, Input, PAYLOAD_FILE_NAME, Record, Source};
-
-/// Standard alphabet; encoders that leave the padding out are understood.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
+use super::decode::base64;
+use super::document::Document;
+use super::{Event, EventError, Input, PAYLOAD_FILE_NAME, Record, Rejected, Source, invalid};
 
 const SCRIPT: &str = "script";
 const CMD_ARGS: &str = "cmd_args";
 
-/// The fields of a JSON object, each as text: a part that is of no interest cannot fail to parse.
-type Fields<'a> = BTreeMap<String, &'a RawValue>;
-
 /// Takes any bytes.
-pub(super) fn parse(payload: &[u8]) -> Result<Event, EventError> {
-    let fields: Option<Fields<'_>> = serde_json::from_slice(payload).ok();
-    let field = |name| {
-        fields
-            .as_ref()
-            .and_then(|fields| fields.get(name))
-            .filter(|raw| raw.get() != "null")
-    };
-    let record = Record {
-        input: input(payload, fields.as_ref()),
-        event_time: None,
-        raw: String::from_utf8_lossy(payload).into_owned(),
-        script: field(SCRIPT).map(|raw| script(raw)).transpose()?,
-        cmd_args: field(CMD_ARGS)
-            .map(|raw| arguments(raw))
-            .transpose()?
-            .filter(|list| !list.is_empty()),
-    };
+pub(super) fn parse(payload: &[u8]) -> Result<Event, Rejected> {
+    let raw = String::from_utf8_lossy(payload).into_owned();
+    let record = record(payload, raw).map_err(|error| Rejected {
+        source: Source::Direct,
+        error,
+    })?;
     Ok(Event {
         source: Source::Direct,
         records: vec![record],
         skipped: Vec::new(),
+        items: Vec::new(),
+    })
+}
+
+/// The record of a payload that came with the event `raw`.
+pub(super) fn record(payload: &[u8], raw: String) -> Result<Record, EventError> {
+    let document = Document::read(payload);
+    let field = |name| document.as_ref().and_then(|document| document.get(name));
+    Ok(Record {
+        input: input(payload, document.as_ref()),
+        event_time: None,
+        raw,
+        script: field(SCRIPT).map(script).transpose()?,
+        cmd_args: field(CMD_ARGS)
+            .map(arguments)
+            .transpose()?
+            .filter(|list| !list.is_empty()),
+        parameters: Vec::new(),
+        item: None,
     })
 }
 
 /// The payload as a file, unless it says nothing: no bytes, white space, `null` or `{}`.
-fn input(payload: &[u8], fields: Option<&Fields<'_>>) -> Input {
+fn input(payload: &[u8], document: Option<&Document<'_>>) -> Input {
     let says_nothing =
-        matches!(payload.trim_ascii(), b"" | b"null") || fields.is_some_and(BTreeMap::is_empty);
+        matches!(payload.trim_ascii(), b"" | b"null") || document.is_some_and(Document::is_empty);
     if says_nothing {
         return Input::None;
     }
@@ -62,22 +57,11 @@ fn input(payload: &[u8], fields: Option<&Fields<'_>>) -> Input {
 }
 
 fn script(raw: &RawValue) -> Result<Vec<u8>, EventError> {
-    let text: String = serde_json::from_str(raw.get()).map_err(|_| {
-        invalid(
-            SCRIPT.to_owned(),
-            "expected the script's text, encoded as base64",
-        )
-    })?;
-    // Encoders wrap lines; white space carries nothing.
-    let encoded: Vec<u8> = text
-        .bytes()
-        .filter(|byte| !byte.is_ascii_whitespace())
-        .collect();
-    let script = BASE64
-        .decode(encoded)
-        .map_err(|error| invalid(SCRIPT.to_owned(), &format!("not base64: {error}")))?;
+    let text: String = serde_json::from_str(raw.get())
+        .map_err(|_| invalid(SCRIPT, "expected the script's text, encoded as base64"))?;
+    let script = base64(&text).map_err(|error| invalid(SCRIPT, format!("not base64: {error}")))?;
     if script.trim_ascii().is_empty() {
-        return Err(invalid(SCRIPT.to_owned(), "the script is empty"));
+        return Err(invalid(SCRIPT, "the script is empty"));
     }
     Ok(script)
 }
@@ -85,10 +69,10 @@ fn script(raw: &RawValue) -> Result<Vec<u8>, EventError> {
 fn arguments(raw: &RawValue) -> Result<Vec<String>, EventError> {
     const EXPECTED: &str =
         "expected a list of texts and numbers, or a string that is such a list in JSON";
-    let wrong = || invalid(CMD_ARGS.to_owned(), EXPECTED);
     let inner: Option<String> = serde_json::from_str(raw.get()).ok();
     let list = inner.as_deref().unwrap_or(raw.get());
-    let list: Vec<&RawValue> = serde_json::from_str(list).map_err(|_| wrong())?;
+    let list: Vec<&RawValue> =
+        serde_json::from_str(list).map_err(|_| invalid(CMD_ARGS, EXPECTED))?;
     list.iter()
         .enumerate()
         .map(|(index, item)| argument(index, item))
@@ -100,7 +84,7 @@ fn argument(index: usize, raw: &RawValue) -> Result<String, EventError> {
     let field = || format!("{CMD_ARGS}[{index}]");
     let text = match raw.get().as_bytes() {
         [b'"', ..] => {
-            serde_json::from_str(raw.get()).map_err(|error| invalid(field(), &error.to_string()))?
+            serde_json::from_str(raw.get()).map_err(|error| invalid(field(), error.to_string()))?
         }
         [b'-' | b'0'..=b'9', ..] => raw.get().to_owned(),
         _ => return Err(invalid(field(), "expected text or a number")),
@@ -112,11 +96,4 @@ fn argument(index: usize, raw: &RawValue) -> Result<String, EventError> {
         ));
     }
     Ok(text)
-}
-
-fn invalid(field: String, reason: &str) -> EventError {
-    EventError::Invalid {
-        field,
-        reason: reason.to_owned(),
-    }
 }

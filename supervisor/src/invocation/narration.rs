@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::{
-    config::{Engine, ExecutionMode, FunctionConfig, HttpStorageEvents, ResponseContent},
+    config::{Engine, ExecutionMode, FunctionConfig},
     event::Event,
     plan::Plan,
     response::Outcome,
@@ -24,11 +24,6 @@ pub(super) fn without_effect(config: &FunctionConfig) {
             container.engine == Engine::Native,
             "container.engine: native",
         ),
-        (config.response == ResponseContent::Files, "response: files"),
-        (
-            config.http_storage_events == HttpStorageEvents::Accept,
-            "http.storage_events: true",
-        ),
         (
             config.multi_node_parallel.is_some(),
             "batch.multi_node_parallel",
@@ -45,7 +40,7 @@ pub(super) fn understood(event: &Event, plan: &Plan) {
         tracing::info!("skipped: {reason}");
     }
     tracing::info!(
-        source = ?event.source,
+        source = %event.source,
         records = plan.runs.len(),
         outputs = plan.outputs.len(),
         "event understood"

@@ -23,7 +23,9 @@ use crate::{
     workspace::{RecordDir, Workspace},
 };
 
-use super::{Invocation, Phase, RecordReport, Services, narration, report::PhaseTimes};
+use super::{
+    Invocation, Phase, RecordReport, Services, collect::Collector, narration, report::PhaseTimes,
+};
 
 /// The image that the configuration names; an archive wins over a name.
 pub fn image_source(config: &FunctionConfig) -> Option<ImageSource> {
@@ -85,12 +87,14 @@ pub(super) struct Runner<'a> {
     pub(super) invocation: &'a Invocation<'a>,
     pub(super) workspace: &'a Workspace,
     pub(super) outputs: &'a [OutputTarget],
+    /// Where output files are kept for the answer, if they are.
+    pub(super) collector: Option<Collector>,
 }
 
 impl Runner<'_> {
     /// Runs one record; whatever happens is in its report.
     pub(super) async fn run(
-        &self,
+        &mut self,
         index: usize,
         count: usize,
         plan: &RunPlan,
@@ -99,6 +103,7 @@ impl Runner<'_> {
         narration::record_begins(index, count, &plan.label);
         let mut report = RecordReport {
             label: plan.label.clone(),
+            item: plan.item,
             outcome: Outcome::TimedOut,
             log: Vec::new(),
             bytes_in: 0,
@@ -121,7 +126,7 @@ impl Runner<'_> {
     }
 
     async fn attempt(
-        &self,
+        &mut self,
         index: usize,
         count: usize,
         plan: &RunPlan,
@@ -153,12 +158,16 @@ impl Runner<'_> {
         self.enter(Phase::StagingOut);
         let started = Instant::now();
         let uploaded = self.upload(&record.output()).await;
-        report.phases.stage_out = started.elapsed();
         let outcome = outcome_of(ran.end);
+        let kept = match outcome {
+            Outcome::Exited { code: 0 } => self.keep_for_answer(index, count, &record).await,
+            _ => Ok(()),
+        };
+        report.phases.stage_out = started.elapsed();
         match uploaded {
             Ok(done) => {
                 report.uploaded = done.uploaded;
-                Ok(outcome)
+                kept.map(|()| outcome)
             }
             Err((failure, done)) => {
                 report.uploaded = done;
@@ -252,21 +261,55 @@ impl Runner<'_> {
             dir,
             progress,
         ));
-        let end = async {
-            match self.invocation.time.end_at {
-                Some(at) => tokio::time::sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
         let failure = |message| Failure {
             name: "StageOutFailed",
             message,
         };
         tokio::select! {
             staged = staging => staged.map_err(|e| (failure(e.to_string()), e.uploaded)),
-            () = end => Err((failure(
+            () = self.end() => Err((failure(
                 "no time left to upload every output; raise container.timeout_threshold".to_owned(),
             ), Vec::new())),
+        }
+    }
+
+    /// The output files for the answer, while they are still there.
+    async fn keep_for_answer(
+        &mut self,
+        index: usize,
+        count: usize,
+        record: &RecordDir,
+    ) -> Result<(), Broken> {
+        let Some(collector) = self.collector.take() else {
+            return Ok(());
+        };
+        let failure = |message| {
+            Broken::Failed(Failure {
+                name: "StageOutFailed",
+                message,
+            })
+        };
+        let folder = (count > 1).then(|| (index + 1).to_string());
+        let output = record.output();
+        // Compressing takes processor time, during which signals and other invocations must be heard.
+        let collecting = tokio::task::spawn_blocking(move || collector.add(&output, folder));
+        let collected = tokio::select! {
+            collected = collecting => collected.map_err(|e| failure(e.to_string()))?,
+            () = self.end() => return Err(failure(
+                "no time left to put the output files into the answer; raise container.timeout_threshold".to_owned(),
+            )),
+        };
+        let collector = collected
+            .map_err(|e| failure(format!("cannot put the output files into the answer: {e}")))?;
+        self.collector = Some(collector);
+        Ok(())
+    }
+
+    /// When uploads are given up.
+    async fn end(&self) {
+        match self.invocation.time.end_at {
+            Some(at) => tokio::time::sleep_until(at).await,
+            None => std::future::pending().await,
         }
     }
 

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use crate::{
     event::Source,
-    response::{Failure, Outcome, worst},
+    response::{Failure, Files, FinishedItem, ITEM_LOG_LIMIT, Outcome, worst},
     stage_out::Uploaded,
 };
 
@@ -24,8 +24,10 @@ pub struct PhaseTimes {
 /// One record's part of the report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordReport {
-    /// `s3://bucket/key` or `direct`.
+    /// `s3://bucket/key`, `message <id>`, `http` or `direct`.
     pub label: String,
+    /// The message or task it belongs to, a position in [`Report::items`].
+    pub item: Option<usize>,
     /// What it came to.
     pub outcome: Outcome,
     /// What its container printed, cut to what the answer can carry.
@@ -36,6 +38,21 @@ pub struct RecordReport {
     pub uploaded: Vec<Uploaded>,
     /// How long its phases took.
     pub phases: PhaseTimes,
+}
+
+impl RecordReport {
+    /// A message or task whose content is malformed.
+    pub fn rejected(id: &str, item: usize, failure: Failure) -> Self {
+        Self {
+            label: format!("item {id}"),
+            item: Some(item),
+            outcome: Outcome::Failed(failure),
+            log: Vec::new(),
+            bytes_in: 0,
+            uploaded: Vec::new(),
+            phases: PhaseTimes::default(),
+        }
+    }
 }
 
 /// The whole invocation.
@@ -49,6 +66,10 @@ pub struct Report {
     pub records: Vec<RecordReport>,
     /// What the event held that needs no run, a line each.
     pub skipped: Vec<String>,
+    /// Ids of the messages or tasks that are answered for one by one, in the event's order.
+    pub items: Vec<String>,
+    /// The output files, when the answer carries them.
+    pub files: Option<Files>,
     /// How many udocker commands it took; 1 for a warm invocation of one record.
     pub udocker_commands: usize,
     /// From the event's arrival to now.
@@ -65,6 +86,8 @@ impl Report {
             outcome: Outcome::Exited { code: 0 },
             records: Vec::new(),
             skipped,
+            items: Vec::new(),
+            files: None,
             udocker_commands: 0,
             elapsed: Duration::ZERO,
             workspace: None,
@@ -91,6 +114,21 @@ impl Report {
             .iter()
             .flat_map(|r| r.log.iter().copied())
             .collect()
+    }
+
+    /// What became of each message or task: the worst of its records. One without any had nothing to process.
+    pub fn finished_items(&self) -> Vec<FinishedItem> {
+        let finished = self.items.iter().enumerate().map(|(position, id)| {
+            let records = || self.records.iter().filter(|r| r.item == Some(position));
+            let log: Vec<u8> = records().flat_map(|r| r.log.iter().copied()).collect();
+            let cut = log.len().saturating_sub(ITEM_LOG_LIMIT);
+            FinishedItem {
+                id: id.clone(),
+                outcome: worst(records().map(|r| r.outcome.clone()).collect()),
+                log: log.get(cut..).unwrap_or_default().to_vec(),
+            }
+        });
+        finished.collect()
     }
 
     /// Bytes downloaded.

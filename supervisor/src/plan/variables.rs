@@ -6,7 +6,7 @@
 //! 3. configured container variables;
 //! 4. the function's region and credentials. The three credential variables belong together: when one of them is set
 //!    above, none of the function's is added, since a foreign session token would spoil the configured pair;
-//! 5. variables derived from the event (`CONT_VAR_<name>`), for sources that have parameters.
+//! 5. variables derived from the event (`CONT_VAR_<name>`), for requests with query parameters.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -133,7 +133,23 @@ pub(super) fn collect(
     if let Some(credentials) = credentials(config, ctx) {
         variables.add_credentials(credentials);
     }
+    variables.add(record.parameters.iter().filter_map(parameter));
     variables.list
+}
+
+/// The variable of a query parameter. A parameter whose name no shell could say after `CONT_VAR_`, or whose value no
+/// environment can hold, gets none; the whole request is in the event.
+fn parameter((name, value): &(String, String)) -> Option<Variable> {
+    let speakable = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let reason = if name.is_empty() || !name.bytes().all(speakable) {
+        "its name is not made of letters, digits and underscores"
+    } else if value.contains('\0') || value.len() > EVENT_LIMIT {
+        "its value holds a NUL or is too long"
+    } else {
+        return Some(Variable::foreign(&format!("CONT_VAR_{name}"), value));
+    };
+    tracing::debug!("query parameter {name:?} is left out: {reason}");
+    None
 }
 
 /// The paths, then the variables that do not name any.

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 /// A file to upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct OutputFile {
+pub(crate) struct OutputFile {
     /// Its name below the output directory, as the container gave it.
-    pub(super) relative: PathBuf,
+    pub(crate) relative: PathBuf,
     /// The regular file that holds its content: itself, or what a symlink of that name leads to.
-    pub(super) source: PathBuf,
+    pub(crate) source: PathBuf,
 }
 
 /// The regular files below `dir`, relative to it, in byte order of their paths. A symlink counts as the regular file
@@ -24,7 +24,7 @@ pub fn list_outputs(dir: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// As [`list_outputs`], with the place of each content.
-pub(super) fn list(dir: &Path) -> io::Result<Vec<OutputFile>> {
+pub(crate) fn list(dir: &Path) -> io::Result<Vec<OutputFile>> {
     let root = fs::canonicalize(dir)?;
     let mut files = Vec::new();
     let mut directories = vec![PathBuf::new()];

@@ -1,0 +1,51 @@
+//! Delegated events: `{"event": …, "storage_provider": "minio.<id>"}`. Somebody passes on an event (an object, or a string
+//! that holds one) and says which of the configured providers its objects are to be read from.
+
+use std::borrow::Cow;
+
+use super::document::Document;
+use super::object::{Scope, only_minio};
+use super::{Event, EventError, Rejected, SOURCES, Source, detect, invalid};
+use crate::config::{DEFAULT_ID, FunctionConfig, ProviderId, ProviderKind};
+
+const EVENT: &str = "event";
+const PROVIDER: &str = "storage_provider";
+
+/// The inner event, when the document is a delegated one.
+pub(super) fn parse(document: &Document<'_>, scope: Scope<'_>) -> Option<Result<Event, Rejected>> {
+    let inner = document.get(EVENT)?;
+    document.get(PROVIDER)?;
+    // An event that is written as a string is the string's content; anything else stands for itself.
+    let text = match serde_json::from_str::<String>(inner.get()) {
+        Ok(text) => Cow::Owned(text),
+        Err(_) => Cow::Borrowed(inner.get()),
+    };
+    let prepared = provider(document, scope.config).and_then(|id| Ok((id, scope.deeper(EVENT)?)));
+    let parsed = match prepared {
+        Ok((id, scope)) => detect(text.as_bytes(), SOURCES, scope.of_provider(&id))
+            .map_err(|Rejected { source, error }| (source, error.within(EVENT))),
+        Err(error) => Err((Source::Direct, error)),
+    };
+    Some(parsed.map_err(|(source, error)| Rejected { source, error }))
+}
+
+/// The provider named; `minio` alone may also mean the only one of its kind.
+fn provider(document: &Document<'_>, config: &FunctionConfig) -> Result<ProviderId, EventError> {
+    let name = document.required_text("", PROVIDER)?;
+    let id: ProviderId = name
+        .parse()
+        .map_err(|error| invalid(PROVIDER, format!("found {name:?}, {error}")))?;
+    if id.needs_no_configuration() || config.storage_providers.contains_key(&id) {
+        return Ok(id);
+    }
+    let unnamed = id.kind == ProviderKind::Minio && id.id == DEFAULT_ID;
+    let only = if unnamed {
+        only_minio(config).ok()
+    } else {
+        None
+    };
+    only.ok_or_else(|| {
+        let reason = format!("{id} is not configured; add it below storage_providers");
+        invalid(PROVIDER, reason)
+    })
+}

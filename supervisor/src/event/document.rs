@@ -1,0 +1,125 @@
+//! A JSON object whose fields are looked at one by one: a part that is of no interest cannot fail to parse, and a part
+//! that is can be named in an error. Whole-event types (of `aws_lambda_events`, say) do neither: one odd header or
+//! date in them makes an event unreadable without saying where.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::{EventError, invalid, join, missing};
+
+/// A JSON object.
+pub(super) struct Document<'a> {
+    /// The text it was read from.
+    pub(super) text: &'a str,
+    /// Its fields, each as text.
+    fields: BTreeMap<String, &'a RawValue>,
+}
+
+impl<'a> Document<'a> {
+    /// `None` for anything but an object.
+    pub(super) fn read(payload: &'a [u8]) -> Option<Self> {
+        let text = std::str::from_utf8(payload).ok()?;
+        let fields = serde_json::from_str(text).ok()?;
+        Some(Self { text, fields })
+    }
+
+    /// Whether there are no fields at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// A field; `null` counts as absent.
+    pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
+        self.fields
+            .get(name)
+            .copied()
+            .filter(|raw| raw.get() != "null")
+    }
+
+    /// A field that is text; of any other type it counts as absent.
+    pub(super) fn text_of(&self, name: &str) -> Option<String> {
+        serde_json::from_str(self.get(name)?.get()).ok()
+    }
+
+    /// A field that is an object; of any other type it counts as absent.
+    pub(super) fn object(&self, name: &str) -> Option<Document<'a>> {
+        Document::read(self.get(name)?.get().as_bytes())
+    }
+
+    /// A field that is a list; of any other type it counts as absent.
+    pub(super) fn list(&self, name: &str) -> Option<Vec<&'a RawValue>> {
+        serde_json::from_str(self.get(name)?.get()).ok()
+    }
+
+    /// A field that must be text if it is there; `path` leads to this object.
+    pub(super) fn checked_text(
+        &self,
+        path: &str,
+        name: &str,
+    ) -> Result<Option<String>, EventError> {
+        self.checked(path, name, "expected text")
+    }
+
+    /// A field that must be text.
+    pub(super) fn required_text(&self, path: &str, name: &str) -> Result<String, EventError> {
+        self.checked_text(path, name)?
+            .ok_or_else(|| missing(path, name))
+    }
+
+    /// A field that must be `true` or `false` if it is there.
+    pub(super) fn checked_bool(&self, path: &str, name: &str) -> Result<Option<bool>, EventError> {
+        self.checked(path, name, "expected true or false")
+    }
+
+    fn checked<T: serde::de::DeserializeOwned>(
+        &self,
+        path: &str,
+        name: &str,
+        expected: &str,
+    ) -> Result<Option<T>, EventError> {
+        let read = |raw: &RawValue| serde_json::from_str(raw.get());
+        self.get(name)
+            .map(read)
+            .transpose()
+            .map_err(|_| invalid(join(path, name), expected))
+    }
+
+    /// This object as text with another `name`, for an event of one of several parts.
+    pub(super) fn with(&self, name: &str, value: &str) -> String {
+        let fields = self.fields.iter().map(|(field, raw)| {
+            let value = if field == name { value } else { raw.get() };
+            format!("{}:{value}", Value::from(field.as_str()))
+        });
+        format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+    }
+}
+
+/// Whether a list of records holds one whose `field` is one of `values`; tells which.
+pub(super) fn marked<'v>(
+    records: &[&RawValue],
+    field: &str,
+    values: &[&'v str],
+) -> Option<&'v str> {
+    records.iter().find_map(|record| {
+        let found = Document::read(record.get().as_bytes())?.text_of(field)?;
+        values.iter().find(|value| **value == found).copied()
+    })
+}
+
+/// A field of a parsed value that is text if it is there.
+pub(super) fn string<'v>(
+    value: &'v Value,
+    path: &str,
+    field: &str,
+) -> Result<Option<&'v str>, EventError> {
+    match value.get(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.contains('\0') => {
+            Err(invalid(join(path, field), "holds a NUL"))
+        }
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(invalid(join(path, field), "expected text")),
+    }
+}
