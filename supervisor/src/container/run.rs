@@ -88,13 +88,10 @@ pub async fn run(
     sink: &mut dyn LogSink,
 ) -> Result<RunReport, ContainerError> {
     let started = Instant::now();
-    if request.command.argv(&request.prepared.command).is_empty() {
-        let image = request.prepared.name.clone();
-        return Err(ContainerError::NoCommand { image });
-    }
-    check_executable(&request)?;
+    let argv = request.command.argv(&request.prepared.command);
+    check_executable(&request, &argv)?;
     let handoff = request.record.handoff();
-    let pipes = Pipes::make(&handoff, request.variables)
+    let pipes = Pipes::make(&handoff, &argv, request.variables)
         .map_err(ContainerError::io(format!("prepare {}", handoff.display())))?;
     let init = init_file(udocker.settings(), &request, temp)
         .map_err(ContainerError::io("share the container's first process"))?;
@@ -142,13 +139,13 @@ pub async fn run(
 }
 
 /// Refuses what would run on the host's root, see [`executable`].
-fn check_executable(request: &RunRequest<'_>) -> Result<(), ContainerError> {
+fn check_executable(request: &RunRequest<'_>, argv: &[OsString]) -> Result<(), ContainerError> {
+    let Some(program) = argv.first() else {
+        let image = request.prepared.name.clone();
+        return Err(ContainerError::NoCommand { image });
+    };
     let (Family::Preload, Some(mode)) = (Family::of(request.prepared.mode), request.prepared.mode)
     else {
-        return Ok(());
-    };
-    let argv = request.command.argv(&request.prepared.command);
-    let Some(program) = argv.first() else {
         return Ok(());
     };
     let root = request.prepared.directory.join("ROOT");
@@ -176,7 +173,6 @@ fn arguments(init: &Path, request: &RunRequest<'_>) -> Vec<OsString> {
         request.prepared.mode,
         &volumes,
         &request.command,
-        &request.prepared.command,
         Path::exists,
     )
 }
@@ -268,8 +264,13 @@ struct Pipes {
 }
 
 impl Pipes {
-    fn make(handoff: &Path, variables: &[Variable]) -> io::Result<Self> {
-        write_variables(&handoff.join("env"), variables)?;
+    fn make(handoff: &Path, argv: &[OsString], variables: &[Variable]) -> io::Result<Self> {
+        let words = argv.iter().map(|word| word.as_bytes().to_vec());
+        write_terminated(&handoff.join("argv"), words)?;
+        let assignments = variables
+            .iter()
+            .map(|v| format!("{}={}", v.name, v.value).into_bytes());
+        write_terminated(&handoff.join("env"), assignments)?;
         let open = |name: &str| {
             let path = handoff.join(name);
             nix::unistd::mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR)?;
@@ -301,12 +302,11 @@ impl Pipes {
     }
 }
 
-fn write_variables(path: &Path, variables: &[Variable]) -> io::Result<()> {
+/// NUL-terminated, as nothing in an environment or an argument can hold a NUL.
+fn write_terminated(path: &Path, items: impl Iterator<Item = Vec<u8>>) -> io::Result<()> {
     let mut bytes = Vec::new();
-    for variable in variables {
-        bytes.extend_from_slice(variable.name.as_bytes());
-        bytes.push(b'=');
-        bytes.extend_from_slice(std::ffi::OsStr::new(&variable.value).as_bytes());
+    for item in items {
+        bytes.extend(item.into_iter().filter(|&b| b != 0));
         bytes.push(0);
     }
     let mut file = std::fs::OpenOptions::new()
