@@ -9,7 +9,7 @@
 
 use faas_supervisor::config::{FunctionConfig, Overrides};
 use faas_supervisor::event::{
-    Event, EventError, Input, ObjectRef, Record, Source, form_decode, parse,
+    Event, EventError, Input, ObjectRef, Record, Rejected, Source, form_decode, parse,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -290,7 +290,11 @@ fn anything_else_is_a_direct_invocation_and_its_own_input_file() {
         b"true",
         b"{\"Records\":5}",
         b"{\"Records\":[]}",
-        b"{\"Records\":[{\"eventSource\":\"aws:sqs\",\"body\":\"x\"}]}",
+        b"{\"Records\":[{\"eventSource\":\"aws:kinesis\",\"body\":\"x\"}]}",
+        b"{\"event\":{\"a\":1}}",
+        b"{\"httpMethod\":\"GET\"}",
+        b"{\"source\":\"aws.ec2\",\"detail-type\":\"x\"}",
+        b"{\"tasks\":[]}",
         b"{\"a\":1e999}",
         b"{\"script\":\"eA==\"} trailing",
         b"{\"Event\":\"other\"}",
@@ -331,7 +335,10 @@ fn deep_nesting_is_just_a_payload() {
         format!("{{\"Records\":{deep}}}").as_bytes(),
         &FunctionConfig::default(),
     );
-    assert!(matches!(deep, Err(EventError::Invalid { field, .. }) if field == "Records[0]"));
+    assert!(matches!(
+        deep,
+        Err(Rejected { error: EventError::Invalid { field, .. }, source: Source::Storage }) if field == "Records[0]"
+    ));
 }
 
 #[test]

@@ -35,6 +35,9 @@ fn finished(outcome: Outcome, log: &[u8]) -> Finished {
         log_group: "g".to_owned(),
         log_stream: "s".to_owned(),
         time_limit: Some(Duration::from_secs(290)),
+        items: Vec::new(),
+        files: None,
+        destinations: Vec::new(),
     }
 }
 
@@ -61,7 +64,7 @@ const OUTCOMES: [fn() -> Outcome; 5] = [
 fn the_payload_has_the_shape_clients_know() {
     let wire = render(
         &finished(Outcome::Exited { code: 0 }, b"hello"),
-        Source::Direct,
+        &Source::Direct,
         OnFailure::Error,
     );
     let expected = json!({
@@ -87,7 +90,7 @@ fn direct_invocations_always_get_a_payload() {
         for on_failure in [OnFailure::Error, OnFailure::Respond] {
             let payload = payload(render(
                 &finished(outcome(), log),
-                Source::Direct,
+                &Source::Direct,
                 on_failure,
             ));
             assert_eq!(payload["statusCode"], status, "{:?}", outcome());
@@ -116,7 +119,7 @@ fn failures_of_storage_sources_are_function_errors() {
     ];
     for ((outcome, name), says) in OUTCOMES.iter().zip(names).zip(says) {
         let finished = finished(outcome(), b"the log");
-        match render(&finished, Source::Storage, OnFailure::Error) {
+        match render(&finished, &Source::Storage, OnFailure::Error) {
             Wire::Payload(payload) => assert_eq!((name, &payload["statusCode"]), ("", &json!(200))),
             Wire::FunctionError {
                 error_type,
@@ -129,10 +132,10 @@ fn failures_of_storage_sources_are_function_errors() {
                 );
             }
         }
-        let responded = render(&finished, Source::Storage, OnFailure::Respond);
+        let responded = render(&finished, &Source::Storage, OnFailure::Respond);
         assert_eq!(
             responded,
-            render(&finished, Source::Direct, OnFailure::Error)
+            render(&finished, &Source::Direct, OnFailure::Error)
         );
     }
 }
@@ -142,7 +145,7 @@ fn a_function_error_carries_the_end_of_the_log() {
     let log = ["é".repeat(9000), "\nlast words".to_owned()].concat();
     let wire = render(
         &finished(Outcome::Exited { code: 1 }, log.as_bytes()),
-        Source::Storage,
+        &Source::Storage,
         OnFailure::Error,
     );
     let Wire::FunctionError { message, .. } = wire else {
@@ -155,7 +158,7 @@ fn a_function_error_carries_the_end_of_the_log() {
     assert!(message.ends_with("last words") && message.len() < ERROR_LOG_LIMIT + 100);
     let silent = render(
         &finished(Outcome::TimedOut, b""),
-        Source::Storage,
+        &Source::Storage,
         OnFailure::Error,
     );
     let Wire::FunctionError { message, .. } = silent else {
@@ -214,7 +217,7 @@ fn no_payload_passes_the_limit() {
         if let Outcome::Failed(failure) = &mut finished.outcome {
             failure.message = "\u{1}".repeat(PAYLOAD_LIMIT * 2);
         }
-        let payload = payload(render(&finished, Source::Direct, OnFailure::Error));
+        let payload = payload(render(&finished, &Source::Direct, OnFailure::Error));
         assert!(
             payload.to_string().len() <= PAYLOAD_LIMIT,
             "{:?}",
@@ -234,7 +237,7 @@ fn a_log_that_fits_is_untouched() {
     let log = vec![b'x'; log_limit()];
     let whole = payload(render(
         &finished(Outcome::TimedOut, &log),
-        Source::Direct,
+        &Source::Direct,
         OnFailure::Error,
     ));
     assert_eq!(body(&whole).len(), log_limit());

@@ -20,7 +20,7 @@ use crate::{
     environment::{self as names, Environment, Place},
     invocation::{AnswerFiles, Invocation, Monitor, Services, TimeBudget, invoke},
     plan::{InvocationContext, LocalStore},
-    response::{Finished, Wire, log_limit, render},
+    response::{Wire, log_limit, render},
     telemetry,
     workspace::Retention,
 };
@@ -140,18 +140,8 @@ impl Function {
         };
         let mut sink = sink::Lambda::new(&self.environment, &invocation.context.request_id);
         let report = Box::pin(invoke(services, &invocation, &mut sink)).await;
-        let finished = Finished {
-            log: report.log(),
-            items: report.finished_items(),
-            destinations: report.uploaded().map(|u| u.destination.clone()).collect(),
-            files: report.files,
-            outcome: report.outcome,
-            request_id: invocation.context.request_id,
-            log_group: invocation.context.log_group.unwrap_or_default(),
-            log_stream: invocation.context.log_stream.unwrap_or_default(),
-            time_limit: time.limit,
-        };
-        send(render(&finished, &report.source, config.on_failure))
+        let (finished, source) = report.into_finished(invocation.context, time.limit);
+        send(render(&finished, &source, config.on_failure))
     }
 
     fn context(&self, request_id: &str) -> InvocationContext {

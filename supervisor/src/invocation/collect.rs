@@ -259,13 +259,14 @@ mod tests {
             panic!("{files:?}")
         };
         let mut archive = zip::ZipArchive::new(io::Cursor::new(bytes)).unwrap();
-        let read = |index| {
+        let mut contents = Vec::new();
+        for index in 0..archive.len() {
             let mut file = archive.by_index(index).unwrap();
             let mut content = Vec::new();
             file.read_to_end(&mut content).unwrap();
-            (file.name().to_owned(), content)
-        };
-        (0..archive.len()).map(read).collect()
+            contents.push((file.name().unwrap().into_owned(), content));
+        }
+        contents
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use crate::{
     event::Source,
-    response::{Failure, Files, FinishedItem, ITEM_LOG_LIMIT, Outcome, worst},
+    plan::InvocationContext,
+    response::{Failure, Files, Finished, FinishedItem, ITEM_LOG_LIMIT, Outcome, worst},
     stage_out::Uploaded,
 };
 
@@ -116,8 +117,28 @@ impl Report {
             .collect()
     }
 
+    /// What the answer is made of, and who is to be answered.
+    pub fn into_finished(
+        self,
+        context: InvocationContext,
+        time_limit: Option<Duration>,
+    ) -> (Finished, Source) {
+        let finished = Finished {
+            log: self.log(),
+            items: self.finished_items(),
+            destinations: self.uploaded().map(|u| u.destination.clone()).collect(),
+            files: self.files,
+            outcome: self.outcome,
+            request_id: context.request_id,
+            log_group: context.log_group.unwrap_or_default(),
+            log_stream: context.log_stream.unwrap_or_default(),
+            time_limit,
+        };
+        (finished, self.source)
+    }
+
     /// What became of each message or task: the worst of its records. One without any had nothing to process.
-    pub fn finished_items(&self) -> Vec<FinishedItem> {
+    fn finished_items(&self) -> Vec<FinishedItem> {
         let finished = self.items.iter().enumerate().map(|(position, id)| {
             let records = || self.records.iter().filter(|r| r.item == Some(position));
             let log: Vec<u8> = records().flat_map(|r| r.log.iter().copied()).collect();
