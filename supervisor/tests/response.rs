@@ -12,10 +12,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use faas_supervisor::config::OnFailure;
-use faas_supervisor::event::Source;
+use faas_supervisor::event::{HeaderForm, HttpApi, Source};
 use faas_supervisor::response::{
-    ERROR_LOG_LIMIT, Failure, Finished, Outcome, PAYLOAD_LIMIT, Wire, cut_marker, exit_code,
-    log_limit, render, shorten, worst,
+    ALB_PAYLOAD_LIMIT, ERROR_LOG_LIMIT, Failure, Files, Finished, Outcome, PAYLOAD_LIMIT, Wire,
+    body_limit, cut_marker, exit_code, log_limit, render, shorten, worst,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -229,6 +229,93 @@ fn no_payload_passes_the_limit() {
             let kept = body.len() - cut_marker(1).len();
             assert!(kept > log_limit() - 100, "{kept} of {}", log_limit());
         }
+    }
+}
+
+fn alb() -> Source {
+    Source::Http(HttpApi::Alb(HeaderForm::Single))
+}
+
+fn rest() -> Source {
+    Source::Http(HttpApi::RestV1)
+}
+
+#[test]
+fn files_are_the_answer_of_a_run_that_went_well() {
+    let one = Files::One {
+        content_type: "image/png".to_owned(),
+        bytes: b"\x89PNG".to_vec(),
+    };
+    for (files, content_type, bytes) in [
+        (one.clone(), "image/png", b"\x89PNG".as_slice()),
+        (Files::Archive(b"PK".to_vec()), "application/zip", b"PK"),
+    ] {
+        for source in [Source::Direct, rest(), alb()] {
+            let mut finished = finished(Outcome::Exited { code: 0 }, b"log");
+            finished.files = Some(files.clone());
+            let answer = payload(render(&finished, &source, OnFailure::Error));
+            assert_eq!(answer["statusCode"], 200);
+            assert_eq!(answer["headers"]["content-type"], content_type, "{source}");
+            assert_eq!(body(&answer), bytes);
+        }
+    }
+    for outcome in OUTCOMES.iter().skip(1) {
+        let mut finished = finished(outcome(), b"log");
+        finished.files = Some(one.clone());
+        let answer = payload(render(&finished, &rest(), OnFailure::Error));
+        assert_ne!(answer["headers"]["content-type"], "image/png");
+    }
+}
+
+#[test]
+fn files_that_do_not_fit_are_accounted_for() {
+    let limit = body_limit(&alb());
+    assert!(limit < body_limit(&rest()));
+    let mut finished = finished(Outcome::Exited { code: 0 }, b"log");
+    finished.destinations = (0..250).map(|n| format!("s3://b/{n}")).collect();
+    for (files, count, bytes) in [
+        (
+            Files::TooLarge {
+                files: 3,
+                bytes: 9_000_000,
+            },
+            json!(3),
+            9_000_000,
+        ),
+        (Files::Archive(vec![0; limit + 1]), json!(null), limit + 1),
+    ] {
+        finished.files = Some(files);
+        let answer = payload(render(&finished, &alb(), OnFailure::Error));
+        assert_eq!(answer["statusCode"], 413);
+        assert_eq!(answer["statusDescription"], "413 Content Too Large");
+        assert_eq!(answer["headers"]["content-type"], "application/json");
+        let body: Value = serde_json::from_slice(&body(&answer)).unwrap();
+        assert_eq!((&body["files"], &body["bytes"]), (&count, &json!(bytes)));
+        assert_eq!(body["limit"], limit);
+        assert_eq!(
+            (&body["outputs"][0], &body["moreOutputs"]),
+            (&json!("s3://b/0"), &json!(150))
+        );
+    }
+    finished.files = Some(Files::One {
+        content_type: "x/y".to_owned(),
+        bytes: vec![0; limit],
+    });
+    let answer = payload(render(&finished, &alb(), OnFailure::Error));
+    assert_eq!(answer["statusCode"], 200);
+    assert!(answer.to_string().len() <= ALB_PAYLOAD_LIMIT);
+}
+
+#[test]
+fn a_load_balancer_takes_less() {
+    let log = vec![b'\x01'; PAYLOAD_LIMIT];
+    for outcome in OUTCOMES {
+        let answer = payload(render(&finished(outcome(), &log), &alb(), OnFailure::Error));
+        assert!(
+            answer.to_string().len() <= ALB_PAYLOAD_LIMIT,
+            "{:?}",
+            outcome()
+        );
     }
 }
 

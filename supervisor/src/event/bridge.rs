@@ -1,5 +1,5 @@
 //! Events of S3 that come over `EventBridge`: `{"source": "aws.s3", "detail-type": "Object Created", "detail": …}` (S3 user
-//! guide, "EventBridge event message structure"). Keys are not encoded here.
+//! guide, "`EventBridge` event message structure"). Keys are not encoded here.
 
 use serde_json::Value;
 

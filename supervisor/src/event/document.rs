@@ -96,16 +96,21 @@ impl<'a> Document<'a> {
     }
 }
 
-/// Whether a list of records holds one whose `field` is one of `values`; tells which.
+/// The sources that records name, in the field that some spell otherwise.
+const RECORD_SOURCES: &[&str] = &["aws:s3", "minio:s3", "aws:sqs", "aws:sns"];
+
+/// Which source a list of records is from, if it is one of `wanted`: the first record that names a known source decides,
+/// so that one wrong record does not change what the others are.
 pub(super) fn marked<'v>(
     records: &[&RawValue],
     field: &str,
-    values: &[&'v str],
+    wanted: &[&'v str],
 ) -> Option<&'v str> {
-    records.iter().find_map(|record| {
+    let first = records.iter().find_map(|record| {
         let found = Document::read(record.get().as_bytes())?.text_of(field)?;
-        values.iter().find(|value| **value == found).copied()
-    })
+        RECORD_SOURCES.contains(&&*found).then_some(found)
+    })?;
+    wanted.iter().find(|source| **source == first).copied()
 }
 
 /// A field of a parsed value that is text if it is there.

@@ -54,13 +54,14 @@ fn request(document: &Document<'_>, api: HttpApi, scope: Scope<'_>) -> Result<Ev
     let body = body(document)?;
     let parameters = parameters(document, api)?;
     let time = time(document);
-    let (mut records, skipped) = match storage_event(&body, scope)? {
-        Some(event) => (event.records, event.skipped),
-        None => {
-            let record = direct::record(&body, document.text.to_owned())
-                .map_err(|error| error.within(BODY))?;
-            (vec![record], Vec::new())
-        }
+    let (mut records, skipped) = if let Some(event) = storage_event(&body, scope)? {
+        (event.records, event.skipped)
+    } else {
+        let record = direct::record(&body, document.text.to_owned());
+        (
+            vec![record.map_err(|error| error.within(BODY))?],
+            Vec::new(),
+        )
     };
     for record in &mut records {
         complete(record, &parameters, time.as_ref());

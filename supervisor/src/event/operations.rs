@@ -72,21 +72,7 @@ fn alone(document: &Document<'_>, task: &RawValue) -> String {
 }
 
 fn object(task: &Document<'_>, path: &str, scope: Scope<'_>) -> Result<ObjectRef, EventError> {
-    let (field, name) = match task.checked_text(path, "s3Bucket")? {
-        Some(name) => ("s3Bucket", name),
-        None => {
-            let arn = task.required_text(path, "s3BucketArn")?;
-            // arn:partition:s3:::bucket (IAM user guide, "Amazon Resource Names").
-            let name = arn
-                .strip_prefix("arn:")
-                .and_then(|arn| arn.splitn(5, ':').nth(4));
-            let Some(name) = name else {
-                let reason = format!("found {arn:?}, expected arn:aws:s3:::bucket");
-                return Err(invalid(format!("{path}.s3BucketArn"), reason));
-            };
-            ("s3BucketArn", name.to_owned())
-        }
-    };
+    let (field, name) = bucket(task, path)?;
     let bucket_field = format!("{path}.{field}");
     let bucket = Bucket::new(name).map_err(|error| invalid(&*bucket_field, error.to_string()))?;
     let key = task.required_text(path, "s3Key")?;
@@ -101,4 +87,22 @@ fn object(task: &Document<'_>, path: &str, scope: Scope<'_>) -> Result<ObjectRef
         version_id: version.filter(|id| !id.is_empty() && !id.contains('\0')),
         size_hint: None,
     })
+}
+
+/// The bucket's name, and the field it was in.
+fn bucket(task: &Document<'_>, path: &str) -> Result<(&'static str, String), EventError> {
+    const ARN: &str = "s3BucketArn";
+    if let Some(name) = task.checked_text(path, "s3Bucket")? {
+        return Ok(("s3Bucket", name));
+    }
+    let arn = task.required_text(path, ARN)?;
+    // arn:partition:s3:region:account:bucket (IAM user guide, "Amazon Resource Names").
+    let name = arn
+        .strip_prefix("arn:")
+        .and_then(|arn| arn.splitn(5, ':').nth(4));
+    let name = name.ok_or_else(|| {
+        let reason = format!("found {arn:?}, expected arn:aws:s3:::bucket");
+        invalid(format!("{path}.{ARN}"), reason)
+    })?;
+    Ok((ARN, name.to_owned()))
 }

@@ -83,7 +83,7 @@ impl Collector {
     ///
     /// # Errors
     /// The operating system's, when a file cannot be read.
-    pub(super) fn add(mut self, dir: &Path, folder: Option<String>) -> io::Result<Self> {
+    pub(super) fn add(mut self, dir: &Path, folder: Option<&str>) -> io::Result<Self> {
         let mut opened = Vec::new();
         for output in list(dir)? {
             let file = open_regular(&output.source).map_err(|e| {
@@ -93,7 +93,7 @@ impl Collector {
             self.files += 1;
             self.bytes += size;
             let name = output.relative.to_string_lossy();
-            let name = match &folder {
+            let name = match folder {
                 Some(folder) => format!("{folder}/{name}"),
                 None => name.into_owned(),
             };
@@ -249,7 +249,7 @@ mod tests {
                 std::fs::write(path, content).unwrap();
             }
             let folder = (records.len() > 1).then(|| (index + 1).to_string());
-            collector = collector.add(dir.path(), folder).unwrap();
+            collector = collector.add(dir.path(), folder.as_deref()).unwrap();
         }
         collector.finish()
     }

@@ -292,7 +292,8 @@ impl Runner<'_> {
         let folder = (count > 1).then(|| (index + 1).to_string());
         let output = record.output();
         // Compressing takes processor time, during which signals and other invocations must be heard.
-        let collecting = tokio::task::spawn_blocking(move || collector.add(&output, folder));
+        let collecting =
+            tokio::task::spawn_blocking(move || collector.add(&output, folder.as_deref()));
         let collected = tokio::select! {
             collected = collecting => collected.map_err(|e| failure(e.to_string()))?,
             () = self.end() => return Err(failure(
