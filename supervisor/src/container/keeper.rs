@@ -8,7 +8,9 @@
 //! The same binary plays it, under another `argv[0]`; see [`super::role`].
 
 use std::{
+    collections::BTreeSet,
     ffi::OsString,
+    fs,
     os::unix::process::CommandExt,
     process::{Command, ExitCode},
     time::{Duration, Instant},
@@ -138,10 +140,38 @@ fn watch(signals: &SignalFd, main: Pid, grace: Duration) -> u8 {
         let stopping = kill_at.is_some();
         let nothing_left = stopping && process_tree::descendants(Pid::this()).is_empty();
         if overdue || nothing_left || (ended.is_some() && !stopping) {
-            process_tree::kill_descendants(Pid::this(), Instant::now() + KILL_LIMIT, || {
+            let until = Instant::now() + KILL_LIMIT;
+            let killed = process_tree::kill_descendants(Pid::this(), until, || {
                 ended = reap(main).or(ended);
             });
+            remove_proot_files(&killed);
             return ended.unwrap_or(STOPPED);
+        }
+    }
+}
+
+/// A proot that is killed leaves its temporary files, named after its process: `proot-PID-XXXXXX`
+/// and `prooted-PID-XXXXXX`. Before 5.4 they are in `/tmp` whatever the environment says.
+fn remove_proot_files(killed: &BTreeSet<Pid>) {
+    if killed.is_empty() {
+        return;
+    }
+    let named = ["PROOT_TMP_DIR", "TMPDIR"]
+        .into_iter()
+        .filter_map(std::env::var_os);
+    for directory in named.chain(["/tmp".into()]) {
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let mut parts = name.to_str().unwrap_or_default().split('-');
+            let of_proot = matches!(parts.next(), Some("proot" | "prooted"));
+            let pid = parts
+                .next()
+                .and_then(|pid| pid.parse().ok())
+                .map(Pid::from_raw);
+            if of_proot && pid.is_some_and(|pid| killed.contains(&pid)) {
+                let path = entry.path();
+                let _other_users = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
+            }
         }
     }
 }

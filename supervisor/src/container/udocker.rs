@@ -250,8 +250,8 @@ impl Running {
     async fn kill_over_its_head(&mut self) -> Option<ExitStatus> {
         let pid = self.pid()?;
         let until = std::time::Instant::now() + Duration::from_secs(1);
-        let left = super::process_tree::kill_descendants(pid, until, || {});
-        tracing::warn!(left, "the container's processes did not end when told to");
+        let killed = super::process_tree::kill_descendants(pid, until, || {}).len();
+        tracing::warn!(killed, "the container's processes did not end when told to");
         let _gone_already = self.child.start_kill();
         self.child.wait().await.ok()
     }
