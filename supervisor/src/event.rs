@@ -34,6 +34,7 @@ mod decode;
 mod delegated;
 mod direct;
 mod document;
+mod error;
 mod http;
 mod object;
 mod operations;
@@ -42,16 +43,14 @@ mod s3;
 mod source;
 mod topic;
 
-use std::fmt;
-
-use thiserror::Error;
-
 use crate::config::{FunctionConfig, ProviderId};
 use crate::storage::location::{Bucket, Key};
 use document::Document;
+use error::{invalid, join, missing};
 use object::Scope;
 
 pub use decode::form_decode;
+pub use error::{EventError, Rejected};
 pub use source::{HeaderForm, HttpApi, Operation, Source};
 
 /// Name of the input file that holds the payload of a direct invocation.
@@ -131,58 +130,6 @@ pub struct ObjectRef {
     pub size_hint: Option<u64>,
 }
 
-/// An event that was recognised and cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum EventError {
-    /// A field that must be there is not.
-    #[error("event field {field} is missing")]
-    Missing {
-        /// Full path, such as `Records[2].s3.object.key`.
-        field: String,
-    },
-    /// A field holds something else than it should.
-    #[error("event field {field}: {reason}")]
-    Invalid {
-        /// Full path, such as `Records[2].s3.object.key`.
-        field: String,
-        /// What was found and what was expected; scripts are not repeated.
-        reason: String,
-    },
-}
-
-impl EventError {
-    /// The same error, seen from outside: `path` leads to what was being read.
-    fn within(self, path: &str) -> Self {
-        let outer = |field: String| format!("{path}.{field}");
-        match self {
-            Self::Missing { field } => Self::Missing {
-                field: outer(field),
-            },
-            Self::Invalid { field, reason } => Self::Invalid {
-                field: outer(field),
-                reason,
-            },
-        }
-    }
-}
-
-/// An event that cannot be used, and who is to be told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rejected {
-    /// Where the event came from.
-    pub source: Source,
-    /// What is wrong with it.
-    pub error: EventError,
-}
-
-impl fmt::Display for Rejected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
-    }
-}
-
-impl std::error::Error for Rejected {}
-
 /// Finds out what kind of event the payload is and takes it apart.
 ///
 /// # Errors
@@ -253,27 +200,5 @@ fn indivisible(mut event: Event) -> Result<Event, Rejected> {
             error,
         }),
         None => Ok(event),
-    }
-}
-
-fn missing(path: &str, field: &str) -> EventError {
-    EventError::Missing {
-        field: join(path, field),
-    }
-}
-
-fn invalid(field: impl Into<String>, reason: impl Into<String>) -> EventError {
-    EventError::Invalid {
-        field: field.into(),
-        reason: reason.into(),
-    }
-}
-
-/// The path of a field; the payload itself has none.
-fn join(path: &str, field: &str) -> String {
-    if path.is_empty() {
-        field.to_owned()
-    } else {
-        format!("{path}.{field}")
     }
 }

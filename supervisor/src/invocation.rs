@@ -9,6 +9,7 @@ mod narration;
 mod record;
 pub mod report;
 pub mod time;
+mod understand;
 
 use std::{
     path::{Path, PathBuf},
@@ -18,7 +19,7 @@ use std::{
 use tokio::sync::watch;
 
 use crate::{
-    config::{ExecutionMode, FunctionConfig},
+    config::FunctionConfig,
     container::{
         UdockerSettings,
         log::{Keep, LogSink},
@@ -26,17 +27,19 @@ use crate::{
         udocker::Udocker,
     },
     environment::Environment,
-    event::{self, Event, Source},
-    plan::{self, Entry, InvocationContext, Plan},
+    event::Event,
+    plan::{InvocationContext, Plan},
     response::{Failure, Outcome},
     storage::{Progress, StoreSettings, Stores},
     workspace::{Retention, Workspace},
 };
 
 pub use self::{
+    collect::AnswerFiles,
     record::image_source,
     report::{RecordReport, Report},
     time::TimeBudget,
+    understand::understand,
 };
 
 /// What stays from one invocation to the next: the configuration, warm clients, prepared images.
@@ -115,15 +118,6 @@ impl Default for Monitor {
             sent: Progress::default(),
         }
     }
-}
-
-/// Whether output files are kept for the answer (`response: files`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AnswerFiles {
-    /// There is an answer that can carry them.
-    Keep,
-    /// There is not: a terminal's answer is an exit code.
-    Ignore,
 }
 
 /// One event and the circumstances it arrived under.
@@ -217,45 +211,6 @@ async fn run_all(
         report.add(runner.run(index, plan.runs.len(), run, sink).await);
     }
     report.files = runner.collector.and_then(collect::Collector::finish);
-}
-
-/// `bytes → Event → Plan`, before anything is touched.
-///
-/// # Errors
-/// The failure that the invocation ends with, and who is to be told.
-pub fn understand(
-    services: &Services,
-    invocation: &Invocation<'_>,
-) -> Result<(Event, Plan), (Source, Failure)> {
-    let config = &services.config;
-    let event = event::parse(invocation.payload, config)
-        .map_err(|e| (e.source.clone(), failure("EventInvalid", e.to_string())))?;
-    let unusable = |message| (event.source.clone(), failure("ConfigInvalid", message));
-    if config.execution_mode == ExecutionMode::Batch {
-        return Err(unusable(
-            "execution_mode: batch is not available yet: this version runs containers in the \
-             function itself; set execution_mode to lambda"
-                .to_owned(),
-        ));
-    }
-    let plan =
-        plan::plan(&event, config, &invocation.context).map_err(|e| unusable(e.to_string()))?;
-    match missing_script(&plan) {
-        Some(message) => Err(unusable(message)),
-        None => Ok((event, plan)),
-    }
-}
-
-/// The configured script is looked for before anything is downloaded or prepared.
-fn missing_script(plan: &Plan) -> Option<String> {
-    plan.runs.iter().find_map(|run| match &run.entry {
-        Entry::InitScript(path) if !path.is_file() => Some(format!(
-            "init_script: found {}, expected an existing file (relative paths start at the \
-             configuration's directory)",
-            path.display()
-        )),
-        _ => None,
-    })
 }
 
 fn failure(name: &'static str, message: String) -> Failure {

@@ -134,7 +134,7 @@ fn which_provider_holds_the_object() {
             "minio.a",
         ),
         (
-            &delegated("minio.a", &queue(&[inner.clone()])),
+            &delegated("minio.a", &queue(std::slice::from_ref(&inner))),
             TWO_MINIOS.to_owned(),
             "minio.a",
         ),
@@ -169,6 +169,7 @@ fn a_minio_event_may_be_name_and_key_alone() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one table")]
 fn errors_name_the_field_and_the_source() {
     let bridge = |detail: Value| json!({"source": "aws.s3", "detail-type": "Object Created", "detail": detail});
     let tasks = |tasks: Value| json!({"invocationSchemaVersion": "1.0", "invocationId": "i", "tasks": tasks});
@@ -440,7 +441,7 @@ fn a_body_is_a_storage_event_only_where_that_is_configured() {
     for body in [s3(), minio(), delegated("minio", &minio())] {
         let body = body.to_string();
         let ignored = event(&request(&body), ONE_MINIO);
-        assert_eq!(inputs(&ignored), [body.clone()]);
+        assert_eq!(inputs(&ignored), std::slice::from_ref(&body));
         let accepted = event(&request(&body), &format!("{ACCEPT}{ONE_MINIO}"));
         assert!(
             matches!(accepted.records[0].input, Input::Object(_)),
@@ -598,7 +599,7 @@ proptest! {
     #[test]
     fn parsing_and_planning_are_total(value in any_json(), accept in any::<bool>()) {
         let text = if accept { format!("{ACCEPT}{ONE_MINIO}") } else { String::new() };
-        for value in [value.clone(), queue(&[value.clone()]), topic(&value), delegated("s3", &value),
+        for value in [value.clone(), queue(std::slice::from_ref(&value)), topic(&value), delegated("s3", &value),
                       request(&value.to_string()), json!({"Records": [value.clone()]}),
                       json!({"invocationSchemaVersion": "1.0", "invocationId": "i", "tasks": [value]})] {
             if let Ok(event) = parsed(&value, &text) {

@@ -1,9 +1,11 @@
 //! `response: files`: output files on their way into the answer, read before the workspace is removed. Memory is
 //! bounded by what an answer can carry, whatever the container wrote.
 
+mod bounded;
+
 use std::{
     fs::File,
-    io::{self, Read, Seek, SeekFrom, Write},
+    io::{self, Read},
     os::unix::fs::OpenOptionsExt,
     path::Path,
 };
@@ -17,7 +19,16 @@ use crate::{
     stage_out::listing::list,
 };
 
-use super::AnswerFiles;
+use bounded::Bounded;
+
+/// Whether output files are kept for the answer (`response: files`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerFiles {
+    /// There is an answer that can carry them.
+    Keep,
+    /// There is not: a terminal's answer is an exit code.
+    Ignore,
+}
 
 /// Files of more than this many times an answer's size are not compressed: it would take long and rarely fit.
 const WORTH_TRYING: u64 = 8;
@@ -84,8 +95,15 @@ impl Collector {
     /// # Errors
     /// The operating system's, when a file cannot be read.
     pub(super) fn add(mut self, dir: &Path, folder: Option<&str>) -> io::Result<Self> {
+        let listing = list(dir)?;
+        if let Some((path, error)) = listing.unreadable.first() {
+            return Err(io::Error::new(
+                error.kind(),
+                format!("{}: {error}", path.display()),
+            ));
+        }
         let mut opened = Vec::new();
-        for output in list(dir)? {
+        for output in listing.files {
             let file = open_regular(&output.source).map_err(|e| {
                 io::Error::new(e.kind(), format!("{}: {e}", output.relative.display()))
             })?;
@@ -181,157 +199,5 @@ fn open_regular(path: &Path) -> io::Result<File> {
     File::options().read(true).custom_flags(flags).open(path)
 }
 
-/// Bytes in memory, never more than a limit: what goes beyond is counted and nothing is kept. It is no error, as an
-/// archive's writer complains of errors on standard error when it is dropped.
-struct Bounded {
-    /// `None` once there were too many.
-    bytes: Option<Vec<u8>>,
-    position: u64,
-    length: u64,
-    limit: usize,
-}
-
-impl Bounded {
-    fn new(limit: usize) -> Self {
-        Self {
-            bytes: Some(Vec::new()),
-            position: 0,
-            length: 0,
-            limit,
-        }
-    }
-}
-
-impl Write for Bounded {
-    fn write(&mut self, new: &[u8]) -> io::Result<usize> {
-        let start = usize::try_from(self.position).unwrap_or(usize::MAX);
-        let end = start.saturating_add(new.len());
-        self.bytes = self.bytes.take().filter(|_| end <= self.limit);
-        if let Some(bytes) = &mut self.bytes {
-            bytes.resize(bytes.len().max(end), 0);
-            if let Some(place) = bytes.get_mut(start..end) {
-                place.copy_from_slice(new);
-            }
-        }
-        self.position = end as u64;
-        self.length = self.length.max(self.position);
-        Ok(new.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Seek for Bounded {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let moved = match to {
-            SeekFrom::Start(to) => Some(to),
-            SeekFrom::End(by) => self.length.checked_add_signed(by),
-            SeekFrom::Current(by) => self.position.checked_add_signed(by),
-        };
-        self.position = moved.ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(self.position)
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn collected(limit: usize, records: &[&[(&str, &[u8])]]) -> Option<Files> {
-        let mut collector = Collector::new(limit);
-        for (index, files) in records.iter().enumerate() {
-            let dir = tempfile::tempdir().unwrap();
-            for (name, content) in *files {
-                let path = dir.path().join(name);
-                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-                std::fs::write(path, content).unwrap();
-            }
-            let folder = (records.len() > 1).then(|| (index + 1).to_string());
-            collector = collector.add(dir.path(), folder.as_deref()).unwrap();
-        }
-        collector.finish()
-    }
-
-    fn unpacked(files: Option<Files>) -> Vec<(String, Vec<u8>)> {
-        let Some(Files::Archive(bytes)) = files else {
-            panic!("{files:?}")
-        };
-        let mut archive = zip::ZipArchive::new(io::Cursor::new(bytes)).unwrap();
-        let mut contents = Vec::new();
-        for index in 0..archive.len() {
-            let mut file = archive.by_index(index).unwrap();
-            let mut content = Vec::new();
-            file.read_to_end(&mut content).unwrap();
-            contents.push((file.name().unwrap().into_owned(), content));
-        }
-        contents
-    }
-
-    #[test]
-    fn one_file_is_itself_and_several_are_an_archive() {
-        assert_eq!(collected(100, &[&[]]), None);
-        let one = Files::One {
-            content_type: "image/png".to_owned(),
-            bytes: b"picture".to_vec(),
-        };
-        assert_eq!(collected(100, &[&[("a/b.png", b"picture")]]), Some(one));
-        let two = unpacked(collected(1000, &[&[("b", b"2"), ("a/x", b"1")]]));
-        assert_eq!(
-            two,
-            [
-                ("a/x".to_owned(), b"1".to_vec()),
-                ("b".to_owned(), b"2".to_vec())
-            ]
-        );
-        let records = unpacked(collected(1000, &[&[("x", b"1")], &[], &[("x", b"3")]]));
-        assert_eq!(
-            records,
-            [
-                ("1/x".to_owned(), b"1".to_vec()),
-                ("3/x".to_owned(), b"3".to_vec())
-            ]
-        );
-    }
-
-    #[test]
-    fn the_limit_holds_for_what_the_answer_carries() {
-        let too_large = |files, bytes| Some(Files::TooLarge { files, bytes });
-        assert_eq!(collected(10, &[&[("a", &[0; 11])]]), too_large(1, 11));
-        assert!(matches!(
-            collected(10, &[&[("a", &[0; 10])]]),
-            Some(Files::One { .. })
-        ));
-        // Zeros shrink: more than the limit before, less after.
-        assert_eq!(
-            unpacked(collected(1000, &[&[("a", &[0; 3000]), ("b", &[0; 2000])]])).len(),
-            2
-        );
-        let noise: Vec<u8> = (0..3000_u32)
-            .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
-            .collect();
-        assert_eq!(
-            collected(1000, &[&[("a", &noise), ("b", b"1")]]),
-            too_large(2, 3001)
-        );
-        assert_eq!(
-            collected(1000, &[&[("a", &[0; 9000]), ("b", b"1")]]),
-            too_large(2, 9001)
-        );
-        assert_eq!(
-            collected(10, &[&[("a", &[0; 11])], &[("b", b"1")]]),
-            too_large(2, 12)
-        );
-    }
-
-    #[test]
-    fn links_out_of_the_directory_are_not_followed() {
-        let dir = tempfile::tempdir().unwrap();
-        std::os::unix::fs::symlink("/etc/hostname", dir.path().join("link")).unwrap();
-        assert_eq!(
-            Collector::new(100).add(dir.path(), None).unwrap().finish(),
-            None
-        );
-    }
-}
+mod tests;

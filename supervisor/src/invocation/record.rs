@@ -1,9 +1,10 @@
 //! One record: stage in while the image is prepared, run, stage out.
 
+mod after;
+mod broken;
+mod files;
+
 use std::{
-    fs,
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
     path::Path,
     time::{Duration, Instant},
 };
@@ -12,16 +13,18 @@ use crate::{
     config::FunctionConfig,
     container::{
         self, ContainerCommand, ContainerError, ImageSource, Limits, Prepared, RunReport,
-        RunRequest, Stop,
+        RunRequest,
         log::{Keep, LogSink},
         run::RunEnd,
     },
-    plan::{Entry, OutputTarget, Paths, RunPlan},
-    response::{Failure, Outcome},
-    stage_in::{StageInError, StagedInput, stage_in},
-    stage_out::{UploadReport, stage_out},
+    plan::{OutputTarget, Paths, RunPlan},
+    response::Outcome,
+    stage_in::{StagedInput, stage_in},
     workspace::{RecordDir, Workspace},
 };
+
+use broken::{Broken, local_failure, with_end};
+use files::write_files;
 
 use super::{
     Invocation, Phase, RecordReport, Services, collect::Collector, narration, report::PhaseTimes,
@@ -35,50 +38,6 @@ pub fn image_source(config: &FunctionConfig) -> Option<ImageSource> {
         (None, Some(name)) => Some(ImageSource::Registry(name.clone())),
         (None, None) => None,
     }
-}
-
-/// Why a record did not get as far as its container's end.
-enum Broken {
-    Failed(Failure),
-    TimedOut(&'static str),
-    Cancelled(i32),
-}
-
-impl Broken {
-    fn stopped(why: Stop, doing: &'static str) -> Self {
-        match why {
-            Stop::Deadline => Self::TimedOut(doing),
-            Stop::Cancelled(signal) => Self::Cancelled(signal),
-        }
-    }
-}
-
-impl From<ContainerError> for Broken {
-    fn from(error: ContainerError) -> Self {
-        match error {
-            ContainerError::Stopped { why, .. } => Self::stopped(why, "preparing the image"),
-            error => Self::Failed(Failure {
-                name: "ImageFailed",
-                message: error.to_string(),
-            }),
-        }
-    }
-}
-
-impl From<StageInError> for Broken {
-    fn from(error: StageInError) -> Self {
-        Self::Failed(Failure {
-            name: "StageInFailed",
-            message: error.to_string(),
-        })
-    }
-}
-
-fn local_failure(action: &str, error: &io::Error) -> Broken {
-    Broken::Failed(Failure {
-        name: "WorkspaceFailed",
-        message: format!("cannot {action}: {error}"),
-    })
 }
 
 /// Runs the records of one invocation.
@@ -133,8 +92,11 @@ impl Runner<'_> {
         sink: &mut dyn LogSink,
         report: &mut RecordReport,
     ) -> Result<Outcome, Broken> {
-        if self.out_of_time() {
-            return Err(Broken::TimedOut("waiting for the records before this one"));
+        if let Some(stop) = self.limits().reached_now() {
+            return Err(Broken::stopped(
+                stop,
+                "waiting for the records before this one",
+            ));
         }
         let record = self
             .workspace
@@ -169,9 +131,12 @@ impl Runner<'_> {
                 report.uploaded = done.uploaded;
                 kept.map(|()| outcome)
             }
-            Err((failure, done)) => {
+            Err((broken, done)) => {
                 report.uploaded = done;
-                Err(Broken::Failed(with_end(failure, &outcome)))
+                Err(match broken {
+                    Broken::Failed(failure) => Broken::Failed(with_end(failure, &outcome)),
+                    stopped => stopped,
+                })
             }
         }
     }
@@ -250,81 +215,12 @@ impl Runner<'_> {
         Ok(container::run::run(&self.services.udocker, request, &temp, sink).await?)
     }
 
-    async fn upload(
-        &self,
-        dir: &Path,
-    ) -> Result<UploadReport, (Failure, Vec<crate::stage_out::Uploaded>)> {
-        let progress = &self.invocation.monitor.sent;
-        let staging = Box::pin(stage_out(
-            &self.services.stores,
-            self.outputs,
-            dir,
-            progress,
-        ));
-        let failure = |message| Failure {
-            name: "StageOutFailed",
-            message,
-        };
-        tokio::select! {
-            staged = staging => staged.map_err(|e| (failure(e.to_string()), e.uploaded)),
-            () = self.end() => Err((failure(
-                "no time left to upload every output; raise container.timeout_threshold".to_owned(),
-            ), Vec::new())),
-        }
-    }
-
-    /// The output files for the answer, while they are still there.
-    async fn keep_for_answer(
-        &mut self,
-        index: usize,
-        count: usize,
-        record: &RecordDir,
-    ) -> Result<(), Broken> {
-        let Some(collector) = self.collector.take() else {
-            return Ok(());
-        };
-        let failure = |message| {
-            Broken::Failed(Failure {
-                name: "StageOutFailed",
-                message,
-            })
-        };
-        let folder = (count > 1).then(|| (index + 1).to_string());
-        let output = record.output();
-        // Compressing takes processor time, during which signals and other invocations must be heard.
-        let collecting =
-            tokio::task::spawn_blocking(move || collector.add(&output, folder.as_deref()));
-        let collected = tokio::select! {
-            collected = collecting => collected.map_err(|e| failure(e.to_string()))?,
-            () = self.end() => return Err(failure(
-                "no time left to put the output files into the answer; raise container.timeout_threshold".to_owned(),
-            )),
-        };
-        let collector = collected
-            .map_err(|e| failure(format!("cannot put the output files into the answer: {e}")))?;
-        self.collector = Some(collector);
-        Ok(())
-    }
-
-    /// When uploads are given up.
-    async fn end(&self) {
-        match self.invocation.time.end_at {
-            Some(at) => tokio::time::sleep_until(at).await,
-            None => std::future::pending().await,
-        }
-    }
-
     fn limits(&self) -> Limits {
         Limits {
             deadline: self.invocation.time.stop_at,
             grace: self.invocation.time.grace,
             cancelled: self.invocation.cancelled.clone(),
         }
-    }
-
-    fn out_of_time(&self) -> bool {
-        let stop_at = self.invocation.time.stop_at;
-        stop_at.is_some_and(|at| tokio::time::Instant::now() >= at)
     }
 
     fn enter(&self, phase: Phase) {
@@ -348,47 +244,10 @@ fn share(keep: Keep, count: usize) -> Keep {
     }
 }
 
-/// The event and the script, where the container finds them.
-fn write_files(plan: &RunPlan, record: &RecordDir) -> io::Result<()> {
-    write_new(&record.event_file(), plan.event_json.as_bytes(), 0o600)?;
-    match &plan.entry {
-        Entry::Script(script) => write_new(&record.script(), script, 0o700),
-        Entry::InitScript(path) => {
-            let script = fs::read(path).map_err(|e| {
-                io::Error::new(e.kind(), format!("init_script {}: {e}", path.display()))
-            })?;
-            write_new(&record.script(), &script, 0o700)
-        }
-        Entry::Arguments(_) | Entry::ImageDefault => Ok(()),
-    }
-}
-
-fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)?
-        .write_all(bytes)
-}
-
 fn outcome_of(end: RunEnd) -> Outcome {
     match end {
         RunEnd::Exited(code) => Outcome::Exited { code },
         RunEnd::Killed(signal) | RunEnd::Cancelled(signal) => Outcome::Killed { signal },
         RunEnd::TimedOut => Outcome::TimedOut,
     }
-}
-
-/// A failed upload hides how the container ended: its message says it.
-fn with_end(mut failure: Failure, outcome: &Outcome) -> Failure {
-    let end = match outcome {
-        Outcome::Exited { code: 0 } | Outcome::Failed(_) => return failure,
-        Outcome::Exited { code } => format!("exited with code {code}"),
-        Outcome::Killed { signal } => format!("was killed by signal {signal}"),
-        Outcome::TimedOut => "was stopped at the deadline".to_owned(),
-    };
-    failure.message.push_str("; before that, the container ");
-    failure.message.push_str(&end);
-    failure
 }

@@ -1,0 +1,67 @@
+//! Why a record comes to no container's end of its own.
+
+use std::io;
+
+use crate::{
+    container::{ContainerError, Stop},
+    response::{Failure, Outcome},
+    stage_in::StageInError,
+};
+
+/// Why a record did not get as far as its container's end.
+pub(super) enum Broken {
+    Failed(Failure),
+    TimedOut(&'static str),
+    Cancelled(i32),
+}
+
+impl Broken {
+    pub(super) fn stopped(why: Stop, doing: &'static str) -> Self {
+        match why {
+            Stop::Deadline => Self::TimedOut(doing),
+            Stop::Cancelled(signal) => Self::Cancelled(signal),
+        }
+    }
+}
+
+impl From<ContainerError> for Broken {
+    fn from(error: ContainerError) -> Self {
+        match error {
+            ContainerError::Stopped { why, .. } => Self::stopped(why, "preparing the image"),
+            error => Self::Failed(Failure {
+                name: "ImageFailed",
+                message: error.to_string(),
+            }),
+        }
+    }
+}
+
+impl From<StageInError> for Broken {
+    fn from(error: StageInError) -> Self {
+        Self::Failed(Failure {
+            name: "StageInFailed",
+            message: error.to_string(),
+        })
+    }
+}
+
+/// The workspace could not be used.
+pub(super) fn local_failure(action: &str, error: &io::Error) -> Broken {
+    Broken::Failed(Failure {
+        name: "WorkspaceFailed",
+        message: format!("cannot {action}: {error}"),
+    })
+}
+
+/// A failed upload hides how the container ended: its message says it.
+pub(super) fn with_end(mut failure: Failure, outcome: &Outcome) -> Failure {
+    let end = match outcome {
+        Outcome::Exited { code: 0 } | Outcome::Failed(_) => return failure,
+        Outcome::Exited { code } => format!("exited with code {code}"),
+        Outcome::Killed { signal } => format!("was killed by signal {signal}"),
+        Outcome::TimedOut => "was stopped at the deadline".to_owned(),
+    };
+    failure.message.push_str("; before that, the container ");
+    failure.message.push_str(&end);
+    failure
+}

@@ -1,0 +1,49 @@
+//! What an invocation is asked to do, found out before anything is touched.
+
+use crate::{
+    config::ExecutionMode,
+    event::{self, Event, Source},
+    plan::{self, Entry, Plan},
+    response::Failure,
+};
+
+use super::{Invocation, Services, failure};
+
+/// `bytes → Event → Plan`, before anything is touched.
+///
+/// # Errors
+/// The failure that the invocation ends with, and who is to be told.
+pub fn understand(
+    services: &Services,
+    invocation: &Invocation<'_>,
+) -> Result<(Event, Plan), (Source, Failure)> {
+    let config = &services.config;
+    let event = event::parse(invocation.payload, config)
+        .map_err(|e| (e.source.clone(), failure("EventInvalid", e.to_string())))?;
+    let unusable = |message| (event.source.clone(), failure("ConfigInvalid", message));
+    if config.execution_mode == ExecutionMode::Batch {
+        return Err(unusable(
+            "execution_mode: batch is not available yet: this version runs containers in the \
+             function itself; set execution_mode to lambda"
+                .to_owned(),
+        ));
+    }
+    let plan =
+        plan::plan(&event, config, &invocation.context).map_err(|e| unusable(e.to_string()))?;
+    match missing_script(&plan) {
+        Some(message) => Err(unusable(message)),
+        None => Ok((event, plan)),
+    }
+}
+
+/// The configured script is looked for before anything is downloaded or prepared.
+fn missing_script(plan: &Plan) -> Option<String> {
+    plan.runs.iter().find_map(|run| match &run.entry {
+        Entry::InitScript(path) if !path.is_file() => Some(format!(
+            "init_script: found {}, expected an existing file (relative paths start at the \
+             configuration's directory)",
+            path.display()
+        )),
+        _ => None,
+    })
+}
