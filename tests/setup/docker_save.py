@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import platform
 import tarfile
 
 
@@ -60,7 +61,7 @@ def write(path, tag, layer, config):
     """Writes the archive `path` of an image `tag` with one layer; `config` is Docker's `Config` object."""
     digest = hashlib.sha256(layer).hexdigest()
     image = {
-        "architecture": "amd64",
+        "architecture": {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()],
         "os": "linux",
         "created": "1970-01-01T00:00:00Z",
         "config": config,

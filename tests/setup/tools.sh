@@ -46,6 +46,21 @@ apt_packages() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" </dev/null >&2
 }
 
+# Unpacks Debian packages below the tools directory without installing them.
+deb_packages() {
+  local package downloads
+  for package in "$@"; do
+    [ -e "$tools/deb/.unpacked-$package" ] && continue
+    say "unpacking Debian package: $package"
+    downloads=$(mktemp -d "$tools/deb-XXXXXX")
+    (cd "$downloads" && apt-get -q download -o APT::Sandbox::User=root "$package" ||
+      { as_root apt-get update -q && apt-get -q download -o APT::Sandbox::User=root "$package"; }) </dev/null >&2
+    dpkg-deb -x "$downloads"/*.deb "$tools/deb"
+    rm -r "$downloads"
+    touch "$tools/deb/.unpacked-$package"
+  done
+}
+
 # Installs pinned Python packages into the project's own environment. The stamp names what was asked for: pip itself
 # takes a second to find out that there is nothing to do.
 pip_packages() {
@@ -82,5 +97,6 @@ rust_targets "${RUST_TARGETS_DEMO[@]}"
 if [ "$what" = tests ]; then
   apt_packages "${APT_TESTS[@]}"
   pip_packages tests "${PIP_TESTS[@]}"
+  deb_packages "${DEB_TESTS[@]}"
   rust_targets "${RUST_TARGETS_TESTS[@]}"
 fi

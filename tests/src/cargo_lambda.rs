@@ -46,7 +46,7 @@ impl CargoLambda {
             .current_dir(&project);
         let child = start_program(&command, port, Duration::from_secs(20));
         let client = Client::builder()
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_mins(1))
             .build()
             .unwrap();
         Self {

@@ -12,7 +12,7 @@ use crate::runtime_api::{Reply, ReplyKind, RuntimeApi};
 use crate::sandbox::Sandbox;
 
 /// How long any answer may take by the wall clock.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One execution environment.
 #[derive(Debug)]

@@ -46,13 +46,19 @@ impl Mode {
 }
 
 /// Variables that make udocker work from Debian's engines alone, without its own download.
-pub(crate) const UDOCKER_VARIABLES: [(&str, &str); 5] = [
-    ("UDOCKER_TARBALL", ""),
-    ("UDOCKER_USE_PROOT_EXECUTABLE", "/usr/bin/proot"),
-    ("UDOCKER_USE_RUNC_EXECUTABLE", "/usr/sbin/runc"),
-    ("UDOCKER_USE_PATCHELF_EXECUTABLE", "/usr/bin/patchelf"),
-    (
-        "UDOCKER_FAKECHROOT_SO",
-        "/usr/lib/x86_64-linux-gnu/fakechroot/libfakechroot.so",
-    ),
-];
+pub(crate) fn udocker_variables() -> [(&'static str, String); 5] {
+    let fakechroot = format!(
+        "/usr/lib/{}-linux-gnu/fakechroot/libfakechroot.so",
+        std::env::consts::ARCH
+    );
+    [
+        ("UDOCKER_TARBALL", String::new()),
+        ("UDOCKER_USE_PROOT_EXECUTABLE", "/usr/bin/proot".to_owned()),
+        ("UDOCKER_USE_RUNC_EXECUTABLE", "/usr/sbin/runc".to_owned()),
+        (
+            "UDOCKER_USE_PATCHELF_EXECUTABLE",
+            "/usr/bin/patchelf".to_owned(),
+        ),
+        ("UDOCKER_FAKECHROOT_SO", fakechroot),
+    ]
+}

@@ -30,9 +30,9 @@ impl Moto {
             let mut command = Command::new(paths::tool("moto_server"));
             command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
             // The handle is not kept: the server ends with this process.
-            drop(start_program(&command, port, Duration::from_secs(60)));
+            drop(start_program(&command, port, Duration::from_mins(1)));
             let client = Client::builder()
-                .timeout(Duration::from_secs(120))
+                .timeout(Duration::from_mins(2))
                 .build()
                 .unwrap();
             Self {

@@ -1,5 +1,6 @@
 //! Where the built binaries, the tools and the images are.
 
+use std::env::consts::ARCH;
 use std::path::{Path, PathBuf};
 
 /// The project's top directory.
@@ -28,7 +29,7 @@ pub fn built(relative: &str) -> PathBuf {
 /// The binary under test: `SUPERVISOR_BIN`, else the release build.
 pub fn supervisor() -> PathBuf {
     std::env::var_os("SUPERVISOR_BIN").map_or_else(
-        || built("x86_64-unknown-linux-musl/release/supervisor"),
+        || built(&format!("{ARCH}-unknown-linux-musl/release/supervisor")),
         PathBuf::from,
     )
 }

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -31,7 +31,7 @@ pub struct Launch {
 
 impl Launch {
     pub(crate) fn new(directory: &Path, variables: BTreeMap<String, OsString>) -> Self {
-        let limit = Duration::from_secs(60);
+        let limit = Duration::from_mins(1);
         Self {
             directory: directory.to_path_buf(),
             arguments: Vec::new(),
@@ -107,8 +107,8 @@ impl Launch {
             .expect("the supervisor starts");
         // The supervisor may end without having read it all.
         let _ = child.stdin.take().unwrap().write_all(&self.stdin);
-        let stdout = collect(child.stdout.take().unwrap());
-        let stderr = collect(child.stderr.take().unwrap());
+        let stdout = Stream::collect(child.stdout.take().unwrap());
+        let stderr = Stream::collect(child.stderr.take().unwrap());
         Running {
             child,
             stdout,
@@ -121,22 +121,55 @@ impl Launch {
     }
 }
 
-fn collect(mut pipe: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
-    let (sender, receiver) = channel();
-    std::thread::spawn(move || {
-        let mut content = Vec::new();
-        let _ = pipe.read_to_end(&mut content);
-        let _ = sender.send(content);
-    });
-    receiver
+/// What has come out of a pipe so far, and whether its end has been seen.
+#[derive(Debug, Default)]
+struct Stream {
+    state: Mutex<(Vec<u8>, bool)>,
+    changed: Condvar,
+}
+
+impl Stream {
+    /// Reads a pipe to its end on a thread of its own.
+    fn collect(mut pipe: impl Read + Send + 'static) -> Arc<Self> {
+        let stream = Arc::new(Self::default());
+        let writer = Arc::clone(&stream);
+        std::thread::spawn(move || {
+            let mut buffer = vec![0; 64 * 1024];
+            loop {
+                let count = pipe.read(&mut buffer).unwrap_or(0);
+                let mut state = writer.state.lock().unwrap();
+                state.0.extend_from_slice(&buffer[..count]);
+                state.1 = count == 0;
+                writer.changed.notify_all();
+                if count == 0 {
+                    return;
+                }
+            }
+        });
+        stream
+    }
+
+    /// Waits until `enough` of the content (its second argument tells whether it is whole), or for as long as `patience`.
+    fn wait(&self, patience: Duration, enough: impl Fn(&[u8], bool) -> bool) -> bool {
+        let state = self.state.lock().unwrap();
+        let (state, _) = self
+            .changed
+            .wait_timeout_while(state, patience, |state| !enough(&state.0, state.1))
+            .unwrap();
+        enough(&state.0, state.1)
+    }
+
+    fn content(&self) -> Vec<u8> {
+        self.state.lock().unwrap().0.clone()
+    }
 }
 
 /// A supervisor that has been started.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
-    stdout: Receiver<Vec<u8>>,
-    stderr: Receiver<Vec<u8>>,
+    stdout: Arc<Stream>,
+    stderr: Arc<Stream>,
     directory: PathBuf,
     limit: Duration,
     started: Instant,
@@ -160,6 +193,16 @@ impl Running {
         self.child.try_wait().unwrap().is_none()
     }
 
+    /// Waits until its standard output holds `text`.
+    pub fn wait_for_stdout(&mut self, text: &str) {
+        let needle = text.as_bytes();
+        let found =
+            |content: &[u8], _| content.windows(needle.len()).any(|window| window == needle);
+        if !self.stdout.wait(self.limit, found) {
+            self.give_up(&format!("standard output never says {text:?}"));
+        }
+    }
+
     /// Waits for its end, and for the end of its output.
     pub fn wait(mut self) -> Finished {
         let status = loop {
@@ -173,24 +216,17 @@ impl Running {
             std::thread::sleep(Duration::from_millis(3));
         };
         let took = self.started.elapsed();
-        let (stdout, stderr) = (self.drain(true), self.drain(false));
+        for stream in [Arc::clone(&self.stdout), Arc::clone(&self.stderr)] {
+            if !stream.wait(DRAIN, |_, whole| whole) {
+                self.give_up("the supervisor has ended, but its output is still held open");
+            }
+        }
         Finished {
             status,
-            stdout,
-            stderr,
+            stdout: self.stdout.content(),
+            stderr: self.stderr.content(),
             took,
             peak_kib: self.peak_kib,
-        }
-    }
-
-    fn drain(&mut self, stdout: bool) -> Vec<u8> {
-        let pipe = if stdout { &self.stdout } else { &self.stderr };
-        match pipe.recv_timeout(DRAIN) {
-            Ok(content) => content,
-            Err(RecvTimeoutError::Timeout) => {
-                self.give_up("the supervisor has ended, but its output is still held open")
-            }
-            Err(RecvTimeoutError::Disconnected) => Vec::new(),
         }
     }
 
@@ -202,12 +238,8 @@ impl Running {
             process.kill();
         }
         let _ = self.child.wait();
-        let text = |pipe: &Receiver<Vec<u8>>| tail(&pipe.recv_timeout(DRAIN).unwrap_or_default());
-        panic!(
-            "{why}\nprocesses: {left:#?}\nstdout: {}\nstderr: {}",
-            text(&self.stdout),
-            text(&self.stderr)
-        );
+        let (stdout, stderr) = (tail(&self.stdout.content()), tail(&self.stderr.content()));
+        panic!("{why}\nprocesses: {left:#?}\nstdout: {stdout}\nstderr: {stderr}");
     }
 
     /// The kernel keeps the highest value itself, so looking now and then misses only what comes after the last look.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::mode::{Mode, UDOCKER_VARIABLES};
+use crate::mode::{Mode, udocker_variables};
 use crate::processes::processes_naming;
 use crate::run::Launch;
 
@@ -42,7 +42,7 @@ impl Sandbox {
             "PATH",
             "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         );
-        for (name, value) in UDOCKER_VARIABLES {
+        for (name, value) in udocker_variables() {
             sandbox.set(name, value);
         }
         sandbox.set("HOME", sandbox.path("home"));
