@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::blocking::{Body, Client, Response};
+use reqwest::header::{AUTHORIZATION, HeaderValue};
 
 use crate::background::{free_port, start_program};
 use crate::paths;
@@ -31,7 +32,12 @@ impl Moto {
             command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
             // The handle is not kept: the server ends with this process.
             drop(start_program(&command, port, Duration::from_mins(1)));
+            // Moto reads the signature's account only; without one it serves public objects.
+            let signature = "AWS4-HMAC-SHA256 Credential=AKIDTEST/20260101/us-east-1/s3/aws4_request, \
+                SignedHeaders=host, Signature=0";
+            let headers = [(AUTHORIZATION, HeaderValue::from_static(signature))];
             let client = Client::builder()
+                .default_headers(headers.into_iter().collect())
                 .timeout(Duration::from_mins(2))
                 .build()
                 .unwrap();

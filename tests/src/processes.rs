@@ -17,7 +17,7 @@ pub struct Process {
 
 impl Process {
     /// Ends it without asking.
-    pub(crate) fn kill(&self) {
+    pub fn kill(&self) {
         // An error means that it has gone by itself.
         let _ = kill(Pid::from_raw(self.pid), Signal::SIGKILL);
     }

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -101,6 +102,16 @@ impl Sandbox {
     /// A supervisor with the sandbox's environment and no arguments.
     pub fn launch(&self) -> Launch {
         Launch::new(self.directory.path(), self.variables.clone())
+    }
+
+    /// Another program with the sandbox's environment.
+    pub fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .envs(&self.variables)
+            .current_dir(self.path("work"));
+        command
     }
 
     /// `supervisor --config … --event …` for the function written with [`Self::function`].

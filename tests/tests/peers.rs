@@ -1,0 +1,107 @@
+//! The helpers themselves: a check that finds nothing must be one that could find something.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tests::{Mode, Moto, Sandbox, processes_naming};
+
+/// Runs udocker by itself in a sandbox.
+fn udocker(sandbox: &Sandbox) -> Command {
+    let mut command = sandbox.command(&sandbox.mode().udocker());
+    command
+        .arg("--allow-root")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+#[test]
+fn a_process_that_got_away_is_found_in_every_mode() {
+    for mode in Mode::ALL {
+        let sandbox = Sandbox::new(mode);
+        let repository = if mode == Mode::F1 {
+            "local/debian"
+        } else {
+            "local/busybox"
+        };
+        let execmode = format!("--execmode={}", mode.name());
+        let image = mode.image().display().to_string();
+        for arguments in [
+            vec!["load", "-i", &image],
+            vec!["create", "--name=c", repository],
+            vec!["setup", &execmode, "c"],
+        ] {
+            assert!(
+                udocker(&sandbox)
+                    .args(&arguments)
+                    .status()
+                    .unwrap()
+                    .success(),
+                "{mode:?} {arguments:?}"
+            );
+        }
+        // Own session, no environment, no parent, root as working directory: only its program or its mounts tell.
+        let script = "cd /; (setsid env -i sleep 300 &) ; sleep 300";
+        let mut engine = udocker(&sandbox)
+            .args(["run", "c", "/bin/sh", "-c", script])
+            .spawn()
+            .unwrap();
+        let start = Instant::now();
+        let sleeping = || {
+            processes_naming(&sandbox.path(""))
+                .iter()
+                .filter(|process| process.command.contains("sleep 300"))
+                .count()
+        };
+        while sleeping() < 2 {
+            assert!(
+                start.elapsed() < Duration::from_secs(15),
+                "{mode:?}: {:#?}",
+                processes_naming(&sandbox.path(""))
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        for process in processes_naming(&sandbox.path("")) {
+            process.kill();
+        }
+        engine.wait().unwrap();
+        let start = Instant::now();
+        while !processes_naming(&sandbox.path("")).is_empty() {
+            assert!(
+                start.elapsed() < Duration::from_secs(5),
+                "{mode:?}: {:#?}",
+                processes_naming(&sandbox.path(""))
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+#[test]
+fn moto_keeps_keys_as_they_are() {
+    let moto = Moto::shared();
+    let bucket = moto.bucket();
+    let mut keys = vec![
+        "a b+c",
+        "ünï/文件",
+        "a/../b",
+        "x//y",
+        "folder/",
+        "q'\"&<>%20",
+    ];
+    for key in &keys {
+        moto.put(&bucket, key, format!("of {key}"));
+    }
+    keys.sort_unstable();
+    assert_eq!(moto.keys(&bucket), keys);
+    for key in &keys {
+        assert_eq!(moto.text(&bucket, key), Some(format!("of {key}")));
+    }
+    assert_eq!(moto.get(&bucket, "absent"), None);
+}
