@@ -5,6 +5,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -79,6 +80,10 @@ fn a_process_that_got_away_is_found_in_every_mode() {
                 processes_naming(&sandbox.path(""))
             );
             std::thread::sleep(Duration::from_millis(20));
+        }
+        // A udocker that is killed leaves these; a supervisor has to see to it that they go.
+        for entry in fs::read_dir(sandbox.path("tmp")).unwrap() {
+            fs::remove_file(entry.unwrap().path()).unwrap();
         }
     }
 }
