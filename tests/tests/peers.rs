@@ -9,7 +9,8 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tests::{Mode, Moto, Sandbox, processes_naming};
+use serde_json::json;
+use tests::{CargoLambda, Mode, Moto, Registry, Sandbox, archive, processes_naming};
 
 /// Runs udocker by itself in a sandbox.
 fn udocker(sandbox: &Sandbox) -> Command {
@@ -82,10 +83,49 @@ fn a_process_that_got_away_is_found_in_every_mode() {
             std::thread::sleep(Duration::from_millis(20));
         }
         // A udocker that is killed leaves these; a supervisor has to see to it that they go.
-        for entry in fs::read_dir(sandbox.path("tmp")).unwrap() {
-            fs::remove_file(entry.unwrap().path()).unwrap();
-        }
+        fs::remove_dir_all(sandbox.path("tmp")).unwrap();
+        fs::create_dir(sandbox.path("tmp")).unwrap();
     }
+}
+
+#[test]
+fn udocker_pulls_from_the_registry() {
+    let sandbox = Sandbox::new(Mode::P1);
+    let registry = Registry::start(&sandbox.path("home"));
+    registry.push(&archive("busybox"), "team/tools:1.2");
+    let mut pull = udocker(&sandbox);
+    let status = pull
+        .args(["pull", "team/tools:1.2"])
+        .env("UDOCKER_REGISTRY", registry.url())
+        .status();
+    assert!(status.unwrap().success());
+}
+
+#[test]
+fn cargo_lambda_hands_events_to_a_runtime() {
+    let directory = tempfile::tempdir().unwrap();
+    let emulator = CargoLambda::start(directory.path());
+    let address = emulator.address();
+    let runtime = std::thread::spawn(move || {
+        let client = reqwest::blocking::Client::new();
+        let base = format!("http://{address}/2018-06-01/runtime/invocation");
+        let event = client.get(format!("{base}/next")).send().unwrap();
+        let id = event.headers()["lambda-runtime-aws-request-id"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        let body = event.bytes().unwrap();
+        client
+            .post(format!("{base}/{id}/response"))
+            .body(body)
+            .send()
+            .unwrap();
+    });
+    assert_eq!(
+        emulator.invoke(&json!({ "a": 1 })),
+        (200, json!({ "a": 1 }))
+    );
+    runtime.join().unwrap();
 }
 
 #[test]
