@@ -16,6 +16,7 @@ use tests::{CargoLambda, Mode, Moto, Registry, Sandbox, archive, processes_namin
 fn udocker(sandbox: &Sandbox) -> Command {
     let mut command = sandbox.command(&sandbox.mode().udocker());
     command
+        .env("PROOT_TMP_DIR", sandbox.path("tmp"))
         .arg("--allow-root")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
