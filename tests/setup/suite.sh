@@ -10,7 +10,7 @@ rm -rf "$temporary"
 mkdir -p "$temporary"
 
 # What udocker and the supervisor leave in the system's own directory when they are not careful.
-strays() { find /tmp -maxdepth 1 \( -name 'udocker-*' -o -name 'faas-*' -o -name 'proot-*' \) 2>/dev/null | sort; }
+strays() { find /tmp -maxdepth 1 \( -name 'udocker-*' -o -name 'faas-*' -o -name 'proot*' \) 2>/dev/null | sort; }
 
 # Processes of the suite: they carry its temporary directory in their environment, command line, directory or program.
 # (This script does not: its own environment is the one it was started with.)
