@@ -149,12 +149,6 @@ impl Answer {
     pub fn expect_error(&self, name: &str) -> String {
         let (error_type, message) = self.error();
         assert_eq!(error_type, name, "{message}");
-        if let Some(header) = &self.0.error_type {
-            assert_eq!(
-                header, name,
-                "the header Lambda-Runtime-Function-Error-Type"
-            );
-        }
         message
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde_json::Value;
@@ -39,8 +39,6 @@ pub struct Reply {
     pub kind: ReplyKind,
     /// The call's body.
     pub body: Vec<u8>,
-    /// The header `Lambda-Runtime-Function-Error-Type`.
-    pub error_type: Option<String>,
 }
 
 /// The emulator; dropping it ends the server.
@@ -208,25 +206,18 @@ async fn response(
         request_id: id,
         kind: ReplyKind::Response,
         body: body.to_vec(),
-        error_type: None,
     })
 }
 
 async fn error(
     State(shared): State<Arc<Shared>>,
     Path(id): Path<String>,
-    headers: HeaderMap,
     body: Bytes,
 ) -> StatusCode {
-    let header = headers.get("Lambda-Runtime-Function-Error-Type");
-    let error_type = header
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
     shared.answer(Reply {
         request_id: id,
         kind: ReplyKind::Error,
         body: body.to_vec(),
-        error_type,
     })
 }
 

@@ -16,7 +16,7 @@ use crate::run::Launch;
 
 /// Directories of one test:
 /// `work` (configuration, script and event; the working directory), `tmp` (`TMPDIR`, must be empty at the end), `udocker`
-/// (`UDOCKER_DIR`), `home`, and `buckets` (for `--local-storage`).
+/// (`UDOCKER_DIR`), `home`, and `buckets` (for `--local-storage`), with the buckets `inbox` and `outbox`.
 #[derive(Debug)]
 pub struct Sandbox {
     directory: TempDir,
@@ -31,8 +31,15 @@ impl Sandbox {
             .prefix("faas-tests-")
             .tempdir()
             .unwrap();
-        for name in ["work", "tmp", "udocker", "home", "buckets"] {
-            fs::create_dir(directory.path().join(name)).unwrap();
+        for name in [
+            "work",
+            "tmp",
+            "udocker",
+            "home",
+            "buckets/inbox",
+            "buckets/outbox",
+        ] {
+            fs::create_dir_all(directory.path().join(name)).unwrap();
         }
         let mut sandbox = Self {
             directory,

@@ -78,7 +78,7 @@ fn keys_of_every_kind_arrive_and_stay_inside() {
     ];
     let sandbox = sandbox(moto.url());
     // The container tells which key it got and what is in its input directory, a NUL being in no key.
-    let script = "printf '%s\\0' \"$STORAGE_OBJECT_KEY\" \"$(cat \"$INPUT_FILE_PATH\")\" \"$INPUT_FILE_PATH\"";
+    let script = "printf '%s\\0' \"$STORAGE_OBJECT_KEY\" \"$(cat \"$INPUT_FILE_PATH\")\" \"$INPUT_FILE_PATH\"; :";
     sandbox.function(script, &output(&outbox));
     for key in keys {
         moto.put(&inbox, key, format!("content of {key}"));

@@ -18,7 +18,8 @@ fn every_record_of_an_event_is_processed() {
         sandbox.put("inbox", &format!("{name}.txt"), name);
     }
     let output = json!([{ "storage_provider": "s3", "path": "outbox" }]);
-    let script = "n=$(basename \"$INPUT_FILE_PATH\"); ls \"$TMP_INPUT_DIR\"; cat \"$INPUT_FILE_PATH\" > \"$TMP_OUTPUT_DIR/$n\"";
+    let script =
+        "n=$(basename \"$INPUT_FILE_PATH\"); cat \"$INPUT_FILE_PATH\" > \"$TMP_OUTPUT_DIR/$n\"";
     sandbox.function(script, &json!({ "output": output }));
     let event = s3_records(&[
         ("inbox", "one.txt"),
@@ -184,7 +185,7 @@ fn the_summary_is_on_standard_error() {
 fn an_event_on_standard_input_needs_no_configuration() {
     let sandbox = Sandbox::new(Mode::P1);
     let event =
-        direct_script("echo from the event's script; cat \"$EVENT_FILE\" | wc -c").to_string();
+        direct_script("echo from the script in the event; cat \"$EVENT_FILE\" | wc -c").to_string();
     let run = sandbox
         .launch()
         .args(["--event", "-", "--execmode", "P1", "--image"])
@@ -194,7 +195,7 @@ fn an_event_on_standard_input_needs_no_configuration() {
     run.expect_code(0);
     assert_eq!(
         run.stdout(),
-        format!("from the event's script\n{}\n", event.len())
+        format!("from the script in the event\n{}\n", event.len())
     );
 }
 
@@ -448,7 +449,7 @@ fn a_whole_function_definition_file_is_accepted() {
 
 #[test]
 fn file_stage_in_can_be_switched_off() {
-    let sandbox = Sandbox::new(Mode::P1);
+    let sandbox = Sandbox::new(Mode::R1);
     sandbox.function(
         "echo \"$STORAGE_OBJECT_KEY\"; ls -A \"$TMP_INPUT_DIR\" | grep -v event; :",
         &json!({ "file_stage_in": false }),
