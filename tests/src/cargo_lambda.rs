@@ -56,9 +56,9 @@ impl CargoLambda {
         }
     }
 
-    /// What to set `AWS_LAMBDA_RUNTIME_API` to.
+    /// What to set `AWS_LAMBDA_RUNTIME_API` to: here with a scheme, as the emulator itself says.
     pub fn address(&self) -> String {
-        format!("127.0.0.1:{}/.rt/{}", self.port, Self::FUNCTION)
+        format!("http://127.0.0.1:{}/.rt/{}", self.port, Self::FUNCTION)
     }
 
     /// Invokes the function as the Lambda API does: HTTP status and payload.

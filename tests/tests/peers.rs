@@ -125,7 +125,7 @@ fn cargo_lambda_hands_events_to_a_runtime() {
     let address = emulator.address();
     let runtime = std::thread::spawn(move || {
         let client = reqwest::blocking::Client::new();
-        let base = format!("http://{address}/2018-06-01/runtime/invocation");
+        let base = format!("{address}/2018-06-01/runtime/invocation");
         let event = client.get(format!("{base}/next")).send().unwrap();
         let id = event.headers()["lambda-runtime-aws-request-id"]
             .to_str()
