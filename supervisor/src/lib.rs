@@ -4,4 +4,16 @@
 //! `event → plan → stage in → run the container → stage out → response`.
 //! Read [`invocation`] first; everything else is called from there or from an [`entry`].
 
+pub mod config;
+pub mod container;
+pub mod entry;
+pub mod environment;
+pub mod event;
+pub mod invocation;
+pub mod plan;
+pub mod response;
+pub mod stage_in;
+pub mod stage_out;
 pub mod storage;
+pub mod telemetry;
+pub mod workspace;

@@ -1,0 +1,176 @@
+//! Prepares an image and runs it through udocker, from the supervisor's side.
+//!
+//! `prepare` brings a container into udocker's store once and remembers it; `run` is then exactly
+//! one udocker command. Both start udocker below a [`keeper`], which leaves no process behind.
+
+pub mod clean;
+pub mod command;
+pub mod executable;
+pub mod init;
+pub mod keeper;
+pub mod log;
+pub mod prepare;
+pub mod process_tree;
+pub mod role;
+pub mod run;
+pub mod settings;
+pub mod store;
+pub mod udocker;
+
+use std::{io, path::PathBuf, time::Duration};
+
+use thiserror::Error;
+use tokio::{sync::watch, time::Instant};
+
+pub use self::{
+    command::ContainerCommand,
+    prepare::Prepared,
+    run::{RunReport, RunRequest},
+    settings::UdockerSettings,
+};
+
+/// Where the image comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageSource {
+    /// `container.image`: a name in a registry (or one that udocker's store has already).
+    Registry(String),
+    /// `container.image_file`: an archive (`docker save` and its like).
+    Archive(PathBuf),
+}
+
+impl std::fmt::Display for ImageSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Registry(name) => f.write_str(name),
+            Self::Archive(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// When to stop, and how politely.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The moment the work is stopped; none = never.
+    pub deadline: Option<Instant>,
+    /// From SIGTERM to SIGKILL.
+    pub grace: Duration,
+    /// Turns into `Some(signal)` when the supervisor itself is told to stop.
+    pub cancelled: watch::Receiver<Option<i32>>,
+}
+
+/// Why work had to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// The deadline came.
+    Deadline,
+    /// The supervisor was told to stop, by this signal.
+    Cancelled(i32),
+}
+
+impl Limits {
+    /// Completes when work must stop.
+    pub async fn reached(&self) -> Stop {
+        let deadline = async {
+            match self.deadline {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut cancelled = self.cancelled.clone();
+        let signal = async {
+            match cancelled.wait_for(Option::is_some).await.map(|s| *s) {
+                Ok(Some(signal)) => signal,
+                _ => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = deadline => Stop::Deadline,
+            signal = signal => Stop::Cancelled(signal),
+        }
+    }
+}
+
+/// Why a container could not be prepared or started.
+#[derive(Debug, Error)]
+pub enum ContainerError {
+    /// The launcher is not there.
+    #[error(
+        "udocker is not at {path}: install it (pip install udocker) or set UDOCKER_EXEC to its launcher"
+    )]
+    NoUdocker {
+        /// Where it was expected.
+        path: PathBuf,
+    },
+    /// Neither image nor archive is configured.
+    #[error(
+        "no image to run: set container.image (a registry name) or container.image_file (an archive)"
+    )]
+    NoImage,
+    /// The archive is missing.
+    #[error("image archive {path} cannot be read: {source}")]
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A udocker command failed.
+    #[error("udocker {step} failed for image {image} ({status}): {message}{hint}")]
+    Step {
+        /// `pull`, `load`, `create`, …
+        step: &'static str,
+        /// The image.
+        image: String,
+        /// How the command ended.
+        status: String,
+        /// The end of what it printed.
+        message: String,
+        /// What to do next.
+        hint: &'static str,
+    },
+    /// The deadline came first, or the supervisor was told to stop.
+    #[error("stopped while preparing image {image} (udocker {step})")]
+    Stopped {
+        /// Why.
+        why: Stop,
+        /// The step that was running.
+        step: &'static str,
+        /// The image.
+        image: String,
+    },
+    /// The image names no command and none was given.
+    #[error(
+        "image {image} names no command to run: give the event a script or cmd_args, or configure init_script"
+    )]
+    NoCommand {
+        /// The image.
+        image: String,
+    },
+    /// An F mode cannot hold the program inside the image.
+    #[error(
+        "{program} of image {image} is a static executable, which execution mode {mode} cannot keep inside the image: choose another container.execmode (P1 or R1 where the platform allows them) or an image with dynamically linked programs"
+    )]
+    StaticInPreloadMode {
+        /// What was to run.
+        program: PathBuf,
+        /// The image's container.
+        image: String,
+        /// The mode.
+        mode: String,
+    },
+    /// A local file or process could not be handled.
+    #[error("cannot {action}: {source}")]
+    Io {
+        /// What was being done, with the path.
+        action: String,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+impl ContainerError {
+    pub(crate) fn io(action: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let action = action.into();
+        move |source| Self::Io { action, source }
+    }
+}

@@ -1,0 +1,213 @@
+//! The container's first process: connects the container to the supervisor from the inside.
+//!
+//! udocker changes what passes through it: values lose white space and newlines, the image's
+//! variables win over an `--env-file`, F modes put every variable on the command line of `env`,
+//! R modes without a terminal lose the exit status, and its own messages share the container's
+//! output. So variables, output and exit status go around it, through a directory both sides see:
+//!
+//! ```text
+//! handoff/env      NAME=value, NUL-terminated; 0600, removed when read
+//! handoff/stdout   named pipe
+//! handoff/stderr   named pipe
+//! handoff/status   named pipe: "exit 7" or "signal 9"
+//! ```
+//!
+//! In P, R and S modes the supervisor's binary is the entrypoint (`faas-init HANDOFF COMMAND…`).
+//! F modes cannot run a static binary in the image; there it stands in for the `env` command with
+//! which udocker starts the engine (`env -i NAME=value… LOADER COMMAND…`, found on `PATH`).
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    os::unix::{
+        ffi::{OsStrExt, OsStringExt},
+        process::{CommandExt, ExitStatusExt},
+    },
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, ExitStatus, Stdio},
+};
+
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+
+/// Tells the stand-in for `env` where the handoff directory is.
+pub const HANDOFF_VARIABLE: &str = "FAAS_SUPERVISOR_HANDOFF";
+/// Tells it which directory must be the host's even where the library cannot map directories.
+pub const SHARED_VARIABLE: &str = "FAAS_SUPERVISOR_SHARED";
+/// Exit status for a command that does not exist, as shells and `docker run` have it.
+const NOT_FOUND: u8 = 127;
+/// Exit status for a command that cannot be executed.
+const NOT_EXECUTABLE: u8 = 126;
+
+/// Plays the entrypoint: `faas-init HANDOFF COMMAND [ARGUMENT…]`.
+pub fn play(arguments: &[OsString]) -> ExitCode {
+    let [handoff, command @ ..] = arguments else {
+        return ExitCode::from(NOT_EXECUTABLE);
+    };
+    let inherited = std::env::vars_os().collect();
+    serve(Path::new(handoff), inherited, command)
+}
+
+/// Plays `env`: with `-i` on behalf of udocker, otherwise as whatever `env` the machine has.
+pub fn play_env(arguments: &[OsString]) -> ExitCode {
+    let handoff = std::env::var_os(HANDOFF_VARIABLE);
+    match (handoff, arguments) {
+        (Some(handoff), [flag, rest @ ..]) if flag == "-i" => {
+            let (mut variables, command) = split_assignments(rest);
+            if let Some(shared) = std::env::var_os(SHARED_VARIABLE) {
+                share(&mut variables, &shared);
+            }
+            serve(Path::new(&handoff), variables, command)
+        }
+        _ => real_env(arguments),
+    }
+}
+
+fn split_assignments(arguments: &[OsString]) -> (Vec<(OsString, OsString)>, &[OsString]) {
+    let count = arguments
+        .iter()
+        .take_while(|a| a.as_bytes().contains(&b'='))
+        .count();
+    let variables = arguments[..count].iter().filter_map(|a| pair(a.as_bytes()));
+    (variables.collect(), &arguments[count..])
+}
+
+fn pair(assignment: &[u8]) -> Option<(OsString, OsString)> {
+    let at = assignment.iter().position(|&b| b == b'=')?;
+    let (name, value) = (&assignment[..at], &assignment[at + 1..]);
+    (!name.is_empty()).then(|| {
+        (
+            OsStr::from_bytes(name).to_owned(),
+            OsStr::from_bytes(value).to_owned(),
+        )
+    })
+}
+
+/// Adds the shared directory to what fakechroot leaves alone: only some of its libraries know
+/// `FAKECHROOT_DIR_MAP`, all know `FAKECHROOT_EXCLUDE_PATH`.
+fn share(variables: &mut Vec<(OsString, OsString)>, shared: &OsStr) {
+    const EXCLUDE: &str = "FAKECHROOT_EXCLUDE_PATH";
+    match variables.iter_mut().find(|(name, _)| name == EXCLUDE) {
+        Some((_, value)) => {
+            value.push(":");
+            value.push(shared);
+        }
+        None => variables.push((EXCLUDE.into(), shared.to_owned())),
+    }
+}
+
+/// Hands over to the next `env` on `PATH`.
+fn real_env(arguments: &[OsString]) -> ExitCode {
+    let me = std::env::args_os().next().map(PathBuf::from);
+    let own_dir = me.as_deref().and_then(Path::parent);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .filter(|dir| Some(dir.as_path()) != own_dir)
+        .map(|dir| dir.join("env"))
+        .find(|candidate| candidate.is_file());
+    let program = found.unwrap_or_else(|| PathBuf::from("/usr/bin/env"));
+    let _error = Command::new(program).args(arguments).exec();
+    ExitCode::from(NOT_FOUND)
+}
+
+/// Runs the command between the pipes and reports how it ended.
+fn serve(handoff: &Path, base: Vec<(OsString, OsString)>, command: &[OsString]) -> ExitCode {
+    let Ok(mut status_pipe) = pipe(handoff, "status") else {
+        return ExitCode::from(NOT_EXECUTABLE);
+    };
+    match run(handoff, base, command) {
+        Ok(status) => {
+            let (line, code) = describe(status);
+            let _told = status_pipe.write_all(line.as_bytes());
+            ExitCode::from(code)
+        }
+        Err(error) => {
+            let code = if error.kind() == io::ErrorKind::NotFound {
+                NOT_FOUND
+            } else {
+                NOT_EXECUTABLE
+            };
+            let name = command.first().map(|c| c.to_string_lossy().into_owned());
+            if let Ok(mut stderr) = pipe(handoff, "stderr") {
+                let name = name.unwrap_or_else(|| "no command".into());
+                let _told = writeln!(stderr, "exec {name}: {error}");
+            }
+            let _told = status_pipe.write_all(format!("exit {code}\n").as_bytes());
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn run(
+    handoff: &Path,
+    base: Vec<(OsString, OsString)>,
+    command: &[OsString],
+) -> io::Result<ExitStatus> {
+    let [program, arguments @ ..] = command else {
+        return Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            "the image names no command; give one as script or cmd_args",
+        ));
+    };
+    // What the engine itself was told is not the container's business.
+    let base = base
+        .into_iter()
+        .filter(|(name, _)| !name.as_bytes().starts_with(b"PROOT_"));
+    let mut child = Command::new(program);
+    child
+        .args(arguments)
+        .env_clear()
+        .envs(base)
+        .envs(take_variables(handoff)?)
+        .stdin(Stdio::null())
+        .stdout(pipe(handoff, "stdout")?)
+        .stderr(pipe(handoff, "stderr")?);
+    outlive_stop();
+    child.spawn()?.wait()
+}
+
+/// The variables of the handoff; the file goes as soon as it is read.
+fn take_variables(handoff: &Path) -> io::Result<Vec<(OsString, OsString)>> {
+    let path = handoff.join("env");
+    let bytes = fs::read(&path)?;
+    let _supervisor_removes_it_too = fs::remove_file(&path);
+    Ok(bytes
+        .split(|&b| b == 0)
+        .filter_map(pair)
+        .map(|(n, v)| (n, OsString::from_vec(v.into_vec())))
+        .collect())
+}
+
+fn pipe(handoff: &Path, name: &str) -> io::Result<File> {
+    OpenOptions::new().write(true).open(handoff.join(name))
+}
+
+/// Whoever stops the tree signals every process of it; this one stays to report the status.
+/// A handler, not "ignore": handlers are reset when the command is executed.
+#[allow(unsafe_code)]
+fn outlive_stop() {
+    extern "C" fn stay(_signal: i32) {}
+    let action = SigAction::new(
+        SigHandler::Handler(stay),
+        SaFlags::SA_RESTART,
+        SigSet::empty(),
+    );
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+        // SAFETY: the handler does nothing, so it is async-signal-safe.
+        let _keeps_the_default = unsafe { sigaction(signal, &action) };
+    }
+}
+
+fn describe(status: ExitStatus) -> (String, u8) {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => (
+            format!("exit {code}\n"),
+            u8::try_from(code & 0xff).unwrap_or(u8::MAX),
+        ),
+        (None, Some(signal)) => (
+            format!("signal {signal}\n"),
+            u8::try_from(128 + signal).unwrap_or(u8::MAX),
+        ),
+        (None, None) => ("exit 1\n".to_owned(), 1),
+    }
+}

@@ -1,0 +1,169 @@
+//! The keeper: a small process between the supervisor and an engine, one per engine command.
+//!
+//! It is the child subreaper of everything the command starts, so that processes which detach
+//! themselves (`setsid`, double fork, an engine's own session) still end up below it, and
+//! invocations that run at once cannot touch each other's. When the command ends, when it is told
+//! to stop, or when the supervisor dies, it leaves nothing behind.
+//!
+//! The same binary plays it, under another `argv[0]`; see [`super::role`].
+
+use std::{
+    ffi::OsString,
+    os::unix::process::CommandExt,
+    process::{Command, ExitCode},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::{
+        prctl,
+        signal::{SigSet, SigmaskHow, Signal, sigprocmask},
+        signalfd::{SfdFlags, SignalFd},
+        wait::{WaitPidFlag, WaitStatus, waitpid},
+    },
+    unistd::{Pid, getppid},
+};
+use std::os::fd::AsFd;
+
+use super::process_tree;
+
+/// Told to stop: SIGTERM to the tree, then the grace, then SIGKILL.
+pub const STOP: Signal = Signal::SIGTERM;
+/// Told that the container is over: what is left goes at once.
+pub const KILL: Signal = Signal::SIGINT;
+/// What the keeper exits with after it had to stop the command.
+pub const STOPPED: u8 = 143;
+/// What the keeper exits with when the command could not be started.
+pub const NOT_STARTED: u8 = 126;
+/// How long killing may take before the keeper gives up (processes stuck in the kernel).
+const KILL_LIMIT: Duration = Duration::from_secs(5);
+
+/// Plays the keeper: `faas-keeper GRACE_MS PARENT_PID PROGRAM [ARGUMENT…]`.
+pub fn play(arguments: &[OsString]) -> ExitCode {
+    let Some((grace, parent, command)) = parse(arguments) else {
+        return ExitCode::from(NOT_STARTED);
+    };
+    match keep(grace, parent, command) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            complain(&format!(
+                "cannot start {}: {error}\n",
+                command[0].to_string_lossy()
+            ));
+            ExitCode::from(NOT_STARTED)
+        }
+    }
+}
+
+fn parse(arguments: &[OsString]) -> Option<(Duration, i32, &[OsString])> {
+    let [grace, parent, command @ ..] = arguments else {
+        return None;
+    };
+    let grace = Duration::from_millis(grace.to_str()?.parse().ok()?);
+    let parent = parent.to_str()?.parse().ok()?;
+    (!command.is_empty()).then_some((grace, parent, command))
+}
+
+fn complain(message: &str) {
+    let _nobody_left_to_tell = nix::unistd::write(std::io::stderr().as_fd(), message.as_bytes());
+}
+
+fn keep(grace: Duration, parent: i32, command: &[OsString]) -> std::io::Result<u8> {
+    prctl::set_child_subreaper(true)?;
+    // The supervisor's death reaches us as an order to stop.
+    prctl::set_pdeathsig(STOP)?;
+    let orders = SigSet::from_iter([Signal::SIGCHLD, STOP, KILL, Signal::SIGHUP]);
+    let mut inherited = SigSet::empty();
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&orders), Some(&mut inherited))?;
+    if getppid().as_raw() != parent {
+        return Ok(STOPPED);
+    }
+    let signals = SignalFd::with_flags(&orders, SfdFlags::SFD_CLOEXEC)?;
+    let main = spawn(command, inherited)?;
+    Ok(watch(&signals, main, grace))
+}
+
+#[allow(unsafe_code)]
+fn spawn(command: &[OsString], mask: SigSet) -> std::io::Result<Pid> {
+    let mut child = Command::new(&command[0]);
+    child.args(&command[1..]);
+    // SAFETY: `sigprocmask` and `setsid` are async-signal-safe and allocate nothing.
+    unsafe {
+        child.pre_exec(move || {
+            sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mask), None)?;
+            // A terminal's Ctrl-C is for the supervisor, which stops us in order.
+            nix::unistd::setsid()?;
+            Ok(())
+        });
+    }
+    let child = child.spawn()?;
+    i32::try_from(child.id())
+        .map(Pid::from_raw)
+        .map_err(std::io::Error::other)
+}
+
+/// Waits for the command's end or an order, then clears the tree and tells the exit code.
+fn watch(signals: &SignalFd, main: Pid, grace: Duration) -> u8 {
+    let mut ended: Option<u8> = None;
+    let mut kill_at: Option<Instant> = None;
+    loop {
+        match next_order(signals, kill_at) {
+            Some(Signal::SIGCHLD) => {}
+            Some(KILL) => kill_at = Some(Instant::now()),
+            Some(_stop) if kill_at.is_none() => {
+                process_tree::signal_descendants(Pid::this(), Signal::SIGTERM);
+                kill_at = Some(Instant::now() + grace);
+            }
+            Some(_) | None => {}
+        }
+        if let Some(code) = reap(main) {
+            ended = Some(code);
+        }
+        let overdue = kill_at.is_some_and(|at| Instant::now() >= at);
+        let stopping = kill_at.is_some();
+        let nothing_left = stopping && process_tree::descendants(Pid::this()).is_empty();
+        if overdue || nothing_left || (ended.is_some() && !stopping) {
+            process_tree::kill_descendants(Pid::this(), Instant::now() + KILL_LIMIT, || {
+                ended = reap(main).or(ended);
+            });
+            return ended.unwrap_or(STOPPED);
+        }
+    }
+}
+
+/// The next signal, or `None` when it is time to kill (or to look again).
+fn next_order(signals: &SignalFd, kill_at: Option<Instant>) -> Option<Signal> {
+    let timeout = kill_at.map_or(PollTimeout::NONE, |at| {
+        // SIGCHLD of grandchildren that are not ours yet does not reach us: look now and then.
+        let left = at.saturating_duration_since(Instant::now());
+        PollTimeout::try_from(left.min(Duration::from_millis(20))).unwrap_or(PollTimeout::ZERO)
+    });
+    let mut fds = [PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+    match poll(&mut fds, timeout) {
+        Ok(n) if n > 0 => {
+            let info = signals.read_signal().ok().flatten()?;
+            Signal::try_from(i32::try_from(info.ssi_signo).ok()?).ok()
+        }
+        _ => None,
+    }
+}
+
+/// Collects every child that has ended; `Some` when the command itself was among them.
+fn reap(main: Pid) -> Option<u8> {
+    let mut ended = None;
+    loop {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(pid, code)) if pid == main => {
+                ended = Some(u8::try_from(code & 0xff).unwrap_or(u8::MAX));
+            }
+            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == main => {
+                ended = Some(u8::try_from(128 + signal as i32).unwrap_or(u8::MAX));
+            }
+            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return ended,
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => return ended,
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! The container's output on its way out: passed on as it happens, and kept for the response.
+//!
+//! Memory is bounded whatever the container prints: the first part and the last part are kept in a
+//! file (never more than [`Keep`] says), the middle is only counted.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{FileExt, OpenOptionsExt},
+    path::Path,
+};
+
+/// Which of its two streams the container wrote to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// File descriptor 1.
+    Stdout,
+    /// File descriptor 2.
+    Stderr,
+}
+
+impl Stream {
+    /// The name in log records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
+}
+
+/// How much of the output is kept, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// From the beginning.
+    pub head: u64,
+    /// From the end.
+    pub tail: u64,
+}
+
+/// Where output goes as it happens; one implementation per place the supervisor runs in.
+pub trait LogSink: Send {
+    /// Takes complete lines, each with its newline (a line over 64 KiB comes in pieces; the last
+    /// line of a stream may lack the newline).
+    fn lines(&mut self, stream: Stream, lines: &[u8]);
+}
+
+/// Longest line that is held back to be passed on whole.
+const MAX_LINE: usize = 64 * 1024;
+
+/// Cuts both streams into lines, passes them on and keeps them.
+pub struct LogPump<'a> {
+    sink: &'a mut dyn LogSink,
+    kept: LogFile,
+    partial: [Vec<u8>; 2],
+}
+
+impl<'a> LogPump<'a> {
+    /// Output goes to `sink` and into `kept`.
+    pub fn new(sink: &'a mut dyn LogSink, kept: LogFile) -> Self {
+        Self {
+            sink,
+            kept,
+            partial: [Vec::new(), Vec::new()],
+        }
+    }
+
+    /// Takes what was read from a stream.
+    pub fn push(&mut self, stream: Stream, bytes: &[u8]) {
+        let partial = &mut self.partial[stream as usize];
+        let Some(end) = bytes.iter().rposition(|&b| b == b'\n') else {
+            partial.extend_from_slice(bytes);
+            if partial.len() >= MAX_LINE {
+                let line = std::mem::take(partial);
+                self.pass(stream, &line);
+            }
+            return;
+        };
+        let (complete, rest) = bytes.split_at(end + 1);
+        if partial.is_empty() {
+            partial.extend_from_slice(rest);
+            self.pass(stream, complete);
+        } else {
+            let mut lines = std::mem::replace(partial, rest.to_vec());
+            lines.extend_from_slice(complete);
+            self.pass(stream, &lines);
+        }
+    }
+
+    fn pass(&mut self, stream: Stream, lines: &[u8]) {
+        self.kept.append(lines);
+        self.sink.lines(stream, lines);
+    }
+
+    /// Passes on what has no newline yet and gives the kept output back.
+    pub fn finish(mut self) -> LogFile {
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let rest = std::mem::take(&mut self.partial[stream as usize]);
+            if !rest.is_empty() {
+                self.pass(stream, &rest);
+            }
+        }
+        self.kept
+    }
+}
+
+/// The kept output: a head and a ring for the tail, in one file that is made when first needed.
+#[derive(Debug)]
+pub struct LogFile {
+    path: std::path::PathBuf,
+    file: Option<File>,
+    keep: Keep,
+    total: u64,
+}
+
+impl LogFile {
+    /// Nothing is written before the container prints something.
+    pub fn new(path: &Path, keep: Keep) -> Self {
+        Self {
+            path: path.to_owned(),
+            file: None,
+            keep,
+            total: 0,
+        }
+    }
+
+    /// Everything the container printed, in bytes, kept or not.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Adds output; a full disk loses log lines, not the run.
+    pub fn append(&mut self, bytes: &[u8]) {
+        if let Err(error) = self.write(bytes) {
+            tracing::debug!(%error, path = %self.path.display(), "cannot keep container output");
+        }
+        self.total += bytes.len() as u64;
+    }
+
+    fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        let Keep { head, tail } = self.keep;
+        let mut at = self.total;
+        let file = match &self.file {
+            Some(file) => file,
+            None => self.file.insert(create(&self.path)?),
+        };
+        if at < head {
+            let room = usize::try_from(head - at).unwrap_or(usize::MAX);
+            let (first, rest) = bytes.split_at(room.min(bytes.len()));
+            file.write_all_at(first, at)?;
+            at += first.len() as u64;
+            bytes = rest;
+        }
+        let skip = bytes
+            .len()
+            .saturating_sub(usize::try_from(tail).unwrap_or(0));
+        at += skip as u64;
+        bytes = &bytes[skip..];
+        while !bytes.is_empty() {
+            let offset = (at - head) % tail;
+            let room = usize::try_from(tail - offset).unwrap_or(usize::MAX);
+            let (piece, rest) = bytes.split_at(room.min(bytes.len()));
+            file.write_all_at(piece, head + offset)?;
+            at += piece.len() as u64;
+            bytes = rest;
+        }
+        Ok(())
+    }
+
+    /// The kept output, with a line in the middle that says how much is missing.
+    ///
+    /// # Errors
+    /// The operating system's, from reading the file.
+    pub fn read(&self) -> io::Result<Vec<u8>> {
+        let Some(file) = &self.file else {
+            return Ok(Vec::new());
+        };
+        let Keep { head, tail } = self.keep;
+        let mut kept = read_range(file, 0, self.total.min(head))?;
+        let after = self.total.saturating_sub(head);
+        if after <= tail {
+            kept.extend(read_range(file, head, after)?);
+            return Ok(kept);
+        }
+        let marker = format!("\n[… {} bytes of output left out …]\n", after - tail);
+        kept.write_all(marker.as_bytes())?;
+        let start = after % tail;
+        kept.extend(read_range(file, head + start, tail - start)?);
+        kept.extend(read_range(file, head, start)?);
+        Ok(kept)
+    }
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+}
+
+fn read_range(file: &File, offset: u64, length: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+    file.read_exact_at(&mut bytes, offset)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(keep: Keep, pieces: &[&[u8]]) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = LogFile::new(&dir.path().join("log"), keep);
+        for piece in pieces {
+            log.append(piece);
+        }
+        String::from_utf8(log.read().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn head_and_tail_survive_in_order() {
+        let keep = Keep { head: 4, tail: 4 };
+        assert_eq!(kept(keep, &[]), "");
+        assert_eq!(kept(keep, &[b"abc"]), "abc");
+        assert_eq!(kept(keep, &[b"abcdefgh"]), "abcdefgh");
+        let cut = "abcd\n[… 3 bytes of output left out …]\nhijk";
+        assert_eq!(kept(keep, &[b"abcdefghijk"]), cut);
+        assert_eq!(kept(keep, &[b"ab", b"cdefg", b"hij", b"k"]), cut);
+    }
+
+    #[derive(Default)]
+    struct Seen(Vec<(Stream, String)>);
+    impl LogSink for Seen {
+        fn lines(&mut self, stream: Stream, lines: &[u8]) {
+            self.0
+                .push((stream, String::from_utf8(lines.to_vec()).unwrap()));
+        }
+    }
+
+    #[test]
+    fn lines_are_passed_on_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut seen = Seen::default();
+        let log = LogFile::new(&dir.path().join("log"), Keep { head: 99, tail: 9 });
+        let mut pump = LogPump::new(&mut seen, log);
+        pump.push(Stream::Stdout, b"on");
+        pump.push(Stream::Stderr, b"err\n");
+        pump.push(Stream::Stdout, b"e\ntwo\nthr");
+        let kept = pump.finish();
+        assert_eq!(kept.read().unwrap(), b"err\none\ntwo\nthr");
+        let expected = [
+            (Stream::Stderr, "err\n"),
+            (Stream::Stdout, "one\ntwo\n"),
+            (Stream::Stdout, "thr"),
+        ];
+        let expected = expected.map(|(s, t)| (s, t.to_owned()));
+        assert_eq!(seen.0, expected);
+    }
+}

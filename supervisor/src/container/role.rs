@@ -1,0 +1,28 @@
+//! The other parts this binary plays, told apart by the name it is started under.
+//!
+//! They are the same file so that one static binary is all a layer or an image needs, and they are
+//! looked at before anything else in `main` so that they cost nothing but an exec.
+
+use std::{ffi::OsString, path::Path, process::ExitCode};
+
+use super::{init, keeper};
+
+/// `argv[0]` of the process that holds one engine command's processes together.
+pub const KEEPER: &str = "faas-keeper";
+/// Path of the container's first process as the container sees it.
+pub const INIT_PATH: &str = "/.faas-init";
+/// Its file name where only directories can be bound, to [`INIT_PATH`].
+pub const INIT_NAME: &str = "faas-init";
+/// Name under which the binary stands in for `env`.
+pub const ENV: &str = "env";
+
+/// Plays the part that `arguments[0]` names, if it names one.
+pub fn play(arguments: &[OsString]) -> Option<ExitCode> {
+    let (name, rest) = arguments.split_first()?;
+    match Path::new(name).file_name()?.to_str()? {
+        KEEPER => Some(keeper::play(rest)),
+        ".faas-init" | INIT_NAME => Some(init::play(rest)),
+        ENV => Some(init::play_env(rest)),
+        _ => None,
+    }
+}

@@ -1,0 +1,120 @@
+//! Where udocker is and how it is started, decided once from the environment.
+
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use crate::{
+    config::ExecMode,
+    environment::{self as names, Environment, Place},
+};
+
+/// The layer's launcher, and the default everywhere it exists (the default configuration's
+/// `UDOCKER_EXEC`).
+pub const LAYER_EXEC: &str = "/opt/udocker/udocker.py";
+/// The default configuration's other `UDOCKER_*` values, used with the layer's launcher.
+const LAYER_DEFAULTS: [(&str, &str); 3] = [
+    ("UDOCKER_BIN", "/opt/udocker/bin/"),
+    ("UDOCKER_LIB", "/opt/udocker/lib/"),
+    (names::UDOCKER_DIR, "/tmp/shared/udocker"),
+];
+
+/// Everything that is the same for every udocker command.
+#[derive(Debug, Clone)]
+pub struct UdockerSettings {
+    /// The launcher and what must precede it (an interpreter where it is not executable).
+    pub launcher: Vec<OsString>,
+    /// udocker's variables and the few others it needs.
+    pub environment: BTreeMap<OsString, OsString>,
+    /// The mode to run in; none = udocker's own default.
+    pub mode: Option<ExecMode>,
+    /// `UDOCKER_DIR`, for what the supervisor keeps beside the store.
+    pub store: PathBuf,
+    /// Where udocker keeps containers.
+    pub containers: PathBuf,
+    /// Where udocker keeps images.
+    pub repos: PathBuf,
+    /// This program's file, for the parts it plays itself.
+    pub supervisor: PathBuf,
+    /// The function's package, bound when there is an extra payload.
+    pub task_root: PathBuf,
+    /// Whether layers go once the container exists, where the configuration does not say.
+    pub place: Place,
+}
+
+impl UdockerSettings {
+    /// Applies the seed's defaults in Lambda, and finds an installed udocker elsewhere.
+    ///
+    /// `configured_mode` is `container.execmode`.
+    pub fn new(environment: &Environment, configured_mode: Option<ExecMode>) -> Self {
+        let place = environment.place();
+        let exec = launcher(environment);
+        let mut variables = environment.for_udocker();
+        if place == Place::Lambda || exec.as_path() == Path::new(LAYER_EXEC) {
+            for (name, value) in LAYER_DEFAULTS {
+                variables.entry(name.into()).or_insert(value.into());
+            }
+        }
+        // udocker wants a home even where it keeps nothing there.
+        variables
+            .entry("HOME".into())
+            .or_insert_with(|| environment.temp_dir().into());
+        let directory = |name: &str, default: PathBuf| {
+            variables
+                .get(OsStr::new(name))
+                .map_or(default, PathBuf::from)
+        };
+        let home = directory("HOME", PathBuf::from("/"));
+        let store = directory(names::UDOCKER_DIR, home.join(".udocker"));
+        let containers = directory("UDOCKER_CONTAINERS", store.join("containers"));
+        let repos = directory("UDOCKER_REPOS", store.join("repos"));
+        Self {
+            launcher: command_line(environment, exec),
+            mode: mode(environment, configured_mode),
+            environment: variables,
+            store,
+            containers,
+            repos,
+            supervisor: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe")),
+            task_root: environment.task_root(),
+            place,
+        }
+    }
+}
+
+fn launcher(environment: &Environment) -> PathBuf {
+    let layer = PathBuf::from(LAYER_EXEC);
+    environment
+        .path(names::UDOCKER_EXEC)
+        .or_else(|| layer.is_file().then(|| layer.clone()))
+        .or_else(|| environment.find_on_path("udocker"))
+        .unwrap_or(layer)
+}
+
+fn command_line(environment: &Environment, exec: PathBuf) -> Vec<OsString> {
+    let executable = nix::unistd::access(&exec, nix::unistd::AccessFlags::X_OK).is_ok();
+    let python = environment.find_on_path("python3");
+    let mut line: Vec<OsString> = match python {
+        Some(python) if !executable && exec.is_file() => vec![python.into()],
+        _ => Vec::new(),
+    };
+    line.push(exec.into());
+    if nix::unistd::Uid::effective().is_root() {
+        line.push("--allow-root".into());
+    }
+    line
+}
+
+fn mode(environment: &Environment, configured: Option<ExecMode>) -> Option<ExecMode> {
+    let default = environment.get(names::UDOCKER_DEFAULT_EXECUTION_MODE);
+    configured
+        .or_else(|| ExecMode::from_str(default?).ok())
+        .or_else(|| match environment.place() {
+            // Only a preloaded library works there: ptrace and user namespaces are denied.
+            Place::Lambda => ExecMode::from_str("F1").ok(),
+            Place::Terminal => None,
+        })
+}

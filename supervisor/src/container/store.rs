@@ -1,0 +1,225 @@
+//! What the supervisor reads of udocker's store, and the little it keeps beside it.
+//!
+//! Layout (udocker 1.3.17): `repos/<name>/<tag>/TAG`, `containers/<uuid>/{ROOT,container.json,
+//! execmode}`, and names as symbolic links `containers/<name>`. Beside it `faas-supervisor/`
+//! holds a lock and, for each container that was prepared to the end, a marker: a preparation that
+//! was interrupted has none and is done again.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, File, OpenOptions},
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use nix::fcntl::{Flock, FlockArg};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{ImageSource, command::ImageCommand, settings::UdockerSettings};
+
+/// How often a preparation that another process holds the lock for is looked at again.
+const LOCK_POLL: Duration = Duration::from_millis(25);
+
+/// Paths in one udocker store.
+#[derive(Debug, Clone)]
+pub struct Store {
+    own: PathBuf,
+    containers: PathBuf,
+    repos: PathBuf,
+}
+
+impl Store {
+    /// The store that `settings` name.
+    pub fn new(settings: &UdockerSettings) -> Self {
+        Self {
+            own: settings.store.join("faas-supervisor"),
+            containers: settings.containers.clone(),
+            repos: settings.repos.clone(),
+        }
+    }
+
+    /// The container of that name; udocker's link is followed.
+    pub fn container(&self, name: &str) -> Option<PathBuf> {
+        let dir = self.containers.join(name).canonicalize().ok()?;
+        dir.join("ROOT").is_dir().then_some(dir)
+    }
+
+    /// Whether the store has the image of that name, completely.
+    pub fn has_image(&self, image: &str) -> bool {
+        let (name, tag) = split_tag(image);
+        self.repos.join(name).join(tag).join("TAG").is_file()
+    }
+
+    /// Whether anything is known under that name, complete or not.
+    pub fn has_repo(&self, image: &str) -> bool {
+        self.repos.join(split_tag(image).0).exists()
+    }
+
+    /// Container directories, to find what a failed `create` left.
+    pub fn container_dirs(&self) -> BTreeSet<PathBuf> {
+        let entries = fs::read_dir(&self.containers).into_iter().flatten();
+        entries
+            .flatten()
+            .filter(|e| e.file_type().is_ok_and(|t| t.is_dir()))
+            .map(|e| e.path())
+            .collect()
+    }
+
+    /// Whether the container was prepared to the end.
+    pub fn is_ready(&self, name: &str) -> bool {
+        self.own.join(name).is_file() && self.container(name).is_some()
+    }
+
+    /// Notes that the container was prepared to the end.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn set_ready(&self, name: &str) -> io::Result<()> {
+        fs::write(self.own.join(name), b"")
+    }
+
+    /// Takes the note back, before the container is touched.
+    pub fn clear_ready(&self, name: &str) {
+        let _absent = fs::remove_file(self.own.join(name));
+    }
+
+    /// Marks the container as in use until the lock is dropped; any number of runs may do so.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn use_container(&self, name: &str) -> io::Result<Flock<File>> {
+        let file = File::open(self.own.join(name))?;
+        Flock::lock(file, FlockArg::LockSharedNonblock).map_err(|(_, e)| e.into())
+    }
+
+    /// The container all to itself, if nothing else uses it right now.
+    pub fn own_container(&self, name: &str) -> Option<Flock<File>> {
+        let file = File::open(self.own.join(name)).ok()?;
+        Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()
+    }
+
+    /// Waits for the store's lock; several supervisors may share one store.
+    ///
+    /// # Errors
+    /// The operating system's, from making the lock file.
+    pub async fn lock(&self) -> io::Result<Flock<File>> {
+        fs::create_dir_all(&self.own)?;
+        let path = self.own.join("lock");
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)?;
+        loop {
+            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(lock) => return Ok(lock),
+                Err((unlocked, nix::errno::Errno::EWOULDBLOCK)) => file = unlocked,
+                Err((_, error)) => return Err(error.into()),
+            }
+            tokio::time::sleep(LOCK_POLL).await;
+        }
+    }
+}
+
+/// `name[:tag]`, where a colon before a slash belongs to a registry's port.
+fn split_tag(image: &str) -> (&str, &str) {
+    match image.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => (name, tag),
+        _ => (image, "latest"),
+    }
+}
+
+/// The name of the container made from `image` for `mode`: the same inputs, the same name.
+///
+/// # Errors
+/// The operating system's, when an archive cannot be looked at.
+pub fn container_name(image: &ImageSource, mode: &str) -> io::Result<String> {
+    use std::os::unix::fs::MetadataExt;
+    let identity = match image {
+        ImageSource::Registry(name) => name.clone(),
+        ImageSource::Archive(path) => {
+            let path = path.canonicalize()?;
+            let meta = fs::metadata(&path)?;
+            format!(
+                "{}\0{}\0{}.{}",
+                path.display(),
+                meta.len(),
+                meta.mtime(),
+                meta.mtime_nsec()
+            )
+        }
+    };
+    let digest = Sha256::digest(format!("{identity}\0{mode}"));
+    let prefix = digest[..8]
+        .iter()
+        .fold(0_u64, |n, &b| n << 8 | u64::from(b));
+    Ok(format!("faas-{prefix:016x}"))
+}
+
+/// Reads what the image runs from the container's `container.json`.
+pub fn image_command(container: &Path) -> ImageCommand {
+    let config = fs::read(container.join("container.json"))
+        .ok()
+        .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
+        .unwrap_or_default();
+    ImageCommand {
+        entrypoint: words(&config, "Entrypoint"),
+        cmd: words(&config, "Cmd"),
+        working_directory: working_directory(&config),
+    }
+}
+
+/// Without `..`: the path is looked up below the container's root.
+fn working_directory(config: &Value) -> Option<String> {
+    let path = config["config"]["WorkingDir"].as_str()?;
+    let safe = !path.is_empty() && path.split('/').all(|part| part != "..");
+    safe.then(|| path.to_owned())
+}
+
+/// A list of words, or the string form some builders write.
+fn words(config: &Value, name: &str) -> Vec<String> {
+    let value = ["config", "container_config"]
+        .iter()
+        .map(|section| &config[section][name])
+        .find(|value| !value.is_null());
+    match value {
+        Some(Value::Array(items)) => items
+            .iter()
+            .filter_map(|item| item.as_str().map(str::to_owned))
+            .collect(),
+        Some(Value::String(line)) => vec!["/bin/sh".into(), "-c".into(), line.clone()],
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_not_a_tag() {
+        assert_eq!(split_tag("busybox"), ("busybox", "latest"));
+        assert_eq!(split_tag("a/b:1.2"), ("a/b", "1.2"));
+        assert_eq!(split_tag("host:5000/a/b"), ("host:5000/a/b", "latest"));
+        assert_eq!(split_tag("host:5000/a/b:x"), ("host:5000/a/b", "x"));
+    }
+
+    #[test]
+    fn other_images_and_modes_have_other_containers() {
+        let image = |name: &str| ImageSource::Registry(name.to_owned());
+        let name = container_name(&image("a"), "F1").unwrap();
+        assert_eq!(name, container_name(&image("a"), "F1").unwrap());
+        assert_ne!(name, container_name(&image("a"), "P1").unwrap());
+        assert_ne!(name, container_name(&image("b"), "F1").unwrap());
+    }
+
+    #[test]
+    fn a_string_entrypoint_is_a_shell_line() {
+        let config = serde_json::json!({"config": {"Entrypoint": "a b", "Cmd": ["c"]}});
+        assert_eq!(words(&config, "Entrypoint"), ["/bin/sh", "-c", "a b"]);
+        assert_eq!(words(&config, "Cmd"), ["c"]);
+        assert!(words(&config, "Env").is_empty());
+    }
+}

@@ -1,0 +1,221 @@
+//! `--explain`: says what an event would do, and does nothing.
+
+use std::{ffi::OsString, fmt::Write, path::Path};
+
+use crate::{
+    container::{
+        ContainerCommand, ImageSource,
+        command::{Volumes, is_runc, run_arguments},
+        role::INIT_NAME,
+    },
+    invocation::{Invocation, Services, image_source, understand},
+    plan::{Entry, OutputTarget, Paths, PlannedInput, RunPlan, Sensitivity},
+};
+
+/// The event, the plan, the udocker command lines and where outputs would go, as text.
+///
+/// # Errors
+/// The failure the invocation would end with before doing anything.
+pub fn explain(services: &Services, invocation: &Invocation<'_>) -> anyhow::Result<String> {
+    let (event, plan) = understand(services, invocation)
+        .map_err(|(_, failure)| anyhow::anyhow!("{}: {}", failure.name, failure.message))?;
+    let mut text = String::new();
+    writeln!(
+        text,
+        "event: {:?}, {} to run",
+        event.source,
+        plan.runs.len()
+    )?;
+    for reason in &event.skipped {
+        writeln!(text, "  skipped: {reason}")?;
+    }
+    let workspace = services.temp_dir().join("faas-XXXXXX");
+    let image = image_source(services.config());
+    preparation(&mut text, services, image.as_ref())?;
+    for (index, run) in plan.runs.iter().enumerate() {
+        writeln!(text, "\nrun {}: {}", index + 1, run.label)?;
+        let root = workspace.join(index.to_string());
+        explain_run(&mut text, services, image.as_ref(), run, &root)?;
+    }
+    outputs(&mut text, &plan.outputs)?;
+    Ok(text)
+}
+
+fn preparation(
+    text: &mut String,
+    services: &Services,
+    image: Option<&ImageSource>,
+) -> std::fmt::Result {
+    let Some(image) = image else {
+        return writeln!(
+            text,
+            "image: none; set container.image or container.image_file"
+        );
+    };
+    writeln!(text, "image: {image}")?;
+    let Ok(name) = services.preparer().container_name(image) else {
+        return writeln!(text, "  the archive cannot be read");
+    };
+    if services.preparer().known(&name).is_some() {
+        return writeln!(text, "  prepared already, as container {name}");
+    }
+    for step in services.preparer().steps(image, &name) {
+        let line = command_line(&services.udocker().command_line(&step));
+        writeln!(text, "  prepare: {line}")?;
+    }
+    Ok(())
+}
+
+fn explain_run(
+    text: &mut String,
+    services: &Services,
+    image: Option<&ImageSource>,
+    run: &RunPlan,
+    root: &Path,
+) -> std::fmt::Result {
+    let (input_dir, output_dir) = (root.join("input"), root.join("output"));
+    let input_file = match &run.input {
+        PlannedInput::None => None,
+        PlannedInput::Object { object, file_name } => {
+            let path = input_dir.join(file_name.as_str());
+            let provider = &object.provider;
+            writeln!(
+                text,
+                "  download: {} ({provider}) -> {}",
+                run.label,
+                path.display()
+            )?;
+            Some(path)
+        }
+        PlannedInput::Payload { bytes, file_name } => {
+            let path = input_dir.join(file_name.as_str());
+            writeln!(text, "  input: {} bytes -> {}", bytes.len(), path.display())?;
+            Some(path)
+        }
+    };
+    let entry = match &run.entry {
+        Entry::Script(script) => format!("the event's script ({} bytes)", script.len()),
+        Entry::InitScript(path) => format!("init_script {}", path.display()),
+        Entry::Arguments(arguments) => format!("the image's entrypoint with {arguments:?}"),
+        Entry::ImageDefault => "the image's own command".to_owned(),
+    };
+    writeln!(text, "  entry: {entry}")?;
+    udocker_line(text, services, image, run, root)?;
+    writeln!(text, "  variables:")?;
+    let event_file = root.join("event.json");
+    let variables = run.environment(&Paths {
+        input_dir: &input_dir,
+        output_dir: &output_dir,
+        input_file: input_file.as_deref(),
+        event_file: &event_file,
+    });
+    for variable in variables {
+        let value = match variable.sensitivity {
+            Sensitivity::Secret => "***".to_owned(),
+            Sensitivity::Plain => shortened(&variable.value),
+        };
+        writeln!(text, "    {}={value}", variable.name)?;
+    }
+    Ok(())
+}
+
+fn udocker_line(
+    text: &mut String,
+    services: &Services,
+    image: Option<&ImageSource>,
+    run: &RunPlan,
+    root: &Path,
+) -> std::fmt::Result {
+    let Some(name) = image.and_then(|i| services.preparer().container_name(i).ok()) else {
+        return Ok(());
+    };
+    let settings = services.udocker().settings();
+    let known = services.preparer().known(&name);
+    let command = known.as_ref().map(|p| p.command.clone());
+    let shared = root.with_file_name("tmp").join("init").join(INIT_NAME);
+    let volumes = Volumes {
+        record: root,
+        task_root: services
+            .config()
+            .extra_payload
+            .as_ref()
+            .map(|_| settings.task_root.as_path()),
+        supervisor: if is_runc(settings.mode) {
+            &shared
+        } else {
+            &settings.supervisor
+        },
+    };
+    let arguments = run_arguments(
+        &name,
+        settings.mode,
+        &volumes,
+        &ContainerCommand::new(&run.entry, &root.join("script.sh")),
+        &command.unwrap_or_default(),
+        Path::exists,
+    );
+    let line = command_line(&services.udocker().command_line(&arguments));
+    writeln!(text, "  run: {line}")?;
+    if known.is_none() && matches!(run.entry, Entry::Arguments(_) | Entry::ImageDefault) {
+        writeln!(
+            text,
+            "       (the image's own command joins it once the image is prepared)"
+        )?;
+    }
+    Ok(())
+}
+
+fn outputs(text: &mut String, targets: &[OutputTarget]) -> std::fmt::Result {
+    if targets.is_empty() {
+        return writeln!(
+            text,
+            "\noutputs: none configured; files in $TMP_OUTPUT_DIR are dropped"
+        );
+    }
+    writeln!(text, "\noutputs: files in $TMP_OUTPUT_DIR, by name")?;
+    for target in targets {
+        let rule = &target.rule;
+        let mut place = format!("{}/", target.bucket);
+        if !target.prefix_path.is_empty() {
+            place = format!("{place}{}/", target.prefix_path.trim_matches('/'));
+        }
+        let provider = &target.provider;
+        writeln!(
+            text,
+            "  {} -> {provider}: {place}<file>",
+            pattern(&rule.prefix, &rule.suffix)
+        )?;
+    }
+    Ok(())
+}
+
+fn pattern(prefix: &[String], suffix: &[String]) -> String {
+    let any = |words: &[String]| match words {
+        [] => String::new(),
+        [one] => one.clone(),
+        many => format!("{{{}}}", many.join(",")),
+    };
+    format!("{}*{}", any(prefix), any(suffix))
+}
+
+fn shortened(value: &str) -> String {
+    const LIMIT: usize = 200;
+    match value.char_indices().nth(LIMIT) {
+        Some((at, _)) => format!("{}… ({} bytes)", &value[..at], value.len()),
+        None => value.to_owned(),
+    }
+}
+
+/// A line that a shell would take as it is printed.
+fn command_line(words: &[OsString]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=/.:,@+%".contains(c);
+    let quoted = words.iter().map(|word| {
+        let word = word.to_string_lossy();
+        if !word.is_empty() && word.chars().all(plain) {
+            word.into_owned()
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
+}

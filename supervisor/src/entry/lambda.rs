@@ -1,0 +1,190 @@
+//! The Lambda entry: polls the Runtime API and answers each invocation.
+
+use std::{
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde_json::{Value, value::RawValue};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    time::Instant,
+};
+
+use crate::{
+    config::{FunctionConfig, LogLevel},
+    container::log::Keep,
+    environment::{self as names, Environment, Place},
+    invocation::{Invocation, Monitor, Services, TimeBudget, invoke},
+    plan::{InvocationContext, LocalStore},
+    response::{Finished, Wire, log_limit, render},
+    telemetry,
+    workspace::Retention,
+};
+
+use super::{runtime, setup, sink};
+
+/// Variables that `lambda_runtime` cannot do without; Lambda always sets them.
+const REQUIRED: [&str; 3] = [
+    names::AWS_LAMBDA_FUNCTION_NAME,
+    names::AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
+    names::AWS_LAMBDA_FUNCTION_VERSION,
+];
+
+/// Serves invocations until the platform ends the process.
+pub fn main(environment: &Environment) -> ExitCode {
+    let config = setup::lambda_config(environment);
+    let level = config
+        .as_ref()
+        .map_or_else(|_| LogLevel::default(), |c| c.log_level);
+    telemetry::start(level, telemetry::Format::of(Place::Lambda));
+    let served = serve(environment, config);
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(
+    environment: &Environment,
+    config: Result<FunctionConfig, setup::SetupError>,
+) -> anyhow::Result<()> {
+    for name in REQUIRED {
+        anyhow::ensure!(
+            environment.get(name).is_some(),
+            "environment variable {name} is missing: the Lambda runtime needs it (an emulator must set it)"
+        );
+    }
+    runtime()?.block_on(async {
+        // A wrong configuration is answered to every invocation: the caller can see what is wrong,
+        // which a process that ends at start-up could not tell.
+        let function = Function::new(environment, config)?;
+        tokio::select! {
+            ended = poll(&function) => ended,
+            () = function.shutdown() => Ok(()),
+        }
+    })
+}
+
+async fn poll(function: &Function) -> anyhow::Result<()> {
+    let handler = |event: LambdaEvent<Box<RawValue>>| function.answer(event);
+    lambda_runtime::run(service_fn(handler))
+        .await
+        .map_err(|error| anyhow::anyhow!("the Runtime API failed: {error}"))
+}
+
+/// A function between its invocations.
+struct Function {
+    environment: Environment,
+    services: Result<Services, String>,
+    instance_ip: String,
+    cancel: Arc<watch::Sender<Option<i32>>>,
+    terminate: tokio::sync::Mutex<tokio::signal::unix::Signal>,
+}
+
+impl Function {
+    fn new(
+        environment: &Environment,
+        config: Result<FunctionConfig, setup::SetupError>,
+    ) -> anyhow::Result<Self> {
+        let services = config.map_err(|e| e.to_string()).map(|config| {
+            let stores = setup::store_settings(&config, environment, None);
+            Services::new(config, environment, stores)
+        });
+        Ok(Self {
+            environment: environment.clone(),
+            services,
+            instance_ip: setup::instance_ip(),
+            cancel: Arc::new(watch::Sender::new(None)),
+            terminate: signal(SignalKind::terminate())?.into(),
+        })
+    }
+
+    /// Completes when the platform shuts the environment down and the container is gone.
+    async fn shutdown(&self) {
+        self.terminate.lock().await.recv().await;
+        self.cancel.send_replace(Some(nix::libc::SIGTERM));
+        // The platform allows 300 ms (Lambda, graceful shutdown); a stopped container needs less.
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+
+    async fn answer(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Value, Diagnostic> {
+        let context = self.context(&event.context.request_id);
+        let total = time_left(event.context.deadline);
+        let services = match &self.services {
+            Ok(services) => services,
+            Err(message) => return Err(diagnostic("ConfigInvalid", message)),
+        };
+        let config = services.config();
+        let threshold = config.container.timeout_threshold;
+        let time = TimeBudget::new(Instant::now(), Some(total), threshold);
+        let half = u64::try_from(log_limit() / 2).unwrap_or(u64::MAX);
+        let invocation = Invocation {
+            payload: event.payload.get().as_bytes(),
+            context,
+            time,
+            keep: Keep {
+                head: half,
+                tail: half,
+            },
+            retention: Retention::Remove,
+            cancelled: self.cancel.subscribe(),
+            monitor: Monitor::default(),
+        };
+        let mut sink = sink::Lambda::new(&self.environment, &invocation.context.request_id);
+        let report = Box::pin(invoke(services, &invocation, &mut sink)).await;
+        let finished = Finished {
+            log: report.log(),
+            outcome: report.outcome,
+            request_id: invocation.context.request_id,
+            log_group: invocation.context.log_group.unwrap_or_default(),
+            log_stream: invocation.context.log_stream.unwrap_or_default(),
+            time_limit: time.limit,
+        };
+        send(render(&finished, report.source, config.on_failure))
+    }
+
+    fn context(&self, request_id: &str) -> InvocationContext {
+        InvocationContext {
+            request_id: request_id.to_owned(),
+            instance_ip: self.instance_ip.clone(),
+            function_name: self.environment.text(names::AWS_LAMBDA_FUNCTION_NAME),
+            log_group: self.environment.text(names::AWS_LAMBDA_LOG_GROUP_NAME),
+            log_stream: self.environment.text(names::AWS_LAMBDA_LOG_STREAM_NAME),
+            credentials: setup::credentials(&self.environment),
+            local_store: LocalStore::Absent,
+            extra_variables: Vec::new(),
+        }
+    }
+}
+
+/// `deadline` is in milliseconds since the epoch (`Lambda-Runtime-Deadline-Ms`).
+fn time_left(deadline: u64) -> Duration {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Duration::from_millis(deadline).saturating_sub(now)
+}
+
+fn send(wire: Wire) -> Result<Value, Diagnostic> {
+    match wire {
+        Wire::Payload(payload) => Ok(payload),
+        Wire::FunctionError {
+            error_type,
+            message,
+        } => Err(diagnostic(&error_type, &message)),
+    }
+}
+
+fn diagnostic(error_type: &str, message: &str) -> Diagnostic {
+    Diagnostic {
+        error_type: error_type.to_owned(),
+        error_message: message.to_owned(),
+    }
+}

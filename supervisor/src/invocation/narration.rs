@@ -1,0 +1,106 @@
+//! What the supervisor itself says about an invocation, in one place. Event bodies and variables
+//! are never part of it.
+
+use std::time::Duration;
+
+use crate::{
+    config::{Engine, ExecutionMode, FunctionConfig, HttpStorageEvents, ResponseContent},
+    event::Event,
+    plan::Plan,
+    response::Outcome,
+};
+
+use super::{RecordReport, Report};
+
+/// Settings that are understood and do nothing yet: said once, rather than left to be found out.
+pub(super) fn without_effect(config: &FunctionConfig) {
+    let container = &config.container;
+    let set = [
+        (
+            config.execution_mode == ExecutionMode::LambdaBatch,
+            "execution_mode: lambda-batch",
+        ),
+        (
+            container.engine == Engine::Native,
+            "container.engine: native",
+        ),
+        (config.response == ResponseContent::Files, "response: files"),
+        (
+            config.http_storage_events == HttpStorageEvents::Accept,
+            "http.storage_events: true",
+        ),
+        (
+            config.multi_node_parallel.is_some(),
+            "batch.multi_node_parallel",
+        ),
+    ];
+    for (_, name) in set.iter().filter(|(is_set, _)| *is_set) {
+        tracing::warn!("{name} has no effect in this version");
+    }
+}
+
+/// The event was taken apart.
+pub(super) fn understood(event: &Event, plan: &Plan) {
+    for reason in &event.skipped {
+        tracing::info!("skipped: {reason}");
+    }
+    tracing::info!(
+        source = ?event.source,
+        records = plan.runs.len(),
+        outputs = plan.outputs.len(),
+        "event understood"
+    );
+}
+
+/// A record begins.
+pub(super) fn record_begins(index: usize, count: usize, label: &str) {
+    if count > 1 {
+        tracing::info!(record = label, "record {} of {count}", index + 1);
+    } else {
+        tracing::info!(record = label, "record");
+    }
+}
+
+/// A record is done.
+pub(super) fn record_done(record: &RecordReport) {
+    let (files, label) = (record.uploaded.len(), record.label.as_str());
+    match &record.outcome {
+        Outcome::Exited { code } => tracing::info!(record = label, code, files, "container exited"),
+        Outcome::Killed { signal } => {
+            tracing::error!(
+                record = label,
+                signal,
+                files,
+                "container killed by a signal"
+            );
+        }
+        Outcome::TimedOut => tracing::error!(record = label, files, "stopped at the deadline"),
+        Outcome::Failed(failure) => {
+            tracing::error!(record = label, error = failure.name, "{}", failure.message);
+        }
+    }
+}
+
+/// The invocation is done.
+pub(super) fn done(report: &Report) {
+    if let (Outcome::Failed(failure), true) = (&report.outcome, report.records.is_empty()) {
+        tracing::error!(error = failure.name, "{}", failure.message);
+    }
+    let phases = report.phases();
+    tracing::info!(
+        prepare_ms = millis(phases.prepare),
+        stage_in_ms = millis(phases.stage_in),
+        run_ms = millis(phases.run),
+        stage_out_ms = millis(phases.stage_out),
+        total_ms = millis(report.elapsed),
+        bytes_in = report.bytes_in(),
+        bytes_out = report.bytes_out(),
+        udocker_commands = report.udocker_commands,
+        "invocation done"
+    );
+}
+
+/// Log services want numbers, and no log line is older than an u64 of milliseconds.
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,185 @@
+//! Stage out: takes what the container left in its output directory to every output that wants it.
+
+mod listing;
+
+use std::fmt;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use futures_util::{StreamExt, stream};
+
+use crate::plan::OutputTarget;
+use crate::storage::{Progress, Stores};
+use listing::{OutputFile, list};
+
+pub use listing::list_outputs;
+
+/// Files on their way at once. Small files gain up to here; the stores bound the requests of large ones.
+const FILES: usize = 32;
+
+/// A file that arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uploaded {
+    /// The file, relative to the output directory.
+    pub file: PathBuf,
+    /// Where it is now: `s3://bucket/key`.
+    pub destination: String,
+    /// Its size, in bytes.
+    pub bytes: u64,
+}
+
+/// What arrived, in the order of the files' names.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UploadReport {
+    /// The files; one that several outputs want is here for each.
+    pub uploaded: Vec<Uploaded>,
+    /// Bytes uploaded in all.
+    pub bytes: u64,
+}
+
+/// A file that did not arrive, and why.
+#[derive(Debug)]
+pub struct FailedUpload {
+    /// The file, relative to the output directory.
+    pub file: PathBuf,
+    /// Where it should be, as far as that is known.
+    pub destination: String,
+    /// Why it is not there.
+    pub reason: String,
+}
+
+/// Not everything arrived. All files were tried; the message names every one that failed.
+#[derive(Debug, Default)]
+pub struct StageOutError {
+    /// What did not arrive.
+    pub failed: Vec<FailedUpload>,
+    /// What did.
+    pub uploaded: Vec<Uploaded>,
+}
+
+impl fmt::Display for StageOutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (failed, arrived) = (self.failed.len(), self.uploaded.len());
+        write!(
+            f,
+            "{failed} of {} outputs did not arrive:",
+            failed + arrived
+        )?;
+        for FailedUpload { file, reason, .. } in &self.failed {
+            write!(f, "\n  {}: {reason}", file.display())?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for StageOutError {}
+
+/// One file for one output.
+struct Job<'a> {
+    file: &'a OutputFile,
+    target: &'a OutputTarget,
+}
+
+/// Uploads every regular file below `dir` to each target that accepts it. Every upload is tried.
+///
+/// # Errors
+/// [`StageOutError`] when any file did not arrive or `dir` cannot be read.
+pub async fn stage_out(
+    stores: &Stores,
+    targets: &[OutputTarget],
+    dir: &Path,
+    progress: &Progress,
+) -> Result<UploadReport, StageOutError> {
+    if targets.is_empty() {
+        return Ok(UploadReport::default());
+    }
+    let files = list(dir).map_err(|error| unreadable(dir, &error))?;
+    let jobs = files.iter().flat_map(|file| {
+        let accepts = |target: &&OutputTarget| target.accepts(file.relative.as_os_str().as_bytes());
+        targets
+            .iter()
+            .filter(accepts)
+            .map(move |target| Job { file, target })
+    });
+    let mut results: Vec<_> = stream::iter(jobs.enumerate())
+        .map(|(place, job)| async move { (place, job.run(stores, progress).await) })
+        .buffer_unordered(FILES)
+        .collect()
+        .await;
+    results.sort_by_key(|(place, _)| *place);
+    report(results.into_iter().map(|(_, result)| result))
+}
+
+fn report(
+    results: impl Iterator<Item = Result<Uploaded, FailedUpload>>,
+) -> Result<UploadReport, StageOutError> {
+    let mut error = StageOutError::default();
+    for result in results {
+        match result {
+            Ok(uploaded) => error.uploaded.push(uploaded),
+            Err(failed) => error.failed.push(failed),
+        }
+    }
+    if !error.failed.is_empty() {
+        return Err(error);
+    }
+    let bytes = error.uploaded.iter().map(|uploaded| uploaded.bytes).sum();
+    Ok(UploadReport {
+        uploaded: error.uploaded,
+        bytes,
+    })
+}
+
+fn unreadable(dir: &Path, error: &io::Error) -> StageOutError {
+    let reason = format!("the output directory cannot be read: {error}");
+    let failed = FailedUpload {
+        file: dir.to_owned(),
+        destination: String::from("any output"),
+        reason,
+    };
+    StageOutError {
+        failed: vec![failed],
+        uploaded: Vec::new(),
+    }
+}
+
+impl Job<'_> {
+    async fn run(self, stores: &Stores, progress: &Progress) -> Result<Uploaded, FailedUpload> {
+        let Self { file, target } = self;
+        let relative = &file.relative;
+        let key = target.key_for(relative).map_err(|error| {
+            let place = format!("s3://{}/{}", target.bucket, target.prefix_path);
+            failed(relative, place, error.to_string())
+        })?;
+        let destination = format!("s3://{}/{key}", target.bucket);
+        let content_type = mime_guess::from_path(relative)
+            .first_raw()
+            .unwrap_or("application/octet-stream");
+        let sent = async {
+            let store = stores.get(&target.provider).await?;
+            store
+                .upload(&file.source, &target.bucket, &key, content_type, progress)
+                .await
+        };
+        match sent.await {
+            Ok(bytes) => {
+                tracing::debug!(file = %relative.display(), %destination, bytes, "output uploaded");
+                Ok(Uploaded {
+                    file: relative.clone(),
+                    destination,
+                    bytes,
+                })
+            }
+            Err(error) => Err(failed(relative, destination, error.to_string())),
+        }
+    }
+}
+
+fn failed(file: &Path, destination: String, reason: String) -> FailedUpload {
+    FailedUpload {
+        file: file.to_owned(),
+        destination,
+        reason,
+    }
+}

@@ -1,0 +1,16 @@
+//! Waiting between tries of a broken transfer. The SDK retries requests; this is for bodies that break off.
+
+use std::time::Duration;
+
+/// Tries of one range, the first included.
+pub(super) const ATTEMPTS: u32 = 6;
+/// Upper bound of the random wait before the first retry; doubled each time.
+const FIRST: Duration = Duration::from_millis(200);
+/// Longest wait.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// Waits a random time below a bound that doubles with each failure ("full jitter").
+pub(super) async fn back_off(failures: u32) {
+    let bound = FIRST.saturating_mul(1 << failures.min(10)).min(LONGEST);
+    tokio::time::sleep(bound.mul_f64(fastrand::f64())).await;
+}

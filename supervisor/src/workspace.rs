@@ -1,0 +1,173 @@
+//! The directories of one invocation, made before anything is staged and removed on drop.
+//!
+//! ```text
+//! faas-XXXXXX/            0700, one per invocation
+//!   tmp/                  udocker's temporary files
+//!   log-N                 captured output of record N
+//!   N/                    one per record: the only directory the container sees
+//!     input/ output/      TMP_INPUT_DIR, TMP_OUTPUT_DIR
+//!     event.json          EVENT_FILE
+//!     script.sh           the script of the event or the function
+//!     handoff/            named pipes and variables for the container's first process
+//! ```
+
+use std::{
+    fs, io,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use tempfile::TempDir;
+
+/// What happens to the workspace after the invocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retention {
+    /// It is removed, whatever happened.
+    Remove,
+    /// It stays for the user to look at (`--keep`).
+    Keep,
+}
+
+/// One invocation's private directory.
+#[derive(Debug)]
+pub struct Workspace {
+    dir: Option<TempDir>,
+    path: PathBuf,
+}
+
+impl Workspace {
+    /// Makes the workspace below `parent`, readable by this user only.
+    ///
+    /// # Errors
+    /// The operating system's, naming the directory that could not be made.
+    pub fn create(parent: &Path, retention: Retention) -> io::Result<Self> {
+        let dir = tempfile::Builder::new()
+            .prefix("faas-")
+            .permissions(fs::Permissions::from_mode(0o700))
+            .tempdir_in(parent)
+            .map_err(|e| named(&e, "cannot create a workspace in", parent))?;
+        // Engines resolve symbolic links in volume paths; start from the real one.
+        let path = dir.path().canonicalize()?;
+        make_dir(&path.join("tmp"))?;
+        let dir = match retention {
+            Retention::Remove => Some(dir),
+            Retention::Keep => {
+                let _kept = dir.keep();
+                None
+            }
+        };
+        Ok(Self { dir, path })
+    }
+
+    /// The workspace itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where udocker puts its temporary files.
+    pub fn udocker_tmp(&self) -> PathBuf {
+        self.path.join("tmp")
+    }
+
+    /// Makes the directories of record number `index`.
+    ///
+    /// # Errors
+    /// The operating system's, naming the directory that could not be made.
+    pub fn record(&self, index: usize) -> io::Result<RecordDir> {
+        let record = RecordDir {
+            root: self.path.join(index.to_string()),
+            log: self.path.join(format!("log-{index}")),
+        };
+        for dir in [
+            record.root.clone(),
+            record.input(),
+            record.output(),
+            record.handoff(),
+        ] {
+            make_dir(&dir)?;
+        }
+        Ok(record)
+    }
+}
+
+impl Drop for Workspace {
+    fn drop(&mut self) {
+        let Some(dir) = self.dir.take() else { return };
+        if fs::remove_dir_all(&self.path).is_err() {
+            // Containers may leave directories without write permission behind.
+            open_up(&self.path);
+            if let Err(error) = dir.close() {
+                tracing::warn!(path = %self.path.display(), %error, "cannot remove the workspace");
+            }
+        }
+    }
+}
+
+/// The directories of one record, see the module's picture.
+#[derive(Debug, Clone)]
+pub struct RecordDir {
+    root: PathBuf,
+    log: PathBuf,
+}
+
+impl RecordDir {
+    /// The directory the container sees.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// `TMP_INPUT_DIR`.
+    pub fn input(&self) -> PathBuf {
+        self.root.join("input")
+    }
+
+    /// `TMP_OUTPUT_DIR`.
+    pub fn output(&self) -> PathBuf {
+        self.root.join("output")
+    }
+
+    /// `EVENT_FILE`.
+    pub fn event_file(&self) -> PathBuf {
+        self.root.join("event.json")
+    }
+
+    /// Where the script is put.
+    pub fn script(&self) -> PathBuf {
+        self.root.join("script.sh")
+    }
+
+    /// Where the container's first process finds its pipes and variables.
+    pub fn handoff(&self) -> PathBuf {
+        self.root.join("handoff")
+    }
+
+    /// Where captured output spills to; outside of what the container sees.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+}
+
+fn make_dir(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new()
+        .mode(0o700)
+        .create(path)
+        .map_err(|e| named(&e, "cannot create", path))
+}
+
+fn named(error: &io::Error, what: &str, path: &Path) -> io::Error {
+    io::Error::new(error.kind(), format!("{what} {}: {error}", path.display()))
+}
+
+/// Gives the owner write permission on every directory below `path`, without following links.
+fn open_up(path: &Path) {
+    let Ok(meta) = fs::symlink_metadata(path) else {
+        return;
+    };
+    if !meta.is_dir() {
+        return;
+    }
+    let _best_effort = fs::set_permissions(path, fs::Permissions::from_mode(0o700));
+    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+        open_up(&entry.path());
+    }
+}

@@ -1,0 +1,269 @@
+//! Responses: the table of outcome and source, exit codes, and the limit on a payload's size.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail like tests"
+)]
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use faas_supervisor::config::OnFailure;
+use faas_supervisor::event::Source;
+use faas_supervisor::response::{
+    ERROR_LOG_LIMIT, Failure, Finished, Outcome, PAYLOAD_LIMIT, Wire, cut_marker, exit_code,
+    log_limit, render, shorten, worst,
+};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn failed() -> Outcome {
+    Outcome::Failed(Failure {
+        name: "StageInFailed",
+        message: "downloading s3://b/k: no such key".to_owned(),
+    })
+}
+
+fn finished(outcome: Outcome, log: &[u8]) -> Finished {
+    Finished {
+        outcome,
+        log: log.to_vec(),
+        request_id: "r".to_owned(),
+        log_group: "g".to_owned(),
+        log_stream: "s".to_owned(),
+        time_limit: Some(Duration::from_secs(290)),
+    }
+}
+
+fn payload(wire: Wire) -> Value {
+    let Wire::Payload(payload) = wire else {
+        panic!("not a payload: {wire:?}")
+    };
+    payload
+}
+
+fn body(payload: &Value) -> Vec<u8> {
+    STANDARD.decode(payload["body"].as_str().unwrap()).unwrap()
+}
+
+const OUTCOMES: [fn() -> Outcome; 5] = [
+    || Outcome::Exited { code: 0 },
+    || Outcome::Exited { code: 7 },
+    || Outcome::Killed { signal: 11 },
+    || Outcome::TimedOut,
+    failed,
+];
+
+#[test]
+fn the_payload_has_the_shape_clients_know() {
+    let wire = render(
+        &finished(Outcome::Exited { code: 0 }, b"hello"),
+        Source::Direct,
+        OnFailure::Error,
+    );
+    let expected = json!({
+        "statusCode": 200,
+        "headers": {"amz-lambda-request-id": "r", "amz-log-group-name": "g", "amz-log-stream-name": "s"},
+        "body": "aGVsbG8=",
+        "isBase64Encoded": true,
+    });
+    assert_eq!(wire, Wire::Payload(expected));
+}
+
+#[test]
+fn direct_invocations_always_get_a_payload() {
+    let exception = br#"{"exception":"StageInFailed: downloading s3://b/k: no such key"}"#;
+    let log = b"log\xff".as_slice();
+    for (outcome, (status, body_expected)) in OUTCOMES.iter().zip([
+        (200, log),
+        (500, log),
+        (500, log),
+        (504, log),
+        (500, exception),
+    ]) {
+        for on_failure in [OnFailure::Error, OnFailure::Respond] {
+            let payload = payload(render(
+                &finished(outcome(), log),
+                Source::Direct,
+                on_failure,
+            ));
+            assert_eq!(payload["statusCode"], status, "{:?}", outcome());
+            assert_eq!(body(&payload), body_expected, "{:?}", outcome());
+            let code = (outcome() == Outcome::Exited { code: 7 }).then(|| json!("7"));
+            assert_eq!(payload["headers"].get("x-faas-exit-code"), code.as_ref());
+        }
+    }
+}
+
+#[test]
+fn failures_of_storage_sources_are_function_errors() {
+    let names = [
+        "",
+        "ContainerFailed",
+        "ContainerKilled",
+        "ContainerTimedOut",
+        "StageInFailed",
+    ];
+    let says = [
+        "",
+        "exited with code 7",
+        "killed by signal 11",
+        "time limit of 290.0 s",
+        "s3://b/k: no such key",
+    ];
+    for ((outcome, name), says) in OUTCOMES.iter().zip(names).zip(says) {
+        let finished = finished(outcome(), b"the log");
+        match render(&finished, Source::Storage, OnFailure::Error) {
+            Wire::Payload(payload) => assert_eq!((name, &payload["statusCode"]), ("", &json!(200))),
+            Wire::FunctionError {
+                error_type,
+                message,
+            } => {
+                assert_eq!(error_type, name);
+                assert!(
+                    message.contains(says) && message.ends_with("the log"),
+                    "{message}"
+                );
+            }
+        }
+        let responded = render(&finished, Source::Storage, OnFailure::Respond);
+        assert_eq!(
+            responded,
+            render(&finished, Source::Direct, OnFailure::Error)
+        );
+    }
+}
+
+#[test]
+fn a_function_error_carries_the_end_of_the_log() {
+    let log = ["é".repeat(9000), "\nlast words".to_owned()].concat();
+    let wire = render(
+        &finished(Outcome::Exited { code: 1 }, log.as_bytes()),
+        Source::Storage,
+        OnFailure::Error,
+    );
+    let Wire::FunctionError { message, .. } = wire else {
+        panic!("{wire:?}")
+    };
+    assert!(
+        message.starts_with("the container exited with code 1; the end of its output:\né"),
+        "{message}"
+    );
+    assert!(message.ends_with("last words") && message.len() < ERROR_LOG_LIMIT + 100);
+    let silent = render(
+        &finished(Outcome::TimedOut, b""),
+        Source::Storage,
+        OnFailure::Error,
+    );
+    let Wire::FunctionError { message, .. } = silent else {
+        panic!("{silent:?}")
+    };
+    assert_eq!(
+        message,
+        "the container was stopped at its time limit of 290.0 s"
+    );
+}
+
+#[test]
+fn exit_codes_of_jobs() {
+    let codes: Vec<_> = OUTCOMES
+        .iter()
+        .map(|outcome| exit_code(&outcome()))
+        .collect();
+    assert_eq!(codes, [0, 7, 139, 124, 1]);
+}
+
+#[test]
+fn the_worst_outcome_speaks_for_all() {
+    let exited = |code| Outcome::Exited { code };
+    assert_eq!(worst(vec![]), exited(0));
+    assert_eq!(worst(vec![exited(0), exited(3), exited(4)]), exited(3));
+    assert_eq!(
+        worst(vec![
+            exited(3),
+            Outcome::Killed { signal: 9 },
+            Outcome::Killed { signal: 6 }
+        ]),
+        Outcome::Killed { signal: 9 }
+    );
+    assert_eq!(
+        worst(vec![
+            Outcome::Killed { signal: 9 },
+            Outcome::TimedOut,
+            exited(1)
+        ]),
+        Outcome::TimedOut
+    );
+    assert_eq!(
+        worst(vec![Outcome::TimedOut, failed(), exited(0)]),
+        failed()
+    );
+}
+
+#[test]
+fn no_payload_passes_the_limit() {
+    let mut log = vec![b'\x01'; PAYLOAD_LIMIT * 2];
+    log[..5].copy_from_slice(b"first");
+    log.extend_from_slice(b"last");
+    for outcome in OUTCOMES {
+        let mut finished = finished(outcome(), &log);
+        finished.request_id = "\u{1}".repeat(100_000);
+        if let Outcome::Failed(failure) = &mut finished.outcome {
+            failure.message = "\u{1}".repeat(PAYLOAD_LIMIT * 2);
+        }
+        let payload = payload(render(&finished, Source::Direct, OnFailure::Error));
+        assert!(
+            payload.to_string().len() <= PAYLOAD_LIMIT,
+            "{:?}",
+            outcome()
+        );
+        if !matches!(finished.outcome, Outcome::Failed(_)) {
+            let body = body(&payload);
+            assert!(body.starts_with(b"first") && body.ends_with(b"last"));
+            let kept = body.len() - cut_marker(1).len();
+            assert!(kept > log_limit() - 100, "{kept} of {}", log_limit());
+        }
+    }
+}
+
+#[test]
+fn a_log_that_fits_is_untouched() {
+    let log = vec![b'x'; log_limit()];
+    let whole = payload(render(
+        &finished(Outcome::TimedOut, &log),
+        Source::Direct,
+        OnFailure::Error,
+    ));
+    assert_eq!(body(&whole).len(), log_limit());
+    assert!(whole.to_string().len() <= PAYLOAD_LIMIT);
+}
+
+proptest! {
+    #[test]
+    fn shortening_keeps_head_and_tail_and_counts_the_rest(
+        log in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..400),
+            "[aé日𝄞]{0,150}".prop_map(String::into_bytes),
+        ],
+        limit in 0usize..300,
+    ) {
+        let short = shorten(&log, limit);
+        prop_assert!(short.len() <= limit.max(log.len().min(limit)));
+        let text = String::from_utf8_lossy(&short).into_owned();
+        if log.len() <= limit {
+            prop_assert_eq!(&*short, &log[..]);
+        } else if let Some((head, rest)) = text.split_once("\n[... ") {
+            if std::str::from_utf8(&log).is_ok() {
+                let (count, tail) = rest.split_once(" bytes of output cut here ...]\n").unwrap();
+                prop_assert!(log.starts_with(head.as_bytes()) && log.ends_with(tail.as_bytes()));
+                prop_assert_eq!(count.parse::<usize>().unwrap(), log.len() - head.len() - tail.len());
+                prop_assert!(!text.contains(char::REPLACEMENT_CHARACTER));
+            }
+        } else {
+            prop_assert!(log.ends_with(&short));
+        }
+    }
+}
