@@ -15,7 +15,7 @@ export UDOCKER_DIR=$work/udocker
 export UDOCKER_EXEC=$root/tests/setup/udocker-debian
 export UDOCKER_TARBALL="" # no engine download: the engine is Debian's
 export UDOCKER_FAKECHROOT_SO=/usr/lib/$(uname -m)-linux-gnu/fakechroot/libfakechroot.so
-export UDOCKER_USE_PATCHELF_EXECUTABLE=/usr/bin/patchelf
+export UDOCKER_USE_PATCHELF_EXECUTABLE=$root/tests/setup/patchelf
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 

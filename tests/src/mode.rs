@@ -51,13 +51,14 @@ pub(crate) fn udocker_variables() -> [(&'static str, String); 5] {
         "/usr/lib/{}-linux-gnu/fakechroot/libfakechroot.so",
         std::env::consts::ARCH
     );
+    let patchelf = paths::root().join("tests/setup/patchelf");
     [
         ("UDOCKER_TARBALL", String::new()),
         ("UDOCKER_USE_PROOT_EXECUTABLE", "/usr/bin/proot".to_owned()),
         ("UDOCKER_USE_RUNC_EXECUTABLE", "/usr/sbin/runc".to_owned()),
         (
             "UDOCKER_USE_PATCHELF_EXECUTABLE",
-            "/usr/bin/patchelf".to_owned(),
+            patchelf.display().to_string(),
         ),
         ("UDOCKER_FAKECHROOT_SO", fakechroot),
     ]

@@ -298,7 +298,7 @@ fn bad_configuration_is_an_error_that_names_it() {
         .expect("the runtime says what is wrong");
     let said = String::from_utf8_lossy(&said).into_owned();
     assert!(said.contains("timeout") && said.contains("soon"), "{said}");
-    let _ = lambda;
+    lambda.stop();
 }
 
 #[test]

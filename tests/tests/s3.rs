@@ -56,7 +56,8 @@ fn an_object_goes_through() {
 fn keys_of_every_kind_arrive_and_stay_inside() {
     let moto = Moto::shared();
     let (inbox, outbox) = (moto.bucket(), moto.bucket());
-    let long = format!("{}/{}", "d".repeat(768), "f".repeat(255));
+    // (Under proot a name of 255 bytes is one too long.)
+    let long = format!("{}/{}", "d".repeat(773), "f".repeat(250));
     assert_eq!(long.len(), 1024);
     let keys = [
         "with spaces and  two.txt",
