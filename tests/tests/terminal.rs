@@ -483,3 +483,83 @@ fn an_event_larger_than_an_argument_is_in_the_event_file() {
         );
     }
 }
+
+#[test]
+fn outputs_that_are_no_files_are_left_alone_and_odd_names_arrive() {
+    let sandbox = Sandbox::new(Mode::P1);
+    let output = json!([{ "storage_provider": "s3", "path": "outbox" }]);
+    let script = "cd \"$TMP_OUTPUT_DIR\"; mkfifo pipe; ln -s /etc/hostname link; ln -s / root; ln -s . loop; mkdir empty
+        echo 1 > \"$(printf 'two\\nlines')\"; echo 2 > -rf; echo 3 > '*'; echo 4 > \"$(printf 'tab\\there')\"";
+    sandbox.function(script, &json!({ "output": output }));
+    let run = sandbox.invoke_local(&json!({})).arg("--json").run();
+    run.expect_code(0);
+    for (key, content) in [
+        ("two\nlines", "1\n"),
+        ("-rf", "2\n"),
+        ("*", "3\n"),
+        ("tab\there", "4\n"),
+    ] {
+        assert_eq!(
+            sandbox.object("outbox", key).as_deref(),
+            Some(content),
+            "{key:?}"
+        );
+    }
+    assert_eq!(
+        run.json()["outputs"].as_array().unwrap().len(),
+        4,
+        "{}",
+        run.stdout()
+    );
+}
+
+#[test]
+fn a_name_that_can_be_no_key_fails_alone() {
+    let sandbox = Sandbox::new(Mode::P1);
+    let output = json!([{ "storage_provider": "s3", "path": "outbox" }]);
+    let script =
+        "cd \"$TMP_OUTPUT_DIR\"; echo good > good.txt; echo bad > \"$(printf 'bad\\377name')\"";
+    sandbox.function(script, &json!({ "output": output }));
+    let run = sandbox.invoke_local(&json!({})).arg("--json").run();
+    run.expect_code(1);
+    let report = run.json();
+    assert_eq!(report["error"]["name"], "StageOutFailed");
+    let message = report["error"]["message"].as_str().unwrap();
+    assert!(
+        message.contains("bad") && message.contains("name") && !message.contains("good"),
+        "{message}"
+    );
+    assert_eq!(
+        sandbox.object("outbox", "good.txt").as_deref(),
+        Some("good\n")
+    );
+}
+
+#[test]
+fn a_key_cannot_lead_out_of_the_local_storage() {
+    let sandbox = Sandbox::new(Mode::P1);
+    sandbox.write("private.txt", "not for the container");
+    sandbox.function("cat \"$INPUT_FILE_PATH\"", &json!({}));
+    for key in [
+        "../../work/private.txt",
+        "../outbox/../../work/private.txt",
+        "/../../work/private.txt",
+    ] {
+        let run = sandbox.invoke_local(&s3_event("inbox", key)).run();
+        run.expect_code(1);
+        assert!(!run.stdout().contains("not for"), "{key}");
+    }
+}
+
+#[test]
+fn what_one_run_leaves_in_the_container_is_not_there_for_the_next() {
+    for mode in Mode::ALL {
+        let sandbox = Sandbox::new(mode);
+        let script = "for f in /tmp/mark /var/tmp/mark; do [ -e $f ] && echo $f was there; echo x > $f; done; echo ran";
+        for _ in 0..2 {
+            let run = sandbox.script(script).run();
+            run.expect_code(0);
+            assert_eq!(run.stdout(), "ran\n", "{mode:?}");
+        }
+    }
+}
