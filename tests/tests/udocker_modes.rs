@@ -5,13 +5,14 @@
     reason = "a test that cannot go on has failed"
 )]
 
+use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use serde_json::json;
-use tests::{Mode, Sandbox, command_lines, s3_event};
+use tests::{Mode, Sandbox, command_lines, processes_naming, s3_event};
 
 /// Makes one test per mode out of each function.
 macro_rules! in_every_mode {
@@ -37,6 +38,7 @@ in_every_mode! {
     what_was_done_before_the_deadline_is_kept
     a_daemon_holding_the_output_does_not_hold_the_run
     an_interrupt_stops_everything
+    a_supervisor_that_is_killed_takes_its_container_along
     variables_arrive_as_configured
     only_the_listed_environment_is_passed
     secrets_are_on_no_command_line_and_in_no_log
@@ -163,6 +165,24 @@ fn an_interrupt_stops_everything(mode: Mode) {
         run.expect_code(code);
         sandbox.expect_clean();
     }
+}
+
+fn a_supervisor_that_is_killed_takes_its_container_along(mode: Mode) {
+    let sandbox = Sandbox::new(mode);
+    let script = "(setsid sh -c 'trap \"\" HUP TERM; sleep 300' &) ; echo started; sleep 300";
+    let mut running = sandbox.script(script).start();
+    running.wait_for_stdout("started");
+    running.signal(Signal::SIGKILL);
+    let start = Instant::now();
+    let left = || processes_naming(&sandbox.path(""));
+    while !left().is_empty() {
+        assert!(start.elapsed() < Duration::from_secs(5), "{:#?}", left());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    running.wait();
+    // Nobody was left to remove the workspace.
+    fs::remove_dir_all(sandbox.path("tmp")).unwrap();
+    fs::create_dir(sandbox.path("tmp")).unwrap();
 }
 
 fn variables_arrive_as_configured(mode: Mode) {
