@@ -17,7 +17,7 @@ export UDOCKER_TARBALL="" # no engine download: the engine is Debian's
 export UDOCKER_FAKECHROOT_SO=/usr/lib/$(uname -m)-linux-gnu/fakechroot/libfakechroot.so
 export UDOCKER_USE_PATCHELF_EXECUTABLE=$root/tests/setup/patchelf
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+say() { if [ -t 1 ]; then printf '\n\033[1m%s\033[0m\n' "$*"; else printf '\n%s\n' "$*"; fi; }
 
 python3 "$root/tests/setup/images.py" "$root/target/fixtures" debian
 mkdir -p "$work" "$buckets/photos/incoming"
