@@ -17,8 +17,8 @@ fn image() -> ImageCommand {
     }
 }
 
-fn mode(name: &str) -> Option<ExecMode> {
-    (!name.is_empty()).then(|| name.parse().unwrap())
+fn mode(name: &str) -> ExecMode {
+    name.parse().unwrap()
 }
 
 fn line(mode_name: &str, command: &ContainerCommand, task_root: Option<&Path>) -> Vec<String> {
@@ -28,7 +28,7 @@ fn line(mode_name: &str, command: &ContainerCommand, task_root: Option<&Path>) -
         supervisor: Path::new("/opt/init/faas-init"),
     };
     let exists = |path: &Path| path != Path::new("/etc/resolv.conf");
-    let arguments = run_arguments("c", mode(mode_name), &volumes, command, &image(), exists);
+    let arguments = run_arguments("c", mode(mode_name), &volumes, command, exists);
     arguments
         .into_iter()
         .map(|a| a.into_string().unwrap())
@@ -46,9 +46,9 @@ fn with<'a>(base: &[&'a str], command: &[&'a str]) -> Vec<&'a str> {
 const BASE: [&str; 3] = ["run", "--nobanner", "--nosysdirs"];
 
 #[test]
-fn p_modes_run_the_init_with_the_whole_command() {
-    let expected = [
-        &BASE[..],
+fn p_modes_run_the_init() {
+    let expected = with(
+        &BASE,
         &[
             "--volume=/dev",
             "--volume=/proc",
@@ -59,20 +59,24 @@ fn p_modes_run_the_init_with_the_whole_command() {
             "c",
             "/tmp/faas-x/0/handoff",
         ],
-    ]
-    .concat();
-    for mode in ["", "P1", "P2"] {
-        let run_script = with(&expected, &["/bin/sh", "/tmp/faas-x/0/script.sh"]);
-        assert_eq!(line(mode, &script(), None), run_script, "{mode}");
-    }
-    let arguments = ContainerCommand::Arguments(vec!["a b".into(), "$c".into()]);
-    let run_arguments = with(&expected, &["/entry point", "-v", "a b", "$c"]);
-    assert_eq!(line("P1", &arguments, None), run_arguments);
-    let run_default = with(&expected, &["/entry point", "-v", "default"]);
-    assert_eq!(
-        line("P1", &ContainerCommand::ImageDefault, None),
-        run_default
     );
+    let arguments = ContainerCommand::Arguments(vec!["a b".into(), "$c".into()]);
+    for mode in ["P1", "P2", "S1"] {
+        assert_eq!(line(mode, &script(), None), expected, "{mode}");
+        assert_eq!(line(mode, &arguments, None), expected, "{mode}");
+    }
+}
+
+#[test]
+fn the_command_is_the_images_entrypoint_with_the_events_arguments() {
+    let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+    let run_script = words(&["/bin/sh", "/tmp/faas-x/0/script.sh"]);
+    assert_eq!(script().argv(&image()), run_script);
+    let arguments = ContainerCommand::Arguments(vec!["a b".into(), String::new()]);
+    let run_arguments = words(&["/entry point", "-v", "a b", ""]);
+    assert_eq!(arguments.argv(&image()), run_arguments);
+    let run_default = words(&["/entry point", "-v", "default"]);
+    assert_eq!(ContainerCommand::ImageDefault.argv(&image()), run_default);
 }
 
 #[test]
@@ -87,8 +91,6 @@ fn r_modes_bind_directories_only_and_bring_their_own_proc() {
             "--entrypoint=/.faas-init/faas-init",
             "c",
             "/tmp/faas-x/0/handoff",
-            "/bin/sh",
-            "/tmp/faas-x/0/script.sh",
         ],
     ]
     .concat();
@@ -138,7 +140,6 @@ fn an_image_without_entrypoint_runs_the_arguments_themselves() {
 #[test]
 fn families() {
     let table = [
-        ("", Family::Inside),
         ("P1", Family::Inside),
         ("R1", Family::Inside),
         ("S1", Family::Inside),

@@ -329,9 +329,9 @@ fn keys_become_one_safe_component() {
     let no_extension = format!("a.{}", "x".repeat(300));
     assert_eq!(
         SafeName::from_key(&no_extension).as_str(),
-        no_extension.split_at(255).0
+        no_extension.split_at(254).0
     );
-    assert_eq!(SafeName::from_key(&"k".repeat(1024)).as_str().len(), 255);
+    assert_eq!(SafeName::from_key(&"k".repeat(1024)).as_str().len(), 254);
 }
 
 fn target(path: &str) -> OutputTarget {
@@ -455,9 +455,9 @@ proptest! {
     fn any_key_is_one_component(key in prop_oneof![any::<String>(), "[./a\\x00é]{0,40}", "\\PC{200,600}(\\.[a-z]{1,40})?"]) {
         let name = SafeName::from_key(&key);
         prop_assert!(is_one_component(name.as_str()), "{name:?}");
-        prop_assert!(name.as_str().len() <= 255 && !name.as_str().chars().any(char::is_control));
+        prop_assert!(name.as_str().len() <= 254 && !name.as_str().chars().any(char::is_control));
         let last = key.rsplit('/').find(|part| !part.is_empty());
-        if let Some(last) = last.filter(|last| last.len() <= 255 && !last.chars().any(char::is_control)) {
+        if let Some(last) = last.filter(|last| last.len() <= 254 && !last.chars().any(char::is_control)) {
             prop_assert!(name.as_str() == last || matches!(last, "." | ".."));
         }
     }
@@ -477,7 +477,7 @@ proptest! {
         let distinct: HashSet<_> = keys.iter().collect();
         prop_assert_eq!(given.iter().collect::<HashSet<_>>().len(), distinct.len());
         for (key, name) in keys.iter().zip(&given) {
-            prop_assert!(is_one_component(name.as_str()) && name.as_str().len() <= 255);
+            prop_assert!(is_one_component(name.as_str()) && name.as_str().len() <= 254);
             prop_assert_eq!(&names.assign(&object(key)), name);
         }
     }

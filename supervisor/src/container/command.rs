@@ -19,18 +19,19 @@ pub enum Family {
 }
 
 impl Family {
-    /// The family of a mode; without one it is udocker's default, P1.
-    pub fn of(mode: Option<ExecMode>) -> Self {
-        match mode.map(|m| m.to_string()) {
-            Some(name) if name.starts_with('F') => Self::Preload,
-            _ => Self::Inside,
+    /// The family of a mode.
+    pub fn of(mode: ExecMode) -> Self {
+        if mode.to_string().starts_with('F') {
+            Self::Preload
+        } else {
+            Self::Inside
         }
     }
 }
 
-/// R modes bring their own `/dev` and `/proc` (a bind on top is refused) and bind directories only.
-pub fn is_runc(mode: Option<ExecMode>) -> bool {
-    mode.is_some_and(|m| m.to_string().starts_with('R'))
+/// R modes bring their own `/dev` and `/proc` (a bind on top is refused) and cannot bind a file of ours.
+pub fn is_runc(mode: ExecMode) -> bool {
+    mode.to_string().starts_with('R')
 }
 
 /// What the image says it runs (OCI image specification, `config.Entrypoint` and `config.Cmd`).
@@ -96,10 +97,9 @@ const HOST_FILES: [&str; 2] = ["/etc/hosts", "/etc/resolv.conf"];
 /// `exists` tells which of the host's files there are; udocker refuses a volume that is missing.
 pub fn run_arguments(
     container: &str,
-    mode: Option<ExecMode>,
+    mode: ExecMode,
     volumes: &Volumes<'_>,
     command: &ContainerCommand,
-    image: &ImageCommand,
     exists: impl Fn(&Path) -> bool,
 ) -> Vec<OsString> {
     let mut argv: Vec<OsString> = vec!["run".into(), "--nobanner".into(), "--nosysdirs".into()];
@@ -121,8 +121,8 @@ pub fn run_arguments(
             argv.push(volume);
             argv.push(option("--entrypoint=", entrypoint.as_os_str()));
             argv.push(container.into());
+            // The command itself is in there: udocker would drop its empty words.
             argv.push(volumes.record.join("handoff").into());
-            argv.extend(command.argv(image));
         }
         Family::Preload => match command {
             // The script's path is an argument: udocker splits an entrypoint at spaces.
@@ -142,7 +142,7 @@ pub fn run_arguments(
 }
 
 /// What is bound, where to, and what runs then.
-fn init_volume(mode: Option<ExecMode>, supervisor: &Path) -> (&Path, &Path, PathBuf) {
+fn init_volume(mode: ExecMode, supervisor: &Path) -> (&Path, &Path, PathBuf) {
     match supervisor.parent() {
         Some(directory) if is_runc(mode) => {
             let inside = Path::new(INIT_PATH);

@@ -8,7 +8,9 @@
 //! The same binary plays it, under another `argv[0]`; see [`super::role`].
 
 use std::{
+    collections::BTreeSet,
     ffi::OsString,
+    fs,
     os::unix::process::CommandExt,
     process::{Command, ExitCode},
     time::{Duration, Instant},
@@ -19,7 +21,9 @@ use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
         prctl,
-        signal::{SigSet, SigmaskHow, Signal, sigprocmask},
+        signal::{
+            SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask,
+        },
         signalfd::{SfdFlags, SignalFd},
         wait::{WaitPidFlag, WaitStatus, waitpid},
     },
@@ -72,6 +76,7 @@ fn complain(message: &str) {
 
 fn keep(grace: Duration, parent: i32, command: &[OsString]) -> std::io::Result<u8> {
     prctl::set_child_subreaper(true)?;
+    wait_for_children()?;
     // The supervisor's death reaches us as an order to stop.
     prctl::set_pdeathsig(STOP)?;
     let orders = SigSet::from_iter([Signal::SIGCHLD, STOP, KILL, Signal::SIGHUP]);
@@ -85,16 +90,26 @@ fn keep(grace: Duration, parent: i32, command: &[OsString]) -> std::io::Result<u
     Ok(watch(&signals, main, grace))
 }
 
+/// A parent may have left SIGCHLD ignored, and then no child can be waited for (sigaction(2)).
+#[allow(unsafe_code)]
+fn wait_for_children() -> nix::Result<()> {
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    // SAFETY: no handler is installed.
+    unsafe { sigaction(Signal::SIGCHLD, &default) }.map(drop)
+}
+
 #[allow(unsafe_code)]
 fn spawn(command: &[OsString], mask: SigSet) -> std::io::Result<Pid> {
     let mut child = Command::new(&command[0]);
     child.args(&command[1..]);
-    // SAFETY: `sigprocmask` and `setsid` are async-signal-safe and allocate nothing.
+    // SAFETY: `sigprocmask`, `setsid` and `prctl` are async-signal-safe and allocate nothing.
     unsafe {
         child.pre_exec(move || {
             sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mask), None)?;
             // A terminal's Ctrl-C is for the supervisor, which stops us in order.
             nix::unistd::setsid()?;
+            // Should the keeper itself be killed, at least udocker goes with it.
+            prctl::set_pdeathsig(Signal::SIGKILL)?;
             Ok(())
         });
     }
@@ -125,10 +140,38 @@ fn watch(signals: &SignalFd, main: Pid, grace: Duration) -> u8 {
         let stopping = kill_at.is_some();
         let nothing_left = stopping && process_tree::descendants(Pid::this()).is_empty();
         if overdue || nothing_left || (ended.is_some() && !stopping) {
-            process_tree::kill_descendants(Pid::this(), Instant::now() + KILL_LIMIT, || {
+            let until = Instant::now() + KILL_LIMIT;
+            let killed = process_tree::kill_descendants(Pid::this(), until, || {
                 ended = reap(main).or(ended);
             });
+            remove_proot_files(&killed);
             return ended.unwrap_or(STOPPED);
+        }
+    }
+}
+
+/// A proot that is killed leaves its temporary files, named after its process: `proot-PID-XXXXXX`
+/// and `prooted-PID-XXXXXX`. Before 5.4 they are in `/tmp` whatever the environment says.
+fn remove_proot_files(killed: &BTreeSet<Pid>) {
+    if killed.is_empty() {
+        return;
+    }
+    let named = ["PROOT_TMP_DIR", "TMPDIR"]
+        .into_iter()
+        .filter_map(std::env::var_os);
+    for directory in named.chain(["/tmp".into()]) {
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let mut parts = name.to_str().unwrap_or_default().split('-');
+            let of_proot = matches!(parts.next(), Some("proot" | "prooted"));
+            let pid = parts
+                .next()
+                .and_then(|pid| pid.parse().ok())
+                .map(Pid::from_raw);
+            if of_proot && pid.is_some_and(|pid| killed.contains(&pid)) {
+                let path = entry.path();
+                let _other_users = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
+            }
         }
     }
 }

@@ -44,36 +44,39 @@ pub fn signal_descendants(root: Pid, signal: Signal) {
     }
 }
 
-/// Kills every descendant of `root`, those that are being forked meanwhile included.
+/// Kills every descendant of `root`, those that are being forked meanwhile included, and tells which
+/// there were.
 ///
-/// `reap` is called between looks so that the caller's own zombies go. Gives up at `deadline` and
-/// tells how many are left (a process in uninterruptible sleep cannot be killed).
-pub fn kill_descendants(root: Pid, deadline: Instant, mut reap: impl FnMut()) -> usize {
-    freeze(root);
+/// `reap` is called between looks so that the caller's own zombies go. Gives up at `deadline`: a
+/// process in uninterruptible sleep cannot be killed.
+pub fn kill_descendants(root: Pid, deadline: Instant, mut reap: impl FnMut()) -> BTreeSet<Pid> {
+    let mut killed = freeze(root);
     loop {
         signal_descendants(root, Signal::SIGKILL);
         reap();
         let left = descendants(root);
         if left.is_empty() || Instant::now() >= deadline {
-            return left.len();
+            return killed;
         }
+        killed.extend(left);
         std::thread::sleep(POLL);
     }
 }
 
 /// Stops the tree before it is killed, so that a process that forks in a loop cannot outrun us.
-fn freeze(root: Pid) {
+fn freeze(root: Pid) -> BTreeSet<Pid> {
     let mut stopped = BTreeSet::new();
     for _round in 0..64 {
         let fresh: Vec<Pid> = descendants(root).difference(&stopped).copied().collect();
         if fresh.is_empty() {
-            return;
+            break;
         }
         for pid in fresh {
             let _gone_already = kill(pid, Signal::SIGSTOP);
             stopped.insert(pid);
         }
     }
+    stopped
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::{ffi::OsString, fmt::Write, path::Path};
 use crate::{
     container::{
         ContainerCommand, ImageSource,
-        command::{Volumes, is_runc, run_arguments},
+        command::{Volumes, run_arguments},
         role::INIT_NAME,
     },
     invocation::{Invocation, Services, image_source, understand},
@@ -56,7 +56,7 @@ fn preparation(
     let Ok(name) = services.preparer().container_name(image) else {
         return writeln!(text, "  the archive cannot be read");
     };
-    if services.preparer().known(&name).is_some() {
+    if services.preparer().known(image).is_some() {
         return writeln!(text, "  prepared already, as container {name}");
     }
     for step in services.preparer().steps(image, &name) {
@@ -126,13 +126,15 @@ fn udocker_line(
     run: &RunPlan,
     root: &Path,
 ) -> std::fmt::Result {
-    let Some(name) = image.and_then(|i| services.preparer().container_name(i).ok()) else {
+    let Some((image, name)) = image.and_then(|image| {
+        let name = services.preparer().container_name(image).ok()?;
+        Some((image, name))
+    }) else {
         return Ok(());
     };
     let settings = services.udocker().settings();
-    let known = services.preparer().known(&name);
-    let command = known.as_ref().map(|p| p.command.clone());
-    let shared = root.with_file_name("tmp").join("init").join(INIT_NAME);
+    let known = services.preparer().known(image);
+    let init = services.temp_dir().join("faas-init-XXXXXX").join(INIT_NAME);
     let volumes = Volumes {
         record: root,
         task_root: services
@@ -140,29 +142,23 @@ fn udocker_line(
             .extra_payload
             .as_ref()
             .map(|_| settings.task_root.as_path()),
-        supervisor: if is_runc(settings.mode) {
-            &shared
-        } else {
-            &settings.supervisor
-        },
+        supervisor: &init,
     };
-    let arguments = run_arguments(
-        &name,
-        settings.mode,
-        &volumes,
-        &ContainerCommand::new(&run.entry, &root.join("script.sh")),
-        &command.unwrap_or_default(),
-        Path::exists,
-    );
+    let command = ContainerCommand::new(&run.entry, &root.join("script.sh"));
+    let arguments = run_arguments(&name, settings.mode, &volumes, &command, Path::exists);
     let line = command_line(&services.udocker().command_line(&arguments));
     writeln!(text, "  run: {line}")?;
-    if known.is_none() && matches!(run.entry, Entry::Arguments(_) | Entry::ImageDefault) {
-        writeln!(
+    match (&run.entry, known) {
+        (Entry::Arguments(_) | Entry::ImageDefault, None) => writeln!(
             text,
-            "       (the image's own command joins it once the image is prepared)"
-        )?;
+            "  in the container: the image's own command, known once the image is prepared"
+        ),
+        (_, known) => {
+            let image = known.map(|p| p.command).unwrap_or_default();
+            let line = command_line(&command.argv(&image));
+            writeln!(text, "  in the container: {line}")
+        }
     }
-    Ok(())
 }
 
 fn outputs(text: &mut String, targets: &[OutputTarget]) -> std::fmt::Result {

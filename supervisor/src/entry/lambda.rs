@@ -61,7 +61,8 @@ fn serve(
             "environment variable {name} is missing: the Lambda runtime needs it (an emulator must set it)"
         );
     }
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let served = runtime.block_on(async {
         // A wrong configuration is answered to every invocation: the caller can see what is wrong,
         // which a process that ends at start-up could not tell.
         let function = Function::new(environment, config)?;
@@ -69,7 +70,10 @@ fn serve(
             ended = poll(&function) => ended,
             () = function.shutdown() => Ok(()),
         }
-    })
+    });
+    // A look-up that is stuck on another thread must not hold up the end.
+    runtime.shutdown_background();
+    served
 }
 
 async fn poll(function: &Function) -> anyhow::Result<()> {
@@ -84,6 +88,7 @@ struct Function {
     environment: Environment,
     services: Result<Services, String>,
     instance_ip: String,
+    writer: sink::Writer,
     cancel: Arc<watch::Sender<Option<i32>>>,
     terminate: tokio::sync::Mutex<tokio::signal::unix::Signal>,
 }
@@ -101,12 +106,14 @@ impl Function {
             environment: environment.clone(),
             services,
             instance_ip: setup::instance_ip(),
+            writer: sink::Writer::default(),
             cancel: Arc::new(watch::Sender::new(None)),
             terminate: signal(SignalKind::terminate())?.into(),
         })
     }
 
-    /// Completes when the platform shuts the environment down and the container is gone.
+    /// Completes when the platform shuts the environment down, a moment later if there is a
+    /// container to stop.
     async fn shutdown(&self) {
         self.terminate.lock().await.recv().await;
         self.cancel.send_replace(Some(nix::libc::SIGTERM));
@@ -116,14 +123,14 @@ impl Function {
 
     async fn answer(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Value, Diagnostic> {
         let context = self.context(&event.context.request_id);
-        let total = time_left(event.context.deadline);
         let services = match &self.services {
             Ok(services) => services,
             Err(message) => return Err(diagnostic("ConfigInvalid", message)),
         };
         let config = services.config();
         let threshold = config.container.timeout_threshold;
-        let time = TimeBudget::new(Instant::now(), Some(total), threshold);
+        let total = time_left(event.context.deadline).or(config.timeout);
+        let time = TimeBudget::new(Instant::now(), total, threshold);
         let half = u64::try_from(log_limit() / 2).unwrap_or(u64::MAX);
         let invocation = Invocation {
             payload: event.payload.get().as_bytes(),
@@ -137,8 +144,11 @@ impl Function {
             cancelled: self.cancel.subscribe(),
             monitor: Monitor::default(),
         };
-        let mut sink = sink::Lambda::new(&self.environment, &invocation.context.request_id);
+        let request_id = &invocation.context.request_id;
+        let mut sink = sink::Lambda::new(&self.environment, request_id, self.writer.clone());
         let report = Box::pin(invoke(services, &invocation, &mut sink)).await;
+        // After the answer the environment is frozen: what is not written then comes late or never.
+        self.writer.flush().await;
         let finished = Finished {
             log: report.log(),
             outcome: report.outcome,
@@ -164,12 +174,19 @@ impl Function {
     }
 }
 
-/// `deadline` is in milliseconds since the epoch (`Lambda-Runtime-Deadline-Ms`).
-fn time_left(deadline: u64) -> Duration {
+/// No invocation has a deadline before this (2020-01-01, in milliseconds since the epoch).
+const EARLIEST_DEADLINE: u64 = 1_577_836_800_000;
+
+/// `deadline` is in milliseconds since the epoch (`Lambda-Runtime-Deadline-Ms`); there are
+/// emulators that send a duration there, which says nothing about now.
+fn time_left(deadline: u64) -> Option<Duration> {
+    if deadline < EARLIEST_DEADLINE {
+        return None;
+    }
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
-    Duration::from_millis(deadline).saturating_sub(now)
+    Some(Duration::from_millis(deadline).saturating_sub(now))
 }
 
 fn send(wire: Wire) -> Result<Value, Diagnostic> {

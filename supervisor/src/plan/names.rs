@@ -6,8 +6,8 @@ use std::path::Path;
 
 use crate::event::ObjectRef;
 
-/// Longest name of a file, in bytes (`NAME_MAX` of Linux file systems).
-pub const MAX_NAME_BYTES: usize = 255;
+/// Longest name of an input file, in bytes. File systems take 255 (`NAME_MAX`, limits.h(0)), PRoot one less.
+pub const MAX_NAME_BYTES: usize = 254;
 
 /// Longest extension that a shortened name keeps, in bytes, its dot included.
 const MAX_EXTENSION_BYTES: usize = 32;
