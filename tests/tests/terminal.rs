@@ -362,28 +362,43 @@ fn bad_configuration_is_refused_before_any_work() {
     let with = |text: &str| format!("container: {{image_file: '{image}'}}\n{text}\n");
     let cases = [
         ("name: [unclosed\nother: x".to_owned(), vec!["line"]),
-        (with("timeout: soon"), vec!["timeout", "soon"]),
-        (with("timeout: -5"), vec!["timeout", "-5"]),
-        (with("log_level: LOUD"), vec!["log_level", "LOUD"]),
-        (with("file_stage_in: maybe"), vec!["file_stage_in", "maybe"]),
-        (with("output: not-a-list"), vec!["output", "not-a-list"]),
+        (
+            with("timeout: soon"),
+            vec!["timeout", "soon", "expected a number of seconds"],
+        ),
+        (with("timeout: -5"), vec!["timeout", "-5", "expected"]),
+        (
+            with("log_level: LOUD"),
+            vec!["log_level", "LOUD", "WARNING"],
+        ),
+        (
+            with("file_stage_in: maybe"),
+            vec!["file_stage_in", "maybe", "expected"],
+        ),
+        (
+            with("output: not-a-list"),
+            vec!["output", "not-a-list", "expected a list"],
+        ),
         (
             with("output: [{storage_provider: minio.store, path: out}]"),
             vec!["minio.store", "output"],
         ),
         (
             with("output: [{storage_provider: s3, path: out, suffix: 7}]"),
-            vec!["suffix", "7"],
+            vec!["suffix", "7", "expected"],
         ),
         (
             format!("container: {{image_file: '{image}', execmode: Q9}}"),
-            vec!["execmode", "Q9"],
+            vec!["execmode", "Q9", "P1", "F1"],
         ),
         (
             format!("container: {{image_file: '{image}', timeout_threshold: []}}"),
-            vec!["timeout_threshold"],
+            vec!["timeout_threshold", "expected"],
         ),
-        ("container: 17".to_owned(), vec!["container", "17"]),
+        (
+            "container: 17".to_owned(),
+            vec!["container", "17", "expected"],
+        ),
     ];
     for (text, expected) in cases {
         sandbox.write("bad.yaml", &text);
