@@ -1,1 +1,43 @@
 //! Peers and helpers for the end-to-end tests.
+//!
+//! A test makes a [`Sandbox`], which is everything one supervisor may touch, and drives the built binary in it against
+//! real peers: udocker in the modes of [`Mode`], S3 servers ([`Moto`], [`DiskS3`]), a registry ([`Registry`]) and the
+//! Lambda Runtime API ([`RuntimeApi`], [`CargoLambda`]). What a sandbox leaves behind fails its test.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a helper that cannot do its work fails the test that called it, and says why"
+)]
+
+mod background;
+mod cargo_lambda;
+mod disk_s3;
+mod event;
+mod fault;
+mod lambda;
+mod mode;
+mod moto;
+mod paths;
+mod processes;
+mod range_s3;
+mod registry;
+mod run;
+mod runtime_api;
+mod sandbox;
+
+pub use cargo_lambda::CargoLambda;
+pub use disk_s3::DiskS3;
+pub use event::{direct_script, s3_event, s3_records};
+pub use fault::{Fault, FaultyS3, Refusal};
+pub use lambda::{Answer, Lambda};
+pub use mode::Mode;
+pub use moto::Moto;
+pub use paths::{archive, built, root, supervisor, tool};
+pub use processes::{Process, command_lines, processes_naming};
+pub use range_s3::RangeS3;
+pub use registry::Registry;
+pub use run::{Finished, Launch, Running};
+pub use runtime_api::{Reply, ReplyKind, RuntimeApi};
+pub use sandbox::Sandbox;

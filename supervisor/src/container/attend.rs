@@ -8,7 +8,7 @@ use super::{
     Limits, Stop,
     handoff::{Handoff, READ_SIZE},
     log::{LogPump, Stream},
-    udocker::Running,
+    running::Running,
 };
 
 /// udocker may take this long to end after the container did; what the container left running

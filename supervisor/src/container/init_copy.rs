@@ -64,7 +64,9 @@ impl InitCopy {
             .tempdir_in(temp)?;
         let path = directory.path().join(INIT_NAME);
         fs::copy(supervisor, &path)?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o555))?;
+        // Writable by its owner: proot playing root would make it so for the moment of executing
+        // it, and the file would look changed after each run.
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
         let identity = Identity::of(&path)?;
         *made = Some(Made {
             directory,

@@ -133,8 +133,10 @@ fn watch(signals: &SignalFd, main: Pid, grace: Duration) -> u8 {
             }
             Some(_) | None => {}
         }
-        if let Some(code) = reap(main) {
-            ended = Some(code);
+        let children = reap(main, &mut ended);
+        // Whatever was orphaned is a child of ours by now: no child, no descendant.
+        if let (Some(code), Children::None) = (ended, children) {
+            return code;
         }
         let overdue = kill_at.is_some_and(|at| Instant::now() >= at);
         let stopping = kill_at.is_some();
@@ -142,7 +144,7 @@ fn watch(signals: &SignalFd, main: Pid, grace: Duration) -> u8 {
         if overdue || nothing_left || (ended.is_some() && !stopping) {
             let until = Instant::now() + KILL_LIMIT;
             let killed = process_tree::kill_descendants(Pid::this(), until, || {
-                ended = reap(main).or(ended);
+                reap(main, &mut ended);
             });
             remove_proot_files(&killed);
             return ended.unwrap_or(STOPPED);
@@ -193,20 +195,26 @@ fn next_order(signals: &SignalFd, kill_at: Option<Instant>) -> Option<Signal> {
     }
 }
 
-/// Collects every child that has ended; `Some` when the command itself was among them.
-fn reap(main: Pid) -> Option<u8> {
-    let mut ended = None;
+/// Whether there are children, ended or not, that have not been collected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Children {
+    Some,
+    None,
+}
+
+/// Collects every child that has ended, and notes the exit code of the command itself.
+fn reap(main: Pid, ended: &mut Option<u8>) -> Children {
+    let code = |code: i32| Some(u8::try_from(code & 0xff).unwrap_or(u8::MAX));
     loop {
         match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, code)) if pid == main => {
-                ended = Some(u8::try_from(code & 0xff).unwrap_or(u8::MAX));
-            }
+            Ok(WaitStatus::Exited(pid, status)) if pid == main => *ended = code(status),
             Ok(WaitStatus::Signaled(pid, signal, _)) if pid == main => {
-                ended = Some(u8::try_from(128 + signal as i32).unwrap_or(u8::MAX));
+                *ended = code(128 + signal as i32);
             }
-            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return ended,
+            Err(Errno::ECHILD) => return Children::None,
+            Ok(WaitStatus::StillAlive) => return Children::Some,
             Ok(_) | Err(Errno::EINTR) => {}
-            Err(_) => return ended,
+            Err(_) => return Children::Some,
         }
     }
 }

@@ -26,8 +26,9 @@ use super::{
     init,
     log::{Keep, LogFile, LogPump, LogSink},
     role,
+    running::Running,
     store::Store,
-    udocker::{Running, Udocker},
+    udocker::Udocker,
 };
 
 /// What one run needs to know.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::event::ObjectRef;
 
-/// Longest name of an input file, in bytes. File systems take 255 (`NAME_MAX`, limits.h(0)), `PRoot` one less.
+/// Longest name of an input file, in bytes. File systems take 255 (`NAME_MAX`), `PRoot` one less.
 pub const MAX_NAME_BYTES: usize = 254;
 
 /// Longest extension that a shortened name keeps, in bytes, its dot included.

@@ -158,5 +158,7 @@ where
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE)
+        // Larger buffers come from the kernel and go back to it one by one with musl's allocator.
+        .http1_max_buf_size(64 * 1024)
         .build(connector)
 }

@@ -13,7 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 
 /// Bytes read and sent at a time. Reads happen on the runtime's thread: outputs were just written and come from the
 /// page cache, where handing each read to another thread costs more than the read.
-const CHUNK: usize = 256 * 1024;
+const CHUNK: usize = 64 * 1024;
 
 /// Bytes `at .. at + len` of a file.
 #[derive(Debug, Clone)]
@@ -39,11 +39,16 @@ impl FileSlice {
     pub(super) async fn crc32(&self) -> io::Result<String> {
         use base64::Engine;
         let mut hasher = crc32fast::Hasher::new();
-        let mut rest = self.clone();
-        let mut buffer = BytesMut::new();
-        while let Some(chunk) = rest.next_chunk(&mut buffer)? {
-            hasher.update(&chunk);
-            drop(chunk);
+        let mut buffer = vec![0; CHUNK];
+        let (mut at, end) = (self.at, self.at + self.len);
+        while at < end {
+            let wanted = usize::try_from(end - at).unwrap_or(CHUNK).min(CHUNK);
+            let read = self.file.read_at(&mut buffer[..wanted], at)?;
+            if read == 0 {
+                return Err(shorter());
+            }
+            hasher.update(&buffer[..read]);
+            at += read as u64;
             tokio::task::consume_budget().await;
         }
         Ok(base64::engine::general_purpose::STANDARD.encode(hasher.finalize().to_be_bytes()))
@@ -58,16 +63,20 @@ impl FileSlice {
         buffer.resize(wanted, 0);
         let read = self.file.read_at(buffer, self.at)?;
         if read == 0 {
-            return Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "the file became shorter while it was being uploaded",
-            ));
+            return Err(shorter());
         }
         self.at += read as u64;
         self.len -= read as u64;
         buffer.truncate(read);
         Ok(Some(buffer.split().freeze()))
     }
+}
+
+fn shorter() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::UnexpectedEof,
+        "the file became shorter while it was being uploaded",
+    )
 }
 
 struct SliceBody {

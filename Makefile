@@ -1,0 +1,49 @@
+# Every command of the project. `make` alone lists them.
+
+ARCH   := $(shell uname -m)
+TARGET := $(ARCH)-unknown-linux-musl
+ARM64  := aarch64-unknown-linux-musl
+TOOLS  := $(CURDIR)/target/tools
+BINARY := target/$(TARGET)/release/supervisor
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench build build-arm64 lint fmt tools tools-demo images clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: tools-demo build ## run a grayscale job on an S3 event, with real udocker and no AWS account
+	@examples/demo/run.sh $(BINARY)
+
+test: tools images build build-arm64 ## every test: units, end to end against real peers, and that nothing is left behind
+	cargo run --quiet --locked -p layer-build -- check $(BINARY) target/$(ARM64)/release/supervisor
+	tests/setup/suite.sh cargo test --locked --workspace -- --test-threads=4
+
+bench: tools build ## measure against the physical limit and existing clients, as one table
+	tests/bench/run.sh
+
+build: ## the static release binary for this machine
+	cargo build --locked --release --target $(TARGET) -p supervisor
+
+build-arm64: tools ## the static release binary for arm64, cross-compiled with zig
+	PATH="$(TOOLS)/venv/bin:$$PATH" cargo zigbuild --locked --release --target $(ARM64) -p supervisor
+
+lint: tools ## formatting, clippy, and licences and sources of all dependencies
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	tests/setup/deny.sh
+
+fmt: ## format the sources
+	cargo fmt --all
+
+tools: ## install what building and testing need, if it is missing
+	@tests/setup/tools.sh tests
+
+tools-demo:
+	@tests/setup/tools.sh demo
+
+images: tools
+	@python3 tests/setup/images.py target/fixtures
+
+clean: ## remove everything that was built or downloaded
+	rm -rf target

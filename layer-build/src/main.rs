@@ -1,0 +1,55 @@
+//! `layer-build`: checks what goes into the layer.
+#![allow(
+    clippy::print_stdout,
+    reason = "this is the command's entry: its report goes to standard output"
+)]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use layer_build::elf::{self, Linkage};
+
+/// Largest binary that is accepted, in bytes: it is downloaded and read at every cold start.
+const SIZE_LIMIT: u64 = 10_000_000;
+
+#[derive(Debug, Parser)]
+#[command(version, about = "Checks what goes into the faas-supervisor layer")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Tells machine, linkage and size of each binary; fails unless all are static and at most 10 MB.
+    Check {
+        /// The binaries.
+        #[arg(required = true)]
+        binaries: Vec<PathBuf>,
+    },
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let Command::Check { binaries } = Arguments::parse().command;
+    let mut code = ExitCode::SUCCESS;
+    for path in binaries {
+        let found = elf::inspect(&path)?;
+        let complaint = match (found.linkage, found.size > SIZE_LIMIT) {
+            (Linkage::Dynamic, _) => ": not static, so it would not start on every Lambda runtime",
+            (Linkage::Static, true) => ": more than 10 MB, so it would slow every cold start",
+            (Linkage::Static, false) => "",
+        };
+        println!(
+            "{}: {}, {}, {} bytes{complaint}",
+            path.display(),
+            found.machine,
+            found.linkage,
+            found.size
+        );
+        if !complaint.is_empty() {
+            code = ExitCode::FAILURE;
+        }
+    }
+    Ok(code)
+}

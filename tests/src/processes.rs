@@ -1,0 +1,91 @@
+//! Finding the processes that belong to a directory, however they detached themselves.
+
+use std::fs;
+use std::path::Path;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// A process found in `/proc`.
+#[derive(Debug, Clone)]
+pub struct Process {
+    /// Its number.
+    pub pid: i32,
+    /// Its command line, spaces between the arguments.
+    pub command: String,
+}
+
+impl Process {
+    /// Ends it without asking.
+    pub fn kill(&self) {
+        // An error means that it has gone by itself.
+        let _ = kill(Pid::from_raw(self.pid), Signal::SIGKILL);
+    }
+}
+
+/// Processes that name `directory`: in their command line, environment, working directory, program or root, or in
+/// their mounts. A container keeps at least one of these whatever it does to its session, parent or environment.
+pub fn processes_naming(directory: &Path) -> Vec<Process> {
+    let needle = directory
+        .to_str()
+        .expect("sandboxes have plain names")
+        .as_bytes();
+    let own = std::process::id().cast_signed();
+    pids()
+        .into_iter()
+        .filter(|pid| *pid != own && names(*pid, needle))
+        .map(describe)
+        .collect()
+}
+
+/// The command line of every process, as any user of the machine could read it.
+pub fn command_lines() -> Vec<Vec<u8>> {
+    pids()
+        .into_iter()
+        .filter_map(|pid| fs::read(format!("/proc/{pid}/cmdline")).ok())
+        .collect()
+}
+
+fn pids() -> Vec<i32> {
+    let entries = fs::read_dir("/proc").expect("/proc is there");
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect()
+}
+
+fn describe(pid: i32) -> Process {
+    let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    Process {
+        pid,
+        command: String::from_utf8_lossy(&command)
+            .replace('\0', " ")
+            .trim()
+            .to_owned(),
+    }
+}
+
+fn names(pid: i32, needle: &[u8]) -> bool {
+    let links = ["cwd", "exe", "root"]
+        .into_iter()
+        .filter_map(|name| fs::read_link(format!("/proc/{pid}/{name}")).ok());
+    let texts = ["cmdline", "environ"]
+        .into_iter()
+        .filter_map(|name| fs::read(format!("/proc/{pid}/{name}")).ok());
+    links
+        .into_iter()
+        .map(|link| link.into_os_string().into_encoded_bytes())
+        .chain(texts)
+        .any(|text| contains(&text, needle))
+        || foreign_mounts(pid).is_some_and(|mounts| contains(&mounts, needle))
+}
+
+/// The mounts of a process that has a mount namespace of its own. Those of ours name every tmpfs a test mounted.
+fn foreign_mounts(pid: i32) -> Option<Vec<u8>> {
+    let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
+    (namespace(&pid.to_string())? != namespace("self")?)
+        .then(|| fs::read(format!("/proc/{pid}/mountinfo")).ok())?
+}
+
+fn contains(text: &[u8], needle: &[u8]) -> bool {
+    text.windows(needle.len()).any(|window| window == needle)
+}

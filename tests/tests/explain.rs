@@ -1,0 +1,69 @@
+//! `--explain`: says what would happen, and does nothing of it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+use std::fs;
+
+use serde_json::json;
+use tests::{FaultyS3, Mode, Sandbox, s3_records};
+
+#[test]
+fn everything_is_said_and_nothing_done() {
+    let mut sandbox = Sandbox::new(Mode::P1);
+    sandbox.record_udocker();
+    let server = FaultyS3::start("http://127.0.0.1:1", Vec::new());
+    sandbox.use_aws(&server.url(), "AKIDEXAMPLE", "explain-secret");
+    let output = json!([{ "storage_provider": "s3", "path": "outbox/results", "prefix": ["gray-"], "suffix": [".png", ".jpg"] }]);
+    let container = json!({ "environment": { "Variables": { "PASSWORD": "hunter2" } } });
+    sandbox.function(
+        "touch /tmp/ran",
+        &json!({ "output": output, "container": container }),
+    );
+    let event = s3_records(&[("inbox", "a b.png"), ("inbox", "c.png")]);
+    let run = sandbox.invoke(&event).arg("--explain").run();
+    run.expect_code(0);
+    let text = run.stdout();
+    for expected in [
+        "s3://inbox/a b.png",
+        "s3://inbox/c.png",
+        "outbox/results",
+        "gray-",
+        ".png",
+        ".jpg",
+        "run",
+        "busybox.tar",
+        "script.sh",
+        "P1",
+    ] {
+        assert!(text.contains(expected), "no {expected:?} in {text}");
+    }
+    assert!(
+        text.contains(sandbox.path("work/udocker-recorder").to_str().unwrap()),
+        "the command line is not exact: {text}"
+    );
+    for secret in ["explain-secret", "hunter2"] {
+        assert!(
+            !text.contains(secret) && !run.stderr().contains(secret),
+            "{secret} is shown: {text}{}",
+            run.stderr()
+        );
+    }
+    assert_eq!(sandbox.udocker_commands(), Vec::<String>::new());
+    assert_eq!(server.requests(), Vec::<String>::new());
+    assert_eq!(fs::read_dir(sandbox.path("udocker")).unwrap().count(), 0);
+    sandbox.expect_clean();
+}
+
+#[test]
+fn a_plan_that_cannot_be_is_refused_as_a_run_would() {
+    let sandbox = Sandbox::new(Mode::P1);
+    sandbox.function(
+        "",
+        &json!({ "output": [{ "storage_provider": "minio.nowhere", "path": "x" }] }),
+    );
+    let run = sandbox.invoke(&json!({})).arg("--explain").run();
+    run.expect_code(1).expect_stderr("minio.nowhere");
+}
