@@ -5,6 +5,7 @@
 
 pub mod clean;
 pub mod command;
+pub mod executable;
 pub mod init;
 pub mod keeper;
 pub mod log;
@@ -144,6 +145,18 @@ pub enum ContainerError {
     NoCommand {
         /// The image.
         image: String,
+    },
+    /// An F mode cannot hold the program inside the image.
+    #[error(
+        "{program} of image {image} is a static executable, which execution mode {mode} cannot keep inside the image: choose another container.execmode (P1 or R1 where the platform allows them) or an image with dynamically linked programs"
+    )]
+    StaticInPreloadMode {
+        /// What was to run.
+        program: PathBuf,
+        /// The image's container.
+        image: String,
+        /// The mode.
+        mode: String,
     },
     /// A local file or process could not be handled.
     #[error("cannot {action}: {source}")]

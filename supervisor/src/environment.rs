@@ -57,7 +57,7 @@ pub const AWS_REGION: &str = "AWS_REGION";
 pub const AWS_DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
 /// Endpoint of every AWS service, for compatible servers.
 pub const AWS_ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
-/// File of certificates to trust instead of the system's, as the AWS CLI reads it.
+/// File of certificates to trust beside the system's (the variable is the AWS CLI's).
 pub const AWS_CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 /// Endpoint of S3, for compatible servers.
 pub const AWS_ENDPOINT_URL_S3: &str = "AWS_ENDPOINT_URL_S3";

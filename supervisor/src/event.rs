@@ -110,6 +110,18 @@ pub enum EventError {
     },
 }
 
+impl EventError {
+    /// Which kind of event was found wrong, so that its caller can be answered.
+    pub fn source(&self) -> Source {
+        let (Self::Missing { field } | Self::Invalid { field, .. }) = self;
+        if field.starts_with("Records") {
+            Source::Storage
+        } else {
+            Source::Direct
+        }
+    }
+}
+
 /// Finds out what kind of event the payload is and takes it apart.
 ///
 /// # Errors

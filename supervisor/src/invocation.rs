@@ -25,8 +25,8 @@ use crate::{
         udocker::Udocker,
     },
     environment::Environment,
-    event::{self, Event},
-    plan::{self, InvocationContext, Plan},
+    event::{self, Event, Source},
+    plan::{self, Entry, InvocationContext, Plan},
     response::{Failure, Outcome},
     storage::{Progress, StoreSettings, Stores},
     workspace::{Retention, Workspace},
@@ -51,6 +51,7 @@ pub struct Services {
 impl Services {
     /// Nothing is connected or started yet: a cold start pays for what it uses.
     pub fn new(config: FunctionConfig, environment: &Environment, stores: StoreSettings) -> Self {
+        narration::without_effect(&config);
         let settings = UdockerSettings::new(environment, config.container.execmode);
         let udocker = Udocker::new(settings);
         Self {
@@ -143,7 +144,7 @@ pub async fn invoke(
     let started = std::time::Instant::now();
     let commands = services.udocker.commands();
     let mut report = match understand(services, invocation) {
-        Err(failure) => Report::failed(failure),
+        Err((source, failure)) => Report::failed(source, failure),
         Ok((event, plan)) => {
             narration::understood(&event, &plan);
             let mut report = Report::new(event.source, event.skipped);
@@ -176,33 +177,49 @@ pub async fn invoke(
 /// `bytes → Event → Plan`, before anything is touched.
 ///
 /// # Errors
-/// The failure that the invocation ends with.
+/// The failure that the invocation ends with, and who is to be told.
 pub fn understand(
     services: &Services,
     invocation: &Invocation<'_>,
-) -> Result<(Event, Plan), Failure> {
-    if services.config.execution_mode == ExecutionMode::Batch {
-        return Err(Failure {
-            name: "ConfigInvalid",
-            message: "execution_mode: batch is not available yet: this version runs containers \
-                      in the function itself; set execution_mode to lambda"
+) -> Result<(Event, Plan), (Source, Failure)> {
+    let config = &services.config;
+    let event = event::parse(invocation.payload, config)
+        .map_err(|e| (e.source(), failure("EventInvalid", e.to_string())))?;
+    let unusable = |message| (event.source, failure("ConfigInvalid", message));
+    if config.execution_mode == ExecutionMode::Batch {
+        return Err(unusable(
+            "execution_mode: batch is not available yet: this version runs containers in the \
+             function itself; set execution_mode to lambda"
                 .to_owned(),
-        });
+        ));
     }
-    let event = event::parse(invocation.payload, &services.config).map_err(|e| Failure {
-        name: "EventInvalid",
-        message: e.to_string(),
-    })?;
-    let plan = plan::plan(&event, &services.config, &invocation.context).map_err(|e| Failure {
-        name: "ConfigInvalid",
-        message: e.to_string(),
-    })?;
-    Ok((event, plan))
+    let plan =
+        plan::plan(&event, config, &invocation.context).map_err(|e| unusable(e.to_string()))?;
+    match missing_script(&plan) {
+        Some(message) => Err(unusable(message)),
+        None => Ok((event, plan)),
+    }
+}
+
+/// The configured script is looked for before anything is downloaded or prepared.
+fn missing_script(plan: &Plan) -> Option<String> {
+    plan.runs.iter().find_map(|run| match &run.entry {
+        Entry::InitScript(path) if !path.is_file() => Some(format!(
+            "init_script: found {}, expected an existing file (relative paths start at the \
+             configuration's directory)",
+            path.display()
+        )),
+        _ => None,
+    })
+}
+
+fn failure(name: &'static str, message: String) -> Failure {
+    Failure { name, message }
 }
 
 fn workspace_failure(error: &std::io::Error) -> Failure {
-    Failure {
-        name: "WorkspaceFailed",
-        message: format!("{error}; set TMPDIR to a directory with room to write"),
-    }
+    failure(
+        "WorkspaceFailed",
+        format!("{error}; set TMPDIR to a directory with room to write"),
+    )
 }

@@ -60,8 +60,8 @@ pub async fn stage_in(
         }
         PlannedInput::Payload { bytes, file_name } => {
             let path = dir.join(file_name.as_str());
-            if let Err(source) = tokio::fs::write(&path, bytes).await {
-                let _ = tokio::fs::remove_file(&path).await;
+            if let Err(source) = std::fs::write(&path, bytes) {
+                let _ = std::fs::remove_file(&path);
                 return Err(StageInError::Payload { path, source });
             }
             let bytes = bytes.len() as u64;

@@ -2,7 +2,10 @@
 
 use std::io::{IsTerminal, stderr};
 
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt,
+};
 
 use crate::{config::LogLevel, environment::Place};
 
@@ -27,21 +30,32 @@ impl Format {
 
 /// Starts telling what happens from `level` up. Only the first call in a process counts.
 pub fn start(level: LogLevel, format: Format) {
-    let builder = tracing_subscriber::fmt()
-        .with_max_level(filter(level))
-        .with_writer(stderr);
+    let lines = tracing_subscriber::fmt::layer().with_writer(stderr);
+    let registry = tracing_subscriber::registry().with(targets(filter(level)));
     let _only_the_first_counts = match format {
         Format::Json => {
-            tracing::subscriber::set_global_default(builder.json().flatten_event(true).finish())
+            let lines = lines.json().flatten_event(true).with_span_list(false);
+            tracing::subscriber::set_global_default(registry.with(lines))
         }
-        Format::Text => tracing::subscriber::set_global_default(
-            builder
+        Format::Text => {
+            let lines = lines
                 .without_time()
                 .with_target(false)
-                .with_ansi(stderr().is_terminal())
-                .finish(),
-        ),
+                .with_ansi(stderr().is_terminal());
+            tracing::subscriber::set_global_default(registry.with(lines))
+        }
     };
+}
+
+/// Libraries speak up from warnings on: below that they repeat requests, session tokens included.
+fn targets(level: LevelFilter) -> Targets {
+    Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_target("faas_supervisor", level)
+        // Its span carries the request id and the trace id onto our lines …
+        .with_target("lambda_runtime::layers", LevelFilter::INFO)
+        // … and its own line would repeat a function error, container output included.
+        .with_target("lambda_runtime::layers::panic", LevelFilter::OFF)
 }
 
 fn filter(level: LogLevel) -> LevelFilter {

@@ -1,5 +1,5 @@
 //! After a run: what the engine and udocker leave in the container's directory goes, and the
-//! container's temporary directories are as the image has them.
+//! container's scratch directories are as the image has them.
 
 use std::{
     collections::BTreeSet,
@@ -10,23 +10,41 @@ use std::{
 
 use super::prepare::Prepared;
 
-/// Directories of the image that programs put temporary files in.
-const TEMPORARY: [&str; 4] = ["tmp", "var/tmp", "run", "dev/shm"];
+/// Directories of the image that programs put files in without being told to.
+const SCRATCH: [&str; 5] = ["tmp", "var/tmp", "run", "dev/shm", "root"];
 
-/// What the temporary directories held before the first run.
+/// The scratch directories and what they held before the first run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Baseline(BTreeSet<PathBuf>);
+pub struct Baseline {
+    directories: Vec<PathBuf>,
+    entries: BTreeSet<PathBuf>,
+}
 
 impl Baseline {
-    /// Takes stock of the container in `directory`.
-    pub fn of(directory: &Path) -> Self {
+    /// Takes stock of the container in `directory`; `working` is where its command starts.
+    pub fn of(directory: &Path, working: Option<&str>) -> Self {
         let root = directory.join("ROOT");
-        Self(
-            TEMPORARY
-                .iter()
-                .flat_map(|name| entries(&root.join(name)))
-                .collect(),
-        )
+        let working = working.map(|path| path.trim_start_matches('/'));
+        let mut directories: Vec<PathBuf> = SCRATCH
+            .into_iter()
+            .chain(working)
+            .map(|d| root.join(d))
+            .collect();
+        directories.dedup();
+        let entries = directories.iter().flat_map(|d| entries(d)).collect();
+        Self {
+            directories,
+            entries,
+        }
+    }
+
+    /// Removes what has come since.
+    fn restore(&self) {
+        for path in self.directories.iter().flat_map(|d| entries(d)) {
+            if !self.entries.contains(&path) {
+                remove(&path);
+            }
+        }
     }
 }
 
@@ -44,18 +62,24 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
 }
 
 /// Clears up behind one run of `prepared`; `record` was the directory it shared with the host.
-pub fn after_run(prepared: &Prepared, record: &Path) {
-    let root = prepared.directory.join("ROOT");
-    for name in TEMPORARY {
-        for path in entries(&root.join(name)) {
-            if !prepared.baseline.0.contains(&path) {
-                remove(&path);
-            }
-        }
-    }
-    remove_mount_point(&root, record);
+///
+/// `last` tells that no other run of the same container is going on.
+pub fn after_run(prepared: &Prepared, record: &Path, last: Last) {
+    remove_mount_point(&prepared.directory.join("ROOT"), record);
     remove_mount_notes(&prepared.directory.join(".mountpoints"), record);
-    remove_runc_state(&prepared.directory);
+    if last == Last::Yes {
+        prepared.baseline.restore();
+        remove_runc_state(&prepared.directory);
+    }
+}
+
+/// Whether a run was the last one going on in its container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Last {
+    /// What all runs share may be cleared up.
+    Yes,
+    /// Another supervisor is running the same container.
+    No,
 }
 
 /// The directory udocker made in the image to mount the record's on, with its parents if they are

@@ -40,6 +40,8 @@ pub struct ImageCommand {
     pub entrypoint: Vec<String>,
     /// Default arguments, or the command where there is no entrypoint.
     pub cmd: Vec<String>,
+    /// Where it starts, when the image says so (`config.WorkingDir`).
+    pub working_directory: Option<String>,
 }
 
 /// What runs in the container.
@@ -97,7 +99,6 @@ pub fn run_arguments(
     mode: Option<ExecMode>,
     volumes: &Volumes<'_>,
     command: &ContainerCommand,
-    image: &ImageCommand,
     exists: impl Fn(&Path) -> bool,
 ) -> Vec<OsString> {
     let mut argv: Vec<OsString> = vec!["run".into(), "--nobanner".into(), "--nosysdirs".into()];
@@ -119,8 +120,8 @@ pub fn run_arguments(
             argv.push(volume);
             argv.push(option("--entrypoint=", entrypoint.as_os_str()));
             argv.push(container.into());
+            // The command itself is in there: udocker would drop its empty words.
             argv.push(volumes.record.join("handoff").into());
-            argv.extend(command.argv(image));
         }
         Family::Preload => match command {
             // The script's path is an argument: udocker splits an entrypoint at spaces.

@@ -2,17 +2,19 @@
 //!
 //! udocker changes what passes through it: values lose white space and newlines, the image's
 //! variables win over an `--env-file`, F modes put every variable on the command line of `env`,
-//! R modes without a terminal lose the exit status, and its own messages share the container's
-//! output. So variables, output and exit status go around it, through a directory both sides see:
+//! empty arguments are dropped, R modes without a terminal lose the exit status, and its own
+//! messages share the container's output. So all of that goes around it, through a directory both
+//! sides see:
 //!
 //! ```text
 //! handoff/env      NAME=value, NUL-terminated; 0600, removed when read
+//! handoff/argv     the command's words, NUL-terminated
 //! handoff/stdout   named pipe
 //! handoff/stderr   named pipe
 //! handoff/status   named pipe: "exit 7" or "signal 9"
 //! ```
 //!
-//! In P, R and S modes the supervisor's binary is the entrypoint (`faas-init HANDOFF COMMAND…`).
+//! In P, R and S modes the supervisor's binary is the entrypoint (`faas-init HANDOFF`).
 //! F modes cannot run a static binary in the image; there it stands in for the `env` command with
 //! which udocker starts the engine (`env -i NAME=value… LOADER COMMAND…`, found on `PATH`).
 
@@ -39,13 +41,25 @@ const NOT_FOUND: u8 = 127;
 /// Exit status for a command that cannot be executed.
 const NOT_EXECUTABLE: u8 = 126;
 
-/// Plays the entrypoint: `faas-init HANDOFF COMMAND [ARGUMENT…]`.
+/// Plays the entrypoint: `faas-init HANDOFF`.
 pub fn play(arguments: &[OsString]) -> ExitCode {
-    let [handoff, command @ ..] = arguments else {
+    let Some(handoff) = arguments.first().map(Path::new) else {
         return ExitCode::from(NOT_EXECUTABLE);
     };
     let inherited = std::env::vars_os().collect();
-    serve(Path::new(handoff), inherited, command)
+    let command = command_words(handoff).unwrap_or_default();
+    serve(handoff, inherited, &command)
+}
+
+/// What the supervisor wants run.
+fn command_words(handoff: &Path) -> io::Result<Vec<OsString>> {
+    let mut bytes = fs::read(handoff.join("argv"))?;
+    // Every word is terminated, the last one too; without that an empty one would be seen.
+    bytes.pop();
+    Ok(bytes
+        .split(|&b| b == 0)
+        .map(|word| OsStr::from_bytes(word).to_owned())
+        .collect())
 }
 
 /// Plays `env`: with `-i` on behalf of udocker, otherwise as whatever `env` the machine has.
@@ -57,9 +71,25 @@ pub fn play_env(arguments: &[OsString]) -> ExitCode {
             if let Some(shared) = std::env::var_os(SHARED_VARIABLE) {
                 share(&mut variables, &shared);
             }
-            serve(Path::new(&handoff), variables, command)
+            let handoff = Path::new(&handoff);
+            let command = with_empty_words(command, &command_words(handoff).unwrap_or_default());
+            serve(handoff, variables, &command)
         }
         _ => real_env(arguments),
+    }
+}
+
+/// Puts the empty words back that udocker dropped from the end of the engine's command line.
+fn with_empty_words(command: &[OsString], wanted: &[OsString]) -> Vec<OsString> {
+    let arguments = wanted.get(1..).unwrap_or_default();
+    let kept: Vec<OsString> = arguments
+        .iter()
+        .filter(|w| !w.is_empty())
+        .cloned()
+        .collect();
+    match command.strip_suffix(kept.as_slice()) {
+        Some(engine) => [engine, arguments].concat(),
+        None => command.to_vec(),
     }
 }
 
@@ -209,5 +239,44 @@ fn describe(status: ExitStatus) -> (String, u8) {
             u8::try_from(128 + signal).unwrap_or(u8::MAX),
         ),
         (None, None) => ("exit 1\n".to_owned(), 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(words: &[&str]) -> Vec<OsString> {
+        words.iter().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn words_that_udocker_drops_come_back() {
+        let engine = words(&["/ld.so", "/root/bin/echo", "a", "b"]);
+        let wanted = words(&["echo", "", "a", "", "b"]);
+        let whole = words(&["/ld.so", "/root/bin/echo", "", "a", "", "b"]);
+        assert_eq!(with_empty_words(&engine, &wanted), whole);
+        assert_eq!(with_empty_words(&engine, &words(&["echo", "x"])), engine);
+        assert_eq!(with_empty_words(&engine, &[]), engine);
+    }
+
+    #[test]
+    fn the_shared_directory_joins_what_is_excluded() {
+        let variable = |value: &str| ("FAKECHROOT_EXCLUDE_PATH".into(), value.into());
+        let mut variables = vec![variable("/dev:/proc")];
+        share(&mut variables, OsStr::new("/w/0"));
+        assert_eq!(variables, [variable("/dev:/proc:/w/0")]);
+        let mut variables = Vec::new();
+        share(&mut variables, OsStr::new("/w/0"));
+        assert_eq!(variables, [variable("/w/0")]);
+    }
+
+    #[test]
+    fn assignments_end_where_the_command_begins() {
+        let line = words(&["A=1", "B=", "C=x=y", "/ld.so", "D=not"]);
+        let (variables, command) = split_assignments(&line);
+        let expected = [("A", "1"), ("B", ""), ("C", "x=y")];
+        assert_eq!(variables, expected.map(|(n, v)| (n.into(), v.into())));
+        assert_eq!(command, words(&["/ld.so", "D=not"]));
     }
 }

@@ -5,7 +5,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, Write},
+    io,
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::Path,
 };
@@ -111,7 +111,18 @@ pub struct LogFile {
     file: Option<File>,
     keep: Keep,
     total: u64,
+    disk_full: Option<DiskFull>,
 }
+
+/// What is kept once the disk takes no more: the head that is on it, and the end in memory.
+#[derive(Debug)]
+struct DiskFull {
+    written: u64,
+    tail: Vec<u8>,
+}
+
+/// How much of the end is kept in memory then, in bytes.
+const MEMORY_TAIL: usize = 64 * 1024;
 
 impl LogFile {
     /// Nothing is written before the container prints something.
@@ -121,6 +132,7 @@ impl LogFile {
             file: None,
             keep,
             total: 0,
+            disk_full: None,
         }
     }
 
@@ -129,10 +141,20 @@ impl LogFile {
         self.total
     }
 
-    /// Adds output; a full disk loses log lines, not the run.
+    /// Adds output; a full disk loses the middle of the log, not the run.
     pub fn append(&mut self, bytes: &[u8]) {
-        if let Err(error) = self.write(bytes) {
-            tracing::debug!(%error, path = %self.path.display(), "cannot keep container output");
+        if self.disk_full.is_none()
+            && let Err(error) = self.write(bytes)
+        {
+            tracing::warn!(%error, path = %self.path.display(), "cannot keep all of the output");
+            self.disk_full = Some(DiskFull {
+                written: self.total.min(self.keep.head),
+                tail: Vec::new(),
+            });
+        }
+        if let Some(DiskFull { tail, .. }) = &mut self.disk_full {
+            tail.extend_from_slice(&bytes[bytes.len().saturating_sub(MEMORY_TAIL)..]);
+            tail.drain(..tail.len().saturating_sub(MEMORY_TAIL));
         }
         self.total += bytes.len() as u64;
     }
@@ -173,8 +195,18 @@ impl LogFile {
     /// The operating system's, from reading the file.
     pub fn read(&self) -> io::Result<Vec<u8>> {
         let Some(file) = &self.file else {
-            return Ok(Vec::new());
+            let full = self.disk_full.as_ref();
+            return Ok(full.map(|full| full.tail.clone()).unwrap_or_default());
         };
+        if let Some(DiskFull { written, tail }) = &self.disk_full {
+            let mut kept = read_range(file, 0, *written)?;
+            let missing = self.total - written - tail.len() as u64;
+            if missing > 0 {
+                kept.extend(marker(missing));
+            }
+            kept.extend_from_slice(tail);
+            return Ok(kept);
+        }
         let Keep { head, tail } = self.keep;
         let mut kept = read_range(file, 0, self.total.min(head))?;
         let after = self.total.saturating_sub(head);
@@ -182,13 +214,16 @@ impl LogFile {
             kept.extend(read_range(file, head, after)?);
             return Ok(kept);
         }
-        let marker = format!("\n[… {} bytes of output left out …]\n", after - tail);
-        kept.write_all(marker.as_bytes())?;
+        kept.extend(marker(after - tail));
         let start = after % tail;
         kept.extend(read_range(file, head + start, tail - start)?);
         kept.extend(read_range(file, head, start)?);
         Ok(kept)
     }
+}
+
+fn marker(missing: u64) -> Vec<u8> {
+    format!("\n[… {missing} bytes of output left out …]\n").into_bytes()
 }
 
 fn create(path: &Path) -> io::Result<File> {
@@ -229,6 +264,17 @@ mod tests {
         let cut = "abcd\n[… 3 bytes of output left out …]\nhijk";
         assert_eq!(kept(keep, &[b"abcdefghijk"]), cut);
         assert_eq!(kept(keep, &[b"ab", b"cdefg", b"hij", b"k"]), cut);
+    }
+
+    #[test]
+    fn a_full_disk_leaves_head_and_tail() {
+        // Every write to this device fails with "no space left on device", full(4).
+        let mut log = LogFile::new(Path::new("/dev/full"), Keep { head: 9, tail: 9 });
+        log.append(&[b'a'; MEMORY_TAIL]);
+        log.append(b"end");
+        let kept = String::from_utf8(log.read().unwrap()).unwrap();
+        assert!(kept.starts_with("\n[… 3 bytes of output left out …]\naaa"));
+        assert!(kept.ends_with("aend"));
     }
 
     #[derive(Default)]

@@ -31,7 +31,7 @@ pub struct Prepared {
     pub command: ImageCommand,
     /// The mode it was set up for; none = udocker's default.
     pub mode: Option<ExecMode>,
-    /// What its temporary directories held before the first run.
+    /// What its scratch directories held before the first run.
     pub baseline: Baseline,
 }
 
@@ -123,10 +123,11 @@ impl Preparer {
     }
 
     fn describe(&self, name: &str, directory: PathBuf) -> Prepared {
+        let command = store::image_command(&directory);
         Prepared {
-            command: store::image_command(&directory),
             mode: self.udocker.settings().mode,
-            baseline: Baseline::of(&directory),
+            baseline: Baseline::of(&directory, command.working_directory.as_deref()),
+            command,
             name: name.to_owned(),
             directory,
         }

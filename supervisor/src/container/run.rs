@@ -19,10 +19,12 @@ use crate::{plan::Variable, workspace::RecordDir};
 use super::{
     ContainerCommand, ContainerError, Limits, Prepared, Stop, clean,
     command::{Family, Volumes, is_runc, run_arguments},
+    executable::{self, Linkage},
     init,
     log::{Keep, LogFile, LogPump, LogSink, Stream},
     role,
     settings::UdockerSettings,
+    store::Store,
     udocker::{Running, Udocker},
 };
 
@@ -86,18 +88,19 @@ pub async fn run(
     sink: &mut dyn LogSink,
 ) -> Result<RunReport, ContainerError> {
     let started = Instant::now();
-    if request.command.argv(&request.prepared.command).is_empty() {
-        let image = request.prepared.name.clone();
-        return Err(ContainerError::NoCommand { image });
-    }
+    let argv = request.command.argv(&request.prepared.command);
+    check_executable(&request, &argv)?;
     let handoff = request.record.handoff();
-    let pipes = Pipes::make(&handoff, request.variables)
+    let pipes = Pipes::make(&handoff, &argv, request.variables)
         .map_err(ContainerError::io(format!("prepare {}", handoff.display())))?;
     let init = init_file(udocker.settings(), &request, temp)
         .map_err(ContainerError::io("share the container's first process"))?;
     let arguments = arguments(&init, &request);
     let variables = handoff_variables(udocker.settings(), &request, temp)
         .map_err(ContainerError::io("prepare the container's first process"))?;
+    let store = Store::new(udocker.settings());
+    // Another supervisor may be clearing up behind its run at this moment; that takes no time.
+    let in_use = store.use_container(&request.prepared.name).ok();
     let mut running = udocker.start(&arguments, temp, variables, &request.limits)?;
     let log = LogFile::new(request.record.log(), request.keep);
     let mut attended = Attended {
@@ -112,7 +115,14 @@ pub async fn run(
     let reported = parse_status(&attended.status);
     let log = attended.pump.finish();
     let record = request.record.root();
-    clean::after_run(request.prepared, record);
+    drop(in_use);
+    let alone = store.own_container(&request.prepared.name);
+    let last = match alone {
+        Some(_) => clean::Last::Yes,
+        None => clean::Last::No,
+    };
+    clean::after_run(request.prepared, record, last);
+    drop(alone);
     let end = match over {
         Over::Stopped(Stop::Deadline) => RunEnd::TimedOut,
         Over::Stopped(Stop::Cancelled(signal)) => RunEnd::Cancelled(signal),
@@ -128,6 +138,29 @@ pub async fn run(
     })
 }
 
+/// Refuses what would run on the host's root, see [`executable`].
+fn check_executable(request: &RunRequest<'_>, argv: &[OsString]) -> Result<(), ContainerError> {
+    let Some(program) = argv.first() else {
+        let image = request.prepared.name.clone();
+        return Err(ContainerError::NoCommand { image });
+    };
+    let (Family::Preload, Some(mode)) = (Family::of(request.prepared.mode), request.prepared.mode)
+    else {
+        return Ok(());
+    };
+    let root = request.prepared.directory.join("ROOT");
+    let search = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    let found = executable::find(&root, Path::new(program), search);
+    match found.map(|path| executable::linkage(&path)) {
+        Some(Ok(Linkage::Static)) => Err(ContainerError::StaticInPreloadMode {
+            program: program.into(),
+            image: request.prepared.name.clone(),
+            mode: mode.to_string(),
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// The arguments of the one udocker command of this run.
 fn arguments(init: &Path, request: &RunRequest<'_>) -> Vec<OsString> {
     let volumes = Volumes {
@@ -140,7 +173,6 @@ fn arguments(init: &Path, request: &RunRequest<'_>) -> Vec<OsString> {
         request.prepared.mode,
         &volumes,
         &request.command,
-        &request.prepared.command,
         Path::exists,
     )
 }
@@ -232,8 +264,13 @@ struct Pipes {
 }
 
 impl Pipes {
-    fn make(handoff: &Path, variables: &[Variable]) -> io::Result<Self> {
-        write_variables(&handoff.join("env"), variables)?;
+    fn make(handoff: &Path, argv: &[OsString], variables: &[Variable]) -> io::Result<Self> {
+        let words = argv.iter().map(|word| word.as_bytes().to_vec());
+        write_terminated(&handoff.join("argv"), words)?;
+        let assignments = variables
+            .iter()
+            .map(|v| format!("{}={}", v.name, v.value).into_bytes());
+        write_terminated(&handoff.join("env"), assignments)?;
         let open = |name: &str| {
             let path = handoff.join(name);
             nix::unistd::mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR)?;
@@ -265,12 +302,11 @@ impl Pipes {
     }
 }
 
-fn write_variables(path: &Path, variables: &[Variable]) -> io::Result<()> {
+/// NUL-terminated, as nothing in an environment or an argument can hold a NUL.
+fn write_terminated(path: &Path, items: impl Iterator<Item = Vec<u8>>) -> io::Result<()> {
     let mut bytes = Vec::new();
-    for variable in variables {
-        bytes.extend_from_slice(variable.name.as_bytes());
-        bytes.push(b'=');
-        bytes.extend_from_slice(std::ffi::OsStr::new(&variable.value).as_bytes());
+    for item in items {
+        bytes.extend(item.into_iter().filter(|&b| b != 0));
         bytes.push(0);
     }
     let mut file = std::fs::OpenOptions::new()

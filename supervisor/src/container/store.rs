@@ -85,6 +85,21 @@ impl Store {
         let _absent = fs::remove_file(self.own.join(name));
     }
 
+    /// Marks the container as in use until the lock is dropped; any number of runs may do so.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn use_container(&self, name: &str) -> io::Result<Flock<File>> {
+        let file = File::open(self.own.join(name))?;
+        Flock::lock(file, FlockArg::LockSharedNonblock).map_err(|(_, e)| e.into())
+    }
+
+    /// The container all to itself, if nothing else uses it right now.
+    pub fn own_container(&self, name: &str) -> Option<Flock<File>> {
+        let file = File::open(self.own.join(name)).ok()?;
+        Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()
+    }
+
     /// Waits for the store's lock; several supervisors may share one store.
     ///
     /// # Errors
@@ -152,7 +167,15 @@ pub fn image_command(container: &Path) -> ImageCommand {
     ImageCommand {
         entrypoint: words(&config, "Entrypoint"),
         cmd: words(&config, "Cmd"),
+        working_directory: working_directory(&config),
     }
+}
+
+/// Without `..`: the path is looked up below the container's root.
+fn working_directory(config: &Value) -> Option<String> {
+    let path = config["config"]["WorkingDir"].as_str()?;
+    let safe = !path.is_empty() && path.split('/').all(|part| part != "..");
+    safe.then(|| path.to_owned())
 }
 
 /// A list of words, or the string form some builders write.

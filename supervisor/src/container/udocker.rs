@@ -82,6 +82,8 @@ impl Udocker {
         let mut command = Command::new(&self.settings.supervisor);
         command
             .arg0(role::KEEPER)
+            // A terminal's Ctrl-C is for the supervisor, which then stops the keeper in order.
+            .process_group(0)
             .arg(limits.grace.as_millis().to_string())
             .arg(std::process::id().to_string())
             .args(&line)

@@ -18,7 +18,7 @@ use crate::{
 /// The failure the invocation would end with before doing anything.
 pub fn explain(services: &Services, invocation: &Invocation<'_>) -> anyhow::Result<String> {
     let (event, plan) = understand(services, invocation)
-        .map_err(|failure| anyhow::anyhow!("{}: {}", failure.name, failure.message))?;
+        .map_err(|(_, failure)| anyhow::anyhow!("{}: {}", failure.name, failure.message))?;
     let mut text = String::new();
     writeln!(
         text,
@@ -131,7 +131,6 @@ fn udocker_line(
     };
     let settings = services.udocker().settings();
     let known = services.preparer().known(&name);
-    let command = known.as_ref().map(|p| p.command.clone());
     let shared = root.with_file_name("tmp").join("init").join(INIT_NAME);
     let volumes = Volumes {
         record: root,
@@ -146,23 +145,21 @@ fn udocker_line(
             &settings.supervisor
         },
     };
-    let arguments = run_arguments(
-        &name,
-        settings.mode,
-        &volumes,
-        &ContainerCommand::new(&run.entry, &root.join("script.sh")),
-        &command.unwrap_or_default(),
-        Path::exists,
-    );
+    let command = ContainerCommand::new(&run.entry, &root.join("script.sh"));
+    let arguments = run_arguments(&name, settings.mode, &volumes, &command, Path::exists);
     let line = command_line(&services.udocker().command_line(&arguments));
     writeln!(text, "  run: {line}")?;
-    if known.is_none() && matches!(run.entry, Entry::Arguments(_) | Entry::ImageDefault) {
-        writeln!(
+    match (&run.entry, known) {
+        (Entry::Arguments(_) | Entry::ImageDefault, None) => writeln!(
             text,
-            "       (the image's own command joins it once the image is prepared)"
-        )?;
+            "  in the container: the image's own command, known once the image is prepared"
+        ),
+        (_, known) => {
+            let image = known.map(|p| p.command).unwrap_or_default();
+            let line = command_line(&command.argv(&image));
+            writeln!(text, "  in the container: {line}")
+        }
     }
-    Ok(())
 }
 
 fn outputs(text: &mut String, targets: &[OutputTarget]) -> std::fmt::Result {

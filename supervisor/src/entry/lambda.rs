@@ -116,14 +116,14 @@ impl Function {
 
     async fn answer(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Value, Diagnostic> {
         let context = self.context(&event.context.request_id);
-        let total = time_left(event.context.deadline);
         let services = match &self.services {
             Ok(services) => services,
             Err(message) => return Err(diagnostic("ConfigInvalid", message)),
         };
         let config = services.config();
         let threshold = config.container.timeout_threshold;
-        let time = TimeBudget::new(Instant::now(), Some(total), threshold);
+        let total = time_left(event.context.deadline).or(config.timeout);
+        let time = TimeBudget::new(Instant::now(), total, threshold);
         let half = u64::try_from(log_limit() / 2).unwrap_or(u64::MAX);
         let invocation = Invocation {
             payload: event.payload.get().as_bytes(),
@@ -164,12 +164,19 @@ impl Function {
     }
 }
 
-/// `deadline` is in milliseconds since the epoch (`Lambda-Runtime-Deadline-Ms`).
-fn time_left(deadline: u64) -> Duration {
+/// No invocation has a deadline before this (2020-01-01, in milliseconds since the epoch).
+const EARLIEST_DEADLINE: u64 = 1_577_836_800_000;
+
+/// `deadline` is in milliseconds since the epoch (`Lambda-Runtime-Deadline-Ms`); there are
+/// emulators that send a duration there, which says nothing about now.
+fn time_left(deadline: u64) -> Option<Duration> {
+    if deadline < EARLIEST_DEADLINE {
+        return None;
+    }
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
-    Duration::from_millis(deadline).saturating_sub(now)
+    Some(Duration::from_millis(deadline).saturating_sub(now))
 }
 
 fn send(wire: Wire) -> Result<Value, Diagnostic> {

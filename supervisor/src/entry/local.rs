@@ -77,8 +77,8 @@ Examples:
       Process an object that is in S3, exactly as the function would.
   supervisor --event s3-event.json --config fn.yaml --local-storage ./buckets
       The same on a directory: ./buckets/<bucket>/<key> is the object.
-  echo '{\"cmd_args\": [\"--version\"]}' | supervisor --event - --image busybox
-      Run an image's entrypoint with arguments.
+  echo '{\"cmd_args\": [\"uname\", \"-a\"]}' | supervisor --event - --image busybox
+      Run a command in an image (the image's entrypoint with arguments, if it has one).
   supervisor --event s3-event.json --config fn.yaml --explain
       See the plan and the udocker command line first.
 
@@ -218,14 +218,23 @@ fn configuration(
         let path = PathBuf::from(image);
         config.container.image = None;
         config.container.image_file = None;
-        if path.is_file() {
-            config.container.image_file = Some(path.canonicalize()?);
+        if path.is_file() || looks_like_a_file(image) {
+            let path = path
+                .canonicalize()
+                .with_context(|| format!("cannot read the image archive {image}"))?;
+            config.container.image_file = Some(path);
         } else {
             config.container.image = Some(image.clone());
         }
     }
     config.container.execmode = arguments.execmode.or(config.container.execmode);
     Ok(config)
+}
+
+/// No image in a registry is called that, so it is a file whose name was misspelt.
+fn looks_like_a_file(image: &str) -> bool {
+    const ENDINGS: [&str; 3] = [".tar", ".tar.gz", ".tgz"];
+    image.starts_with(['/', '.']) || ENDINGS.iter().any(|ending| image.ends_with(ending))
 }
 
 fn read_event(path: &PathBuf) -> anyhow::Result<Vec<u8>> {

@@ -24,12 +24,12 @@ pub const CONFIG_FILE: &str = "function_config.yaml";
 #[derive(Debug, Error)]
 pub enum SetupError {
     /// The file cannot be read.
-    #[error("cannot read the configuration {path}: {source}")]
+    #[error("cannot read the configuration {path}: {reason}")]
     Read {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The variable is not base64 of a text.
     #[error("environment variable {name}: found something else, expected base64 of a YAML text")]
@@ -38,12 +38,12 @@ pub enum SetupError {
         name: &'static str,
     },
     /// The text is wrong.
-    #[error("configuration {origin}: {source}")]
+    #[error("configuration {origin}: {reason}")]
     Config {
         /// The file or variable.
         origin: String,
         /// What is wrong in it.
-        source: ConfigError,
+        reason: ConfigError,
     },
 }
 
@@ -74,9 +74,9 @@ pub fn lambda_config(environment: &Environment) -> Result<FunctionConfig, SetupE
 /// # Errors
 /// [`SetupError`] naming the file.
 pub fn config_file(path: &Path, environment: &Environment) -> Result<FunctionConfig, SetupError> {
-    let read = |source| SetupError::Read {
+    let read = |reason| SetupError::Read {
         path: path.to_owned(),
-        source,
+        reason,
     };
     let text = fs::read_to_string(path).map_err(read)?;
     let path = path.canonicalize().map_err(read)?;
@@ -100,9 +100,9 @@ pub fn parse(
         extra_payload: environment.text(names::EXTRA_PAYLOAD),
         timeout_threshold: environment.text(names::TIMEOUT_THRESHOLD),
     };
-    FunctionConfig::parse(text, base, &overrides).map_err(|source| SetupError::Config {
+    FunctionConfig::parse(text, base, &overrides).map_err(|reason| SetupError::Config {
         origin: origin.to_owned(),
-        source,
+        reason,
     })
 }
 

@@ -1,9 +1,43 @@
 //! What the supervisor itself says about an invocation, in one place. Event bodies and variables
 //! are never part of it.
 
-use crate::{event::Event, plan::Plan, response::Outcome};
+use std::time::Duration;
+
+use crate::{
+    config::{Engine, ExecutionMode, FunctionConfig, HttpStorageEvents, ResponseContent},
+    event::Event,
+    plan::Plan,
+    response::Outcome,
+};
 
 use super::{RecordReport, Report};
+
+/// Settings that are understood and do nothing yet: said once, rather than left to be found out.
+pub(super) fn without_effect(config: &FunctionConfig) {
+    let container = &config.container;
+    let set = [
+        (
+            config.execution_mode == ExecutionMode::LambdaBatch,
+            "execution_mode: lambda-batch",
+        ),
+        (
+            container.engine == Engine::Native,
+            "container.engine: native",
+        ),
+        (config.response == ResponseContent::Files, "response: files"),
+        (
+            config.http_storage_events == HttpStorageEvents::Accept,
+            "http.storage_events: true",
+        ),
+        (
+            config.multi_node_parallel.is_some(),
+            "batch.multi_node_parallel",
+        ),
+    ];
+    for (_, name) in set.iter().filter(|(is_set, _)| *is_set) {
+        tracing::warn!("{name} has no effect in this version");
+    }
+}
 
 /// The event was taken apart.
 pub(super) fn understood(event: &Event, plan: &Plan) {
@@ -54,14 +88,19 @@ pub(super) fn done(report: &Report) {
     }
     let phases = report.phases();
     tracing::info!(
-        prepare_ms = phases.prepare.as_millis(),
-        stage_in_ms = phases.stage_in.as_millis(),
-        run_ms = phases.run.as_millis(),
-        stage_out_ms = phases.stage_out.as_millis(),
-        total_ms = report.elapsed.as_millis(),
+        prepare_ms = millis(phases.prepare),
+        stage_in_ms = millis(phases.stage_in),
+        run_ms = millis(phases.run),
+        stage_out_ms = millis(phases.stage_out),
+        total_ms = millis(report.elapsed),
         bytes_in = report.bytes_in(),
         bytes_out = report.bytes_out(),
         udocker_commands = report.udocker_commands,
         "invocation done"
     );
+}
+
+/// Log services want numbers, and no log line is older than an u64 of milliseconds.
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

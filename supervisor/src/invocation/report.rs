@@ -72,12 +72,7 @@ impl Report {
     }
 
     /// Nothing could run. An event that was not understood has a caller all the same.
-    pub fn failed(failure: Failure) -> Self {
-        let source = match failure.name {
-            // Only storage events are taken apart so far that they can be found wrong.
-            "EventInvalid" => Source::Storage,
-            _ => Source::Direct,
-        };
+    pub fn failed(source: Source, failure: Failure) -> Self {
         Self {
             outcome: Outcome::Failed(failure),
             ..Self::new(source, Vec::new())

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::narration::millis;
+
 /// The container always gets this long, however short the invocation.
 pub const MINIMUM_RUN: Duration = Duration::from_secs(1);
 /// Longest time from SIGTERM to SIGKILL.
@@ -40,9 +42,9 @@ impl TimeBudget {
         let kept_back = total.saturating_sub(limit);
         if kept_back < threshold {
             tracing::warn!(
-                total_ms = total.as_millis(),
-                threshold_ms = threshold.as_millis(),
-                kept_back_ms = kept_back.as_millis(),
+                total_ms = millis(total),
+                threshold_ms = millis(threshold),
+                kept_back_ms = millis(kept_back),
                 "timeout_threshold was cut: it left less than a second to run; raise the timeout or lower timeout_threshold"
             );
         }

@@ -11,12 +11,13 @@ use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::ResponseChecksumValidation;
 use aws_types::service_config::ServiceConfigKey;
 
 use super::http::http_client;
 use crate::config::TlsVerify;
 
-/// Region of stores that have none of their own, such as MinIO.
+/// Region of stores that have none of their own, such as `MinIO`.
 const DEFAULT_REGION: &str = "us-east-1";
 /// Tries of one request, the first included.
 const ATTEMPTS: u32 = 5;
@@ -55,7 +56,10 @@ pub(super) async fn connect(settings: ClientSettings) -> Client {
         loader = loader.endpoint_url(endpoint);
     }
     let shared = loader.load().await;
-    let config = aws_sdk_s3::config::Builder::from(&shared).force_path_style(has_endpoint(&shared));
+    let config = aws_sdk_s3::config::Builder::from(&shared)
+        .force_path_style(has_endpoint(&shared))
+        // Asked for by whole-object requests only: of a range some servers send the checksum of the whole.
+        .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
     Client::from_conf(config.build())
 }
 

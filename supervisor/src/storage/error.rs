@@ -54,13 +54,13 @@ pub struct Target {
 
 impl Target {
     /// Names an operation for error messages.
-    pub fn new(operation: Operation, bucket: &Bucket, key: &Key, provider: &str) -> Box<Self> {
-        Box::new(Self {
+    pub fn new(operation: Operation, bucket: &Bucket, key: &Key, provider: &str) -> Self {
+        Self {
             operation,
             bucket: bucket.clone(),
             key: key.clone(),
             provider: provider.to_owned(),
-        })
+        }
     }
 
     fn arn(&self) -> String {
@@ -112,7 +112,7 @@ pub enum StorageError {
     },
     /// The credentials are missing, unknown or wrong.
     #[error(
-        "{target}: the credentials are not valid ({detail}); check access_key, secret_key and session_token of this provider, or the role of the function for s3.default"
+        "{target}: the credentials are not valid ({detail}); check access_key, secret_key and session_token of this provider, or for s3.default the role of the function, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     )]
     InvalidCredentials {
         /// What was tried.
@@ -257,12 +257,12 @@ fn permission_hint(target: &Target) -> String {
     }
 }
 
-/// The messages of an error and of its sources, outermost first, without repetitions.
+/// The messages of an error and of its sources, outermost first, on one line, without repetitions.
 pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
+    let mut text = one_line(error);
     let mut next = error.source();
     while let Some(source) = next {
-        let message = source.to_string();
+        let message = one_line(source);
         if !text.contains(&message) {
             text.push_str(": ");
             text.push_str(&message);
@@ -270,4 +270,9 @@ pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         next = source.source();
     }
     text
+}
+
+fn one_line(error: &dyn std::error::Error) -> String {
+    let message = error.to_string();
+    message.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }

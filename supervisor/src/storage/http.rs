@@ -29,9 +29,11 @@ use crate::config::TlsVerify;
 /// Time to establish a TCP connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time to wait for the head of a response after the request is sent, as boto3's read timeout.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
+const RESPONSE_TIMEOUT: Duration = Duration::from_mins(1);
 /// Slowest upload worth waiting for, in bytes per second: lengthens [`RESPONSE_TIMEOUT`] by the request's body.
 const SLOWEST_UPLOAD: u64 = 64 * 1024;
+/// Idle time after which a connection is not used again; S3 closes them a little later.
+const IDLE: Duration = Duration::from_secs(15);
 /// Idle time after which the kernel asks whether the peer still lives.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
@@ -155,5 +157,6 @@ where
 {
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
         .build(connector)
 }

@@ -2,7 +2,9 @@
 //!
 //! Runs the whole pipeline without any account. Errors are those S3 would give, so that what works here works there.
 
-use std::fs::{self, File};
+mod place;
+
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use super::location::{Bucket, Key};
 use super::part_file::{PartFile, ensure_space, write_error};
 use super::source_file::open_regular;
 use super::{Download, ObjectInfo, ObjectStore, Progress};
+use place::{Found, Place};
 
 /// Bytes copied between two looks at whether anybody still waits for the copy. The kernel copies them
 /// (`copy_file_range`), sharing the blocks where the file system can.
@@ -37,7 +40,7 @@ impl LocalStore {
     }
 
     fn place(&self, operation: Operation, bucket: &Bucket, key: &Key) -> Place {
-        let target = *Target::new(operation, bucket, key, &self.provider);
+        let target = Target::new(operation, bucket, key, &self.provider);
         Place {
             root: self.root.clone(),
             target,
@@ -107,128 +110,10 @@ impl ObjectStore for LocalStore {
     }
 }
 
-/// Where a key lives below the store's directory.
-struct Place {
-    root: PathBuf,
-    target: Target,
-}
-
-/// What a key names.
-enum Found {
-    File(PathBuf),
-    /// A key with a slash at its end names a directory: the empty object that S3's console makes for a folder.
-    Marker,
-}
-
+/// Reading and writing at a place.
 impl Place {
-    fn target(&self) -> Box<Target> {
-        Box::new(self.target.clone())
-    }
-
-    fn io(&self, action: &'static str, path: &Path, source: io::Error) -> StorageError {
-        StorageError::io(self.target(), action, path, source)
-    }
-
     fn open(&self, path: &Path) -> Result<(File, u64), StorageError> {
         open_regular(path, &self.target)
-    }
-
-    /// The real directory of the bucket, which must be in the store.
-    fn bucket(&self) -> Result<PathBuf, StorageError> {
-        let root = fs::canonicalize(&self.root)
-            .map_err(|error| self.io("opening the local store", &self.root, error))?;
-        let directory = root.join(self.target.bucket.as_str());
-        match fs::canonicalize(&directory) {
-            Ok(real) if !real.starts_with(&root) => Err(self.escape()),
-            Ok(real) if real.is_dir() => Ok(real),
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(self.io("opening", &directory, error))
-            }
-            _ => Err(StorageError::NoSuchBucket {
-                target: self.target(),
-            }),
-        }
-    }
-
-    fn escape(&self) -> StorageError {
-        let reason = "a symlink on its path leaves the local store";
-        StorageError::UnusableKey {
-            target: self.target(),
-            reason,
-        }
-    }
-
-    /// The key as path components; none of them can climb.
-    fn components(&self) -> Result<Vec<&str>, StorageError> {
-        let key = self.target.key.as_str();
-        let components: Vec<&str> = key.strip_suffix('/').unwrap_or(key).split('/').collect();
-        if components
-            .iter()
-            .any(|part| matches!(*part, "" | "." | ".."))
-        {
-            let reason = "the local store keeps keys as paths, which cannot begin with '/' or hold an empty \
-                          component, '.' or '..'";
-            return Err(StorageError::UnusableKey {
-                target: self.target(),
-                reason,
-            });
-        }
-        Ok(components)
-    }
-
-    /// Finds the object; symlinks are followed within the bucket only.
-    fn existing(&self) -> Result<Found, StorageError> {
-        let bucket = self.bucket()?;
-        let mut path = bucket.clone();
-        path.extend(self.components()?);
-        let missing = || StorageError::NotFound {
-            target: self.target(),
-        };
-        let real = fs::canonicalize(&path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => missing(),
-            _ => self.io("opening", &path, error),
-        })?;
-        if !real.starts_with(&bucket) {
-            return Err(self.escape());
-        }
-        match (real.is_dir(), self.target.key.as_str().ends_with('/')) {
-            (true, true) => Ok(Found::Marker),
-            (false, false) => Ok(Found::File(real)),
-            _ => Err(missing()),
-        }
-    }
-
-    /// The path to write the object to; its directories are made.
-    fn writable(&self) -> Result<PathBuf, StorageError> {
-        let bucket = self.bucket()?;
-        if self.target.key.as_str().ends_with('/') {
-            let reason = "the local store cannot write an object whose key ends with '/'";
-            return Err(StorageError::UnusableKey {
-                target: self.target(),
-                reason,
-            });
-        }
-        let components = self.components()?;
-        let Some((name, directories)) = components.split_last() else {
-            return Err(StorageError::NotFound {
-                target: self.target(),
-            });
-        };
-        let mut path = bucket.clone();
-        for directory in directories {
-            path.push(directory);
-            match fs::create_dir(&path) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(self.io("creating", &path, error));
-                }
-                _ => {}
-            }
-            path = fs::canonicalize(&path).map_err(|error| self.io("opening", &path, error))?;
-            if !path.starts_with(&bucket) {
-                return Err(self.escape());
-            }
-        }
-        Ok(path.join(name))
     }
 
     /// Copies an open file to a sibling of `destination`, then gives it the name.

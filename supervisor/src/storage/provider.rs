@@ -109,7 +109,7 @@ impl Stores {
             tracing::warn!(provider = %id, "verify is false: any certificate is accepted from this storage provider");
         }
         Ok(ClientSettings {
-            keys: keys(provider).map_err(|reason| unusable(reason))?,
+            keys: keys(provider).map_err(unusable)?,
             region: provider.region.clone().or(region),
             endpoint,
             verify: provider.tls,
@@ -118,7 +118,7 @@ impl Stores {
     }
 }
 
-/// Region a MinIO server believes to be in unless configured otherwise (MinIO documentation, `MINIO_SITE_REGION`).
+/// Region a `MinIO` server believes to be in unless configured otherwise (`MinIO` documentation, `MINIO_SITE_REGION`).
 const MINIO_REGION: &str = "us-east-1";
 
 /// The configured keys: both or neither.

@@ -1,4 +1,4 @@
-//! Objects in Amazon S3 and in stores that speak its protocol (MinIO and others).
+//! Objects in Amazon S3 and in stores that speak its protocol (`MinIO` and others).
 //!
 //! [`download`] fetches ranges in parallel, [`upload`] sends parts in parallel; both keep no more than a few hundred
 //! kilobytes per request in memory. Needs `s3:GetObject` and `s3:PutObject` only.
@@ -6,6 +6,7 @@
 mod body;
 mod classify;
 mod download;
+mod first;
 mod retry;
 mod upload;
 
@@ -44,7 +45,7 @@ impl S3Store {
         }
     }
 
-    fn target(&self, operation: Operation, bucket: &Bucket, key: &Key) -> Box<Target> {
+    fn target(&self, operation: Operation, bucket: &Bucket, key: &Key) -> Target {
         Target::new(operation, bucket, key, &self.provider)
     }
 

@@ -48,23 +48,12 @@ pub(super) fn is_refusal(error: &(dyn std::error::Error + 'static)) -> bool {
 fn authorities(bundle: Option<&Path>) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     if let Some(bundle) = bundle {
-        let pem = fs::read(bundle).map_err(|error| {
+        add_bundle(&mut roots, bundle).map_err(|reason| {
             format!(
-                "cannot read the certificates in {}: {error}",
+                "certificates of AWS_CA_BUNDLE, {}: {reason}",
                 bundle.display()
             )
         })?;
-        for certificate in CertificateDer::pem_slice_iter(&pem) {
-            certificate
-                .map_err(|error| error.to_string())
-                .and_then(|certificate| roots.add(certificate).map_err(|error| error.to_string()))
-                .map_err(|error| {
-                    format!(
-                        "{} holds a certificate that is not valid: {error}",
-                        bundle.display()
-                    )
-                })?;
-        }
     }
     let native = rustls_native_certs::load_native_certs();
     let (found, unusable) = roots.add_parsable_certificates(native.certs);
@@ -74,6 +63,18 @@ fn authorities(bundle: Option<&Path>) -> Result<RootCertStore, String> {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
     Ok(roots)
+}
+
+fn add_bundle(roots: &mut RootCertStore, bundle: &Path) -> Result<(), String> {
+    let pem = fs::read(bundle).map_err(|error| error.to_string())?;
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|error| error.to_string())?;
+        roots.add(certificate).map_err(|error| error.to_string())?;
+    }
+    if roots.is_empty() {
+        return Err(String::from("there is none in this file"));
+    }
+    Ok(())
 }
 
 /// Accepts every certificate; the handshake's signatures are still checked.

@@ -73,8 +73,12 @@ where
         return StorageError::Untrusted { target, detail };
     }
     match error {
-        SdkError::TimeoutError(_) => StorageError::Unreachable { target, detail },
-        SdkError::DispatchFailure(failure) if !failure.is_user() => {
+        // The connection could not even be tried: a certificate bundle that cannot be read.
+        SdkError::DispatchFailure(failure) if failure.is_user() => StorageError::Provider {
+            provider: target.provider,
+            reason: detail,
+        },
+        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => {
             StorageError::Unreachable { target, detail }
         }
         _ => StorageError::Other { target, detail },

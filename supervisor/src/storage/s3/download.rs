@@ -6,24 +6,24 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use aws_sdk_s3::error::SdkError;
-use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use aws_sdk_s3::primitives::ByteStream;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::classify::{classify, is_unsatisfiable_range};
+use super::classify::classify;
+use super::first::{first_answer, parse_content_range, request};
 use super::{PER_OBJECT, S3Store, retry};
 use crate::storage::error::{Operation, StorageError, Target, chain};
 use crate::storage::part_file::{PartFile, ensure_space, write_error};
 use crate::storage::{Download, Progress};
 
-/// Bytes per range. Small enough to keep all connections busy to the end, large enough that the requests
-/// themselves cost nothing.
-const RANGE: u64 = 8 * 1024 * 1024;
-
-type GetError = SdkError<GetObjectError, HttpResponse>;
+/// Bytes of the first range and the fewest of any other.
+pub(super) const RANGE: u64 = 8 * 1024 * 1024;
+/// Most bytes of a range: what comes in late when the last connection is the slowest.
+const LARGEST_RANGE: u64 = 64 * 1024 * 1024;
+/// Ranges a large object is cut into, as far as their size allows: a few for each connection, so that all are busy
+/// nearly to the end, and no more, because some servers work as long on a request as on its bytes.
+const RANGES: u64 = 32;
 
 /// See [`ObjectStore::download`](crate::storage::ObjectStore::download).
 pub(super) async fn download(
@@ -32,7 +32,7 @@ pub(super) async fn download(
     destination: &Path,
     progress: &Progress,
 ) -> Result<u64, StorageError> {
-    let target = *store.target(Operation::Download, what.bucket, what.key);
+    let target = store.target(Operation::Download, what.bucket, what.key);
     let (first, object) = Object::open(store, what, target).await?;
     let total = object.total;
     ensure_space(&object.target, destination, total)?;
@@ -59,10 +59,11 @@ pub(super) async fn download(
 
 /// Cuts what is left of an object into ranges.
 fn ranges(rest: Range<u64>) -> impl Iterator<Item = Range<u64>> {
-    let step = usize::try_from(RANGE).unwrap_or(usize::MAX);
-    rest.clone()
-        .step_by(step)
-        .map(move |start| start..rest.end.min(start + RANGE))
+    let size = (rest.end / RANGES).clamp(RANGE, LARGEST_RANGE);
+    let step = usize::try_from(size).unwrap_or(usize::MAX);
+    let end = rest.end;
+    rest.step_by(step)
+        .map(move |start| start..end.min(start + size))
 }
 
 /// The object as the first answer showed it.
@@ -250,71 +251,4 @@ impl Sink<'_> {
         }
         Ok(())
     }
-}
-
-/// The first request: a range where the object may be large, the whole object where the event says that it is
-/// small (S3 sends a checksum then, which the SDK verifies) and where it turns out to be empty.
-async fn first_answer(
-    store: &S3Store,
-    what: &Download<'_>,
-    target: &Target,
-) -> Result<(GetObjectOutput, Option<String>), StorageError> {
-    let wanted = what.version.map(str::to_owned);
-    let error = match beginning(store, what, wanted.clone()).await {
-        Ok(output) => return Ok((output, wanted)),
-        Err(error) => classify(target, &error),
-    };
-    if !matches!(error, StorageError::AccessDenied { .. }) || wanted.is_none() {
-        return Err(error);
-    }
-    // Reading a version by its identifier takes s3:GetObjectVersion. Mostly it is the latest one, which
-    // s3:GetObject is enough for.
-    tracing::debug!(object = %target, "the version may not be read by its identifier: trying the latest");
-    match beginning(store, what, None).await {
-        Ok(output) if output.version_id == wanted => Ok((output, None)),
-        _ => Err(error),
-    }
-}
-
-async fn beginning(
-    store: &S3Store,
-    what: &Download<'_>,
-    version: Option<String>,
-) -> Result<GetObjectOutput, GetError> {
-    let whole = request(store, what).set_version_id(version);
-    if what.size_hint.is_some_and(|size| size <= RANGE) {
-        return whole.send().await;
-    }
-    match whole
-        .clone()
-        .range(format!("bytes=0-{}", RANGE - 1))
-        .send()
-        .await
-    {
-        Err(error) if is_unsatisfiable_range(&error) => whole.send().await,
-        result => result,
-    }
-}
-
-fn request(
-    store: &S3Store,
-    what: &Download<'_>,
-) -> aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder {
-    store
-        .client
-        .get_object()
-        .bucket(what.bucket.as_str())
-        .key(what.key.as_str())
-}
-
-/// `bytes 0-499/1234` (RFC 9110, 14.4) as start, end (exclusive) and total.
-fn parse_content_range(value: &str) -> Option<(u64, u64, u64)> {
-    let (range, total) = value.strip_prefix("bytes ")?.split_once('/')?;
-    let (first, last) = range.split_once('-')?;
-    let (start, end) = (
-        first.parse().ok()?,
-        last.parse::<u64>().ok()?.checked_add(1)?,
-    );
-    let total = total.parse().ok()?;
-    (start <= end && end <= total).then_some((start, end, total))
 }

@@ -30,7 +30,7 @@ pub(super) async fn upload(
     content_type: &str,
     progress: &Progress,
 ) -> Result<u64, StorageError> {
-    let target = *store.target(Operation::Upload, bucket, key);
+    let target = store.target(Operation::Upload, bucket, key);
     let (file, size) = open_regular(path, &target)?;
     let upload = Upload {
         store,

@@ -1,42 +1,17 @@
-//! The S3 adapter against servers that misbehave: what is retried, what is resumed, what is refused and how it is told.
-#![allow(missing_docs)]
+//! Downloads: what is retried, what is resumed, what is refused and how it is told.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use faas_supervisor::config::{OutputRule, ProviderId, ProviderKind, S3Provider, Secret};
-use faas_supervisor::plan::OutputTarget;
-use faas_supervisor::stage_out::stage_out;
-use faas_supervisor::storage::{
-    Bucket, Download, Key, Progress, StorageError, StoreSettings, Stores,
-};
+use faas_supervisor::storage::{Bucket, Download, Key, Progress, StorageError};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use wiremock::matchers::{any, method, path, query_param, query_param_is_missing};
+use wiremock::matchers::{any, query_param, query_param_is_missing};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
-const MIB: usize = 1024 * 1024;
-
-fn provider() -> ProviderId {
-    ProviderId::new(ProviderKind::Minio, "test")
-}
-
-fn stores(endpoint: &str) -> Stores {
-    let settings = S3Provider {
-        access_key: Some(Secret::new("AKIDTEST")),
-        secret_key: Some(Secret::new("very-secret-key")),
-        endpoint: Some(endpoint.to_owned()),
-        ..Default::default()
-    };
-    Stores::new(StoreSettings {
-        providers: BTreeMap::from([(provider(), settings)]),
-        ..Default::default()
-    })
-}
+use crate::support::{MIB, content, failure, provider, server, stores};
 
 /// What a download gave, what it left in its directory, and what it counted.
 struct Outcome {
@@ -85,26 +60,6 @@ async fn download(endpoint: &str, version: Option<&str>, size_hint: Option<u64>)
         directory,
         progress,
     }
-}
-
-fn failure(status: u16, code: &str) -> ResponseTemplate {
-    let body = format!("<Error><Code>{code}</Code><Message>no</Message></Error>");
-    ResponseTemplate::new(status).set_body_raw(body, "application/xml")
-}
-
-async fn server(response: impl Respond + 'static) -> MockServer {
-    let server = MockServer::start().await;
-    Mock::given(any())
-        .respond_with(response)
-        .mount(&server)
-        .await;
-    server
-}
-
-fn content(size: usize) -> Vec<u8> {
-    (0..size)
-        .map(|at| u8::try_from(at / 1000 % 251).unwrap())
-        .collect()
 }
 
 /// First and last byte of a `Range` header.
@@ -205,6 +160,29 @@ async fn a_wrong_size_hint_costs_nothing_but_time() {
 }
 
 #[tokio::test]
+async fn a_damaged_body_is_fetched_again() {
+    let server = MockServer::start().await;
+    let answer = |body: &str| {
+        let answer = ResponseTemplate::new(200).insert_header("etag", "\"one\"");
+        answer
+            .insert_header("x-amz-checksum-crc32", "y/Q5Jg==")
+            .set_body_string(body)
+    };
+    Mock::given(any())
+        .respond_with(answer("123456780"))
+        .up_to_n_times(1)
+        .mount(&server)
+        .await;
+    Mock::given(any())
+        .respond_with(answer("123456789"))
+        .mount(&server)
+        .await;
+    let outcome = download(&server.uri(), None, Some(9)).await;
+    assert_eq!(outcome.content(), b"123456789");
+    assert_eq!(outcome.progress.bytes(), 9);
+}
+
+#[tokio::test]
 async fn a_store_that_ignores_ranges_is_understood() {
     let object = content(20 * MIB);
     let server = server(ResponseTemplate::new(200).set_body_bytes(object.clone())).await;
@@ -229,9 +207,12 @@ async fn a_busy_store_is_asked_again() {
     );
 }
 
+/// Status and code of an answer, the error it must become, and words of its message.
+type Refusal = (u16, &'static str, fn(&StorageError) -> bool, &'static str);
+
 #[tokio::test]
 async fn refusals_are_told_apart() {
-    let cases: [(u16, &str, fn(&StorageError) -> bool, &str); 7] = [
+    let cases: [Refusal; 7] = [
         (
             403,
             "AccessDenied",
@@ -444,257 +425,4 @@ async fn a_connection_that_always_breaks_is_given_up() {
         "{error:?}"
     );
     assert_eq!(asked.lock().unwrap().len(), 6);
-}
-
-/// Takes parts, but not the third; counts them.
-async fn multipart_server(refused: Option<&'static str>) -> MockServer {
-    let server = MockServer::start().await;
-    let created =
-        "<InitiateMultipartUploadResult><UploadId>id-1</UploadId></InitiateMultipartUploadResult>";
-    Mock::given(method("POST"))
-        .and(query_param("uploads", ""))
-        .respond_with(ResponseTemplate::new(200).set_body_raw(created, "application/xml"))
-        .mount(&server)
-        .await;
-    if let Some(number) = refused {
-        Mock::given(method("PUT"))
-            .and(query_param("partNumber", number))
-            .respond_with(failure(403, "AccessDenied"))
-            .with_priority(1)
-            .mount(&server)
-            .await;
-    }
-    Mock::given(method("PUT"))
-        .respond_with(ResponseTemplate::new(200).insert_header("etag", "\"part\""))
-        .mount(&server)
-        .await;
-    let completed = "<CompleteMultipartUploadResult><ETag>x</ETag></CompleteMultipartUploadResult>";
-    Mock::given(method("POST"))
-        .and(query_param("uploadId", "id-1"))
-        .respond_with(ResponseTemplate::new(200).set_body_raw(completed, "application/xml"))
-        .mount(&server)
-        .await;
-    Mock::given(method("DELETE"))
-        .and(query_param("uploadId", "id-1"))
-        .respond_with(ResponseTemplate::new(204))
-        .mount(&server)
-        .await;
-    server
-}
-
-fn output(directory: &TempDir, name: &str, content: &[u8]) -> PathBuf {
-    let file = directory.path().join(name);
-    fs::write(&file, content).unwrap();
-    file
-}
-
-fn target() -> OutputTarget {
-    OutputTarget::new(&OutputRule {
-        storage_provider: provider(),
-        path: String::from("bucket/out"),
-        prefix: Vec::new(),
-        suffix: Vec::new(),
-    })
-    .unwrap()
-}
-
-#[tokio::test]
-async fn an_upload_refused_half_way_is_aborted_and_named() {
-    let server = multipart_server(Some("3")).await;
-    let directory = tempfile::tempdir().unwrap();
-    output(&directory, "large.bin", &content(40 * MIB));
-    output(&directory, "small.txt", b"small");
-
-    let error = stage_out(
-        &stores(&server.uri()),
-        &[target()],
-        directory.path(),
-        &Progress::default(),
-    )
-    .await
-    .unwrap_err();
-
-    assert_eq!(error.failed.len(), 1);
-    assert_eq!(error.failed[0].file, Path::new("large.bin"));
-    assert_eq!(error.uploaded[0].destination, "s3://bucket/out/small.txt");
-    assert!(error.to_string().contains("s3:PutObject"), "{error}");
-    let requests = server.received_requests().await.unwrap();
-    let aborted = requests
-        .iter()
-        .filter(|request| request.method.as_str() == "DELETE")
-        .count();
-    let completed = requests.iter().filter(|request| {
-        request.method.as_str() == "POST"
-            && request
-                .url
-                .query_pairs()
-                .any(|(name, _)| name == "uploadId")
-    });
-    assert_eq!((aborted, completed.count()), (1, 0));
-}
-
-#[tokio::test]
-async fn a_dropped_upload_is_aborted_too() {
-    let server = MockServer::start().await;
-    let created =
-        "<InitiateMultipartUploadResult><UploadId>id-1</UploadId></InitiateMultipartUploadResult>";
-    Mock::given(method("POST"))
-        .respond_with(ResponseTemplate::new(200).set_body_raw(created, "application/xml"))
-        .mount(&server)
-        .await;
-    Mock::given(method("PUT"))
-        .respond_with(ResponseTemplate::new(200).set_delay(std::time::Duration::from_secs(60)))
-        .mount(&server)
-        .await;
-    Mock::given(method("DELETE"))
-        .respond_with(ResponseTemplate::new(204))
-        .mount(&server)
-        .await;
-    let directory = tempfile::tempdir().unwrap();
-    output(&directory, "large.bin", &content(20 * MIB));
-    let (stores, targets, progress) = (stores(&server.uri()), [target()], Progress::default());
-    let staging = stage_out(&stores, &targets, directory.path(), &progress);
-    assert!(
-        tokio::time::timeout(std::time::Duration::from_secs(1), staging)
-            .await
-            .is_err()
-    );
-    for _ in 0..100 {
-        let requests = server.received_requests().await.unwrap();
-        if requests
-            .iter()
-            .any(|request| request.method.as_str() == "DELETE")
-        {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    panic!("the upload was not aborted");
-}
-
-#[tokio::test]
-async fn large_files_arrive_in_ordered_parts_with_checksums() {
-    let server = multipart_server(None).await;
-    let directory = tempfile::tempdir().unwrap();
-    let large = content(40 * MIB + 5);
-    output(&directory, "large.bin", &large);
-    let progress = Progress::default();
-    stage_out(
-        &stores(&server.uri()),
-        &[target()],
-        directory.path(),
-        &progress,
-    )
-    .await
-    .unwrap();
-    assert_eq!(progress.bytes(), large.len() as u64);
-
-    let mut parts = BTreeMap::new();
-    for request in server.received_requests().await.unwrap() {
-        let number = request
-            .url
-            .query_pairs()
-            .find(|(name, _)| name == "partNumber");
-        if let Some((_, number)) = number {
-            assert!(request.headers.contains_key("x-amz-checksum-crc32"));
-            parts.insert(number.parse::<u32>().unwrap(), request.body);
-        }
-    }
-    assert_eq!(parts.len(), 3);
-    assert!(
-        parts.into_values().flatten().eq(large),
-        "the parts in order are the file"
-    );
-}
-
-#[tokio::test]
-async fn small_files_go_in_one_request_with_type_and_checksum() {
-    let server = server(ResponseTemplate::new(200)).await;
-    let directory = tempfile::tempdir().unwrap();
-    output(&directory, "123456789.json", b"123456789");
-    output(&directory, "unknown.zzz", b"");
-    stage_out(
-        &stores(&server.uri()),
-        &[target()],
-        directory.path(),
-        &Progress::default(),
-    )
-    .await
-    .unwrap();
-    let requests = server.received_requests().await.unwrap();
-    assert_eq!(requests.len(), 2);
-    let find = |name: &str| {
-        requests
-            .iter()
-            .find(|request| request.url.path().ends_with(name))
-            .unwrap()
-    };
-    let json = find("/bucket/out/123456789.json");
-    assert_eq!(json.body, b"123456789");
-    assert_eq!(json.headers["content-type"], "application/json");
-    // CRC32 of "123456789" is 0xCBF43926, the check value of the algorithm's catalogue entry.
-    assert_eq!(json.headers["x-amz-checksum-crc32"], "y/Q5Jg==");
-    assert_eq!(
-        find("/unknown.zzz").headers["content-type"],
-        "application/octet-stream"
-    );
-}
-
-#[tokio::test]
-async fn an_upload_is_sent_again_after_a_busy_answer() {
-    let server = MockServer::start().await;
-    Mock::given(path("/bucket/out/file"))
-        .respond_with(failure(503, "SlowDown"))
-        .up_to_n_times(1)
-        .mount(&server)
-        .await;
-    Mock::given(any())
-        .respond_with(ResponseTemplate::new(200))
-        .mount(&server)
-        .await;
-    let directory = tempfile::tempdir().unwrap();
-    output(&directory, "file", b"content");
-    stage_out(
-        &stores(&server.uri()),
-        &[target()],
-        directory.path(),
-        &Progress::default(),
-    )
-    .await
-    .unwrap();
-    let requests = server.received_requests().await.unwrap();
-    assert!(requests.iter().all(|request| request.body == b"content"));
-    assert_eq!(requests.len(), 2);
-}
-
-#[tokio::test]
-async fn providers_that_cannot_work_say_why() {
-    let unconfigured = Stores::new(StoreSettings::default());
-    for (id, reason) in [
-        ("minio.x", "not configured"),
-        ("local", "--local-storage"),
-        ("s3.other", "not configured"),
-    ] {
-        let error = unconfigured
-            .get(&id.parse().unwrap())
-            .await
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains(reason), "{error}");
-    }
-    let half = S3Provider {
-        access_key: Some(Secret::new("k")),
-        ..Default::default()
-    };
-    let id: ProviderId = "s3.half".parse().unwrap();
-    let settings = StoreSettings {
-        providers: BTreeMap::from([(id.clone(), half)]),
-        ..Default::default()
-    };
-    let error = Stores::new(settings)
-        .get(&id)
-        .await
-        .unwrap_err()
-        .to_string();
-    assert!(error.contains("access_key and secret_key"), "{error}");
 }
