@@ -3,10 +3,13 @@
 //! `prepare` brings a container into udocker's store once and remembers it; `run` is then exactly
 //! one udocker command. Both start udocker below a [`keeper`], which leaves no process behind.
 
+pub mod attend;
 pub mod clean;
 pub mod command;
 pub mod executable;
+pub mod handoff;
 pub mod init;
+pub mod init_copy;
 pub mod keeper;
 pub mod log;
 pub mod prepare;
@@ -68,6 +71,15 @@ pub enum Stop {
 }
 
 impl Limits {
+    /// Why work must stop already, if it must.
+    pub fn reached_now(&self) -> Option<Stop> {
+        if let Some(signal) = *self.cancelled.borrow() {
+            return Some(Stop::Cancelled(signal));
+        }
+        let over = self.deadline.is_some_and(|at| Instant::now() >= at);
+        over.then_some(Stop::Deadline)
+    }
+
     /// Completes when work must stop.
     pub async fn reached(&self) -> Stop {
         let deadline = async {
@@ -84,8 +96,9 @@ impl Limits {
             }
         };
         tokio::select! {
-            () = deadline => Stop::Deadline,
+            biased;
             signal = signal => Stop::Cancelled(signal),
+            () = deadline => Stop::Deadline,
         }
     }
 }

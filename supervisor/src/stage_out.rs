@@ -94,8 +94,8 @@ pub async fn stage_out(
     if targets.is_empty() {
         return Ok(UploadReport::default());
     }
-    let files = list(dir).map_err(|error| unreadable(dir, &error))?;
-    let jobs = files.iter().flat_map(|file| {
+    let listing = list(dir).map_err(|error| unreadable(dir, &error))?;
+    let jobs = listing.files.iter().flat_map(|file| {
         let accepts = |target: &&OutputTarget| target.accepts(file.relative.as_os_str().as_bytes());
         targets
             .iter()
@@ -108,7 +108,14 @@ pub async fn stage_out(
         .collect()
         .await;
     results.sort_by_key(|(place, _)| *place);
-    report(results.into_iter().map(|(_, result)| result))
+    let unread = listing.unreadable.iter().map(|(directory, error)| {
+        Err(failed(
+            directory,
+            String::from("any output"),
+            format!("the directory cannot be read: {error}"),
+        ))
+    });
+    report(results.into_iter().map(|(_, result)| result).chain(unread))
 }
 
 fn report(

@@ -17,8 +17,8 @@ fn image() -> ImageCommand {
     }
 }
 
-fn mode(name: &str) -> Option<ExecMode> {
-    (!name.is_empty()).then(|| name.parse().unwrap())
+fn mode(name: &str) -> ExecMode {
+    name.parse().unwrap()
 }
 
 fn line(mode_name: &str, command: &ContainerCommand, task_root: Option<&Path>) -> Vec<String> {
@@ -61,7 +61,7 @@ fn p_modes_run_the_init() {
         ],
     );
     let arguments = ContainerCommand::Arguments(vec!["a b".into(), "$c".into()]);
-    for mode in ["", "P1", "P2"] {
+    for mode in ["P1", "P2", "S1"] {
         assert_eq!(line(mode, &script(), None), expected, "{mode}");
         assert_eq!(line(mode, &arguments, None), expected, "{mode}");
     }
@@ -140,7 +140,6 @@ fn an_image_without_entrypoint_runs_the_arguments_themselves() {
 #[test]
 fn families() {
     let table = [
-        ("", Family::Inside),
         ("P1", Family::Inside),
         ("R1", Family::Inside),
         ("S1", Family::Inside),

@@ -49,12 +49,21 @@ fn lambda_has_the_default_configurations_udocker() {
     assert_eq!(variable("UDOCKER_BIN"), "/opt/udocker/bin/");
     assert_eq!(variable("UDOCKER_LIB"), "/opt/udocker/lib/");
     assert_eq!(settings.store, Path::new("/tmp/shared/udocker"));
-    assert_eq!(settings.mode.unwrap().to_string(), "F1");
+    assert_eq!(settings.mode.to_string(), "F1");
     assert!(
         settings
             .launcher
             .contains(&"/opt/udocker/udocker.py".into())
     );
+}
+
+#[test]
+fn elsewhere_the_mode_is_udockers_usual_one_said_in_so_many_words() {
+    let terminal = [("HOME", "/home/me"), ("UDOCKER_EXEC", "/bin/udocker")];
+    let terminal = environment(&terminal);
+    let settings = UdockerSettings::new(&terminal, None);
+    assert_eq!(settings.mode.to_string(), "P1");
+    assert_eq!(settings.store, Path::new("/home/me/.udocker"));
 }
 
 #[test]
@@ -67,9 +76,9 @@ fn configuration_wins_over_the_environment_and_that_over_the_default() {
     ];
     let lambda = environment(&lambda);
     let settings = UdockerSettings::new(&lambda, None);
-    assert_eq!(settings.mode.unwrap().to_string(), "P2");
+    assert_eq!(settings.mode.to_string(), "P2");
     assert_eq!(settings.containers, Path::new("/elsewhere"));
     assert_eq!(settings.repos, Path::new("/store/repos"));
     let settings = UdockerSettings::new(&lambda, Some("R1".parse().unwrap()));
-    assert_eq!(settings.mode.unwrap().to_string(), "R1");
+    assert_eq!(settings.mode.to_string(), "R1");
 }

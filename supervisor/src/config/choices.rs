@@ -41,7 +41,7 @@ macro_rules! choice {
 /// How much the supervisor says (`log_level`). The names are those of Python's logging module, plus `TRACE`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogLevel {
-    /// Everything, wire traffic of the libraries included.
+    /// Everything the supervisor itself says.
     Trace,
     /// Each decision, and event bodies.
     Debug,

@@ -19,18 +19,19 @@ pub enum Family {
 }
 
 impl Family {
-    /// The family of a mode; without one it is udocker's default, P1.
-    pub fn of(mode: Option<ExecMode>) -> Self {
-        match mode.map(|m| m.to_string()) {
-            Some(name) if name.starts_with('F') => Self::Preload,
-            _ => Self::Inside,
+    /// The family of a mode.
+    pub fn of(mode: ExecMode) -> Self {
+        if mode.to_string().starts_with('F') {
+            Self::Preload
+        } else {
+            Self::Inside
         }
     }
 }
 
-/// R modes bring their own `/dev` and `/proc` (a bind on top is refused) and bind directories only.
-pub fn is_runc(mode: Option<ExecMode>) -> bool {
-    mode.is_some_and(|m| m.to_string().starts_with('R'))
+/// R modes bring their own `/dev` and `/proc` (a bind on top is refused) and cannot bind a file of ours.
+pub fn is_runc(mode: ExecMode) -> bool {
+    mode.to_string().starts_with('R')
 }
 
 /// What the image says it runs (OCI image specification, `config.Entrypoint` and `config.Cmd`).
@@ -96,7 +97,7 @@ const HOST_FILES: [&str; 2] = ["/etc/hosts", "/etc/resolv.conf"];
 /// `exists` tells which of the host's files there are; udocker refuses a volume that is missing.
 pub fn run_arguments(
     container: &str,
-    mode: Option<ExecMode>,
+    mode: ExecMode,
     volumes: &Volumes<'_>,
     command: &ContainerCommand,
     exists: impl Fn(&Path) -> bool,
@@ -141,7 +142,7 @@ pub fn run_arguments(
 }
 
 /// What is bound, where to, and what runs then.
-fn init_volume(mode: Option<ExecMode>, supervisor: &Path) -> (&Path, &Path, PathBuf) {
+fn init_volume(mode: ExecMode, supervisor: &Path) -> (&Path, &Path, PathBuf) {
     match supervisor.parent() {
         Some(directory) if is_runc(mode) => {
             let inside = Path::new(INIT_PATH);

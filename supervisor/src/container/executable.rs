@@ -4,29 +4,46 @@
 use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom},
+    os::unix::ffi::OsStrExt,
     path::{Component, Path, PathBuf},
 };
 
 /// Symbolic links that are followed before a path counts as a loop (`ELOOP`, `path_resolution(7)`).
 const MAX_LINKS: usize = 40;
+/// Interpreters of interpreters that are looked at (`execve(2)`, "Interpreter scripts").
+const MAX_INTERPRETERS: usize = 4;
 /// `PT_INTERP` (elf(5)): the segment that names the dynamic loader.
 const PT_INTERP: u32 = 3;
-/// Where a 64-bit header has `e_phoff` (elf(5)).
-const PHOFF: usize = 32;
-/// Where it has `e_phentsize`.
-const PHENTSIZE: usize = 54;
-/// Where it has `e_phnum`.
-const PHNUM: usize = 56;
+/// Where commands without a slash are looked for.
+const SEARCH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// How a program is linked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Linkage {
     /// It names a loader: a library can be preloaded.
     Dynamic,
     /// It names none.
     Static,
-    /// Not an ELF file: a script, whose interpreter is what counts.
-    NotElf,
+    /// A script, and what runs it.
+    Script(PathBuf),
+    /// Something else, which the engine will refuse.
+    Unknown,
+}
+
+/// Whether `program` of the image at `root` is, or is run by, a static executable.
+pub fn escapes(root: &Path, program: &Path) -> bool {
+    let mut program = program.to_owned();
+    for _interpreter in 0..MAX_INTERPRETERS {
+        let Some(path) = find(root, &program, SEARCH) else {
+            return false;
+        };
+        match linkage(&path) {
+            Ok(Linkage::Static) => return true,
+            Ok(Linkage::Script(interpreter)) => program = interpreter,
+            Ok(Linkage::Dynamic | Linkage::Unknown) | Err(_) => return false,
+        }
+    }
+    false
 }
 
 /// Finds `program` in the image at `root` as its own `PATH` lookup would.
@@ -86,36 +103,56 @@ fn parts(path: &Path) -> Vec<PathBuf> {
 /// The operating system's, from reading the file.
 pub fn linkage(path: &Path) -> io::Result<Linkage> {
     let mut file = File::open(path)?;
-    let mut header = [0_u8; 64];
-    let mut read = 0;
-    while read < header.len() {
-        match file.read(&mut header[read..])? {
-            0 => break,
-            more => read += more,
-        }
+    let mut start = Vec::new();
+    Read::by_ref(&mut file).take(256).read_to_end(&mut start)?;
+    if let Some(line) = start.strip_prefix(b"#!") {
+        return Ok(interpreter(line).map_or(Linkage::Unknown, Linkage::Script));
     }
-    if read < header.len() || !header.starts_with(b"\x7fELF") {
-        return Ok(Linkage::NotElf);
-    }
-    let offset = u64::from_le_bytes(bytes(&header, PHOFF));
-    let size = i64::from(u16::from_le_bytes(bytes(&header, PHENTSIZE)));
-    let count = u16::from_le_bytes(bytes(&header, PHNUM));
-    file.seek(SeekFrom::Start(offset))?;
-    for _header in 0..count {
+    let Some(headers) = ProgramHeaders::of(&start) else {
+        return Ok(Linkage::Unknown);
+    };
+    for index in 0..headers.count {
         let mut kind = [0; 4];
+        file.seek(SeekFrom::Start(headers.offset + index * headers.size))?;
         file.read_exact(&mut kind)?;
         if u32::from_le_bytes(kind) == PT_INTERP {
             return Ok(Linkage::Dynamic);
         }
-        file.seek(SeekFrom::Current(size - 4))?;
     }
     Ok(Linkage::Static)
 }
 
-fn bytes<const N: usize>(header: &[u8], at: usize) -> [u8; N] {
-    let mut bytes = [0; N];
-    bytes.copy_from_slice(&header[at..at + N]);
-    bytes
+fn interpreter(line: &[u8]) -> Option<PathBuf> {
+    let line = line.split(|&b| b == b'\n').next()?;
+    let word = line.split(|b| b" \t".contains(b)).find(|w| !w.is_empty())?;
+    Some(PathBuf::from(std::ffi::OsStr::from_bytes(word)))
+}
+
+/// Where an ELF file of either class has its program headers (elf(5): `e_phoff`, `e_phentsize`,
+/// `e_phnum`). Byte order is little-endian on every architecture Lambda has.
+struct ProgramHeaders {
+    offset: u64,
+    size: u64,
+    count: u64,
+}
+
+impl ProgramHeaders {
+    fn of(header: &[u8]) -> Option<Self> {
+        let half = |at: usize| Some(u16::from_le_bytes(*header.get(at..)?.first_chunk()?).into());
+        match header.strip_prefix(b"\x7fELF")?.first()? {
+            1 => Some(Self {
+                offset: u32::from_le_bytes(*header.get(28..)?.first_chunk()?).into(),
+                size: half(42)?,
+                count: half(44)?,
+            }),
+            2 => Some(Self {
+                offset: u64::from_le_bytes(*header.get(32..)?.first_chunk()?),
+                size: half(54)?,
+                count: half(56)?,
+            }),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -141,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_test_program_is_dynamic_and_a_script_is_not_elf() {
+    fn a_script_is_what_its_interpreter_is() {
         let me = std::env::current_exe().unwrap();
         let expected = if cfg!(target_env = "musl") {
             Linkage::Static
@@ -150,8 +187,27 @@ mod tests {
         };
         assert_eq!(linkage(&me).unwrap(), expected);
         let dir = tempfile::tempdir().unwrap();
-        let script = dir.path().join("s");
-        std::fs::write(&script, "#!/bin/sh\n").unwrap();
-        assert_eq!(linkage(&script).unwrap(), Linkage::NotElf);
+        let root = dir.path();
+        std::fs::copy(&me, root.join("me")).unwrap();
+        std::fs::write(root.join("a"), "#! /me -x\n").unwrap();
+        std::fs::write(root.join("b"), "#!/a\n").unwrap();
+        std::fs::write(root.join("loop"), "#!/loop\n").unwrap();
+        // A 32-bit program with no program headers at all: static.
+        let mut small = vec![0; 52];
+        small[..5].copy_from_slice(b"\x7fELF\x01");
+        std::fs::write(root.join("small"), small).unwrap();
+        std::fs::write(root.join("c"), "#!/small").unwrap();
+        let script = linkage(&root.join("a")).unwrap();
+        assert_eq!(script, Linkage::Script("/me".into()));
+        let table = [
+            ("/b", expected == Linkage::Static),
+            ("/small", true),
+            ("/c", true),
+        ];
+        for (program, static_) in table {
+            assert_eq!(escapes(root, Path::new(program)), static_, "{program}");
+        }
+        assert!(!escapes(root, Path::new("/loop")));
+        assert!(!escapes(root, Path::new("/missing")));
     }
 }

@@ -19,7 +19,9 @@ use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
         prctl,
-        signal::{SigSet, SigmaskHow, Signal, sigprocmask},
+        signal::{
+            SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask,
+        },
         signalfd::{SfdFlags, SignalFd},
         wait::{WaitPidFlag, WaitStatus, waitpid},
     },
@@ -72,6 +74,7 @@ fn complain(message: &str) {
 
 fn keep(grace: Duration, parent: i32, command: &[OsString]) -> std::io::Result<u8> {
     prctl::set_child_subreaper(true)?;
+    wait_for_children()?;
     // The supervisor's death reaches us as an order to stop.
     prctl::set_pdeathsig(STOP)?;
     let orders = SigSet::from_iter([Signal::SIGCHLD, STOP, KILL, Signal::SIGHUP]);
@@ -85,16 +88,26 @@ fn keep(grace: Duration, parent: i32, command: &[OsString]) -> std::io::Result<u
     Ok(watch(&signals, main, grace))
 }
 
+/// A parent may have left SIGCHLD ignored, and then no child can be waited for (sigaction(2)).
+#[allow(unsafe_code)]
+fn wait_for_children() -> nix::Result<()> {
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    // SAFETY: no handler is installed.
+    unsafe { sigaction(Signal::SIGCHLD, &default) }.map(drop)
+}
+
 #[allow(unsafe_code)]
 fn spawn(command: &[OsString], mask: SigSet) -> std::io::Result<Pid> {
     let mut child = Command::new(&command[0]);
     child.args(&command[1..]);
-    // SAFETY: `sigprocmask` and `setsid` are async-signal-safe and allocate nothing.
+    // SAFETY: `sigprocmask`, `setsid` and `prctl` are async-signal-safe and allocate nothing.
     unsafe {
         child.pre_exec(move || {
             sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mask), None)?;
             // A terminal's Ctrl-C is for the supervisor, which stops us in order.
             nix::unistd::setsid()?;
+            // Should the keeper itself be killed, at least udocker goes with it.
+            prctl::set_pdeathsig(Signal::SIGKILL)?;
             Ok(())
         });
     }

@@ -8,6 +8,7 @@ use std::{
     io,
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::Path,
+    pin::Pin,
 };
 
 /// Which of its two streams the container wrote to.
@@ -39,16 +40,22 @@ pub struct Keep {
 }
 
 /// Where output goes as it happens; one implementation per place the supervisor runs in.
-pub trait LogSink: Send {
+pub trait LogSink: Send + std::fmt::Debug {
     /// Takes complete lines, each with its newline (a line over 64 KiB comes in pieces; the last
     /// line of a stream may lack the newline).
     fn lines(&mut self, stream: Stream, lines: &[u8]);
+
+    /// Completes when there is room for more: a reader who does not read must not stop the clock.
+    fn ready(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// Longest line that is held back to be passed on whole.
 const MAX_LINE: usize = 64 * 1024;
 
 /// Cuts both streams into lines, passes them on and keeps them.
+#[derive(Debug)]
 pub struct LogPump<'a> {
     sink: &'a mut dyn LogSink,
     kept: LogFile,
@@ -63,6 +70,11 @@ impl<'a> LogPump<'a> {
             kept,
             partial: [Vec::new(), Vec::new()],
         }
+    }
+
+    /// See [`LogSink::ready`].
+    pub async fn ready(&mut self) {
+        self.sink.ready().await;
     }
 
     /// Takes what was read from a stream.
@@ -270,14 +282,14 @@ mod tests {
     fn a_full_disk_leaves_head_and_tail() {
         // Every write to this device fails with "no space left on device", full(4).
         let mut log = LogFile::new(Path::new("/dev/full"), Keep { head: 9, tail: 9 });
-        log.append(&[b'a'; MEMORY_TAIL]);
+        log.append(&vec![b'a'; MEMORY_TAIL]);
         log.append(b"end");
         let kept = String::from_utf8(log.read().unwrap()).unwrap();
         assert!(kept.starts_with("\n[… 3 bytes of output left out …]\naaa"));
         assert!(kept.ends_with("aend"));
     }
 
-    #[derive(Default)]
+    #[derive(Debug, Default)]
     struct Seen(Vec<(Stream, String)>);
     impl LogSink for Seen {
         fn lines(&mut self, stream: Stream, lines: &[u8]) {

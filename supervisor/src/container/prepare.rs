@@ -1,7 +1,7 @@
 //! Brings an image into udocker's store as a container that is ready to run, once.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     ffi::OsString,
     path::{Path, PathBuf},
     sync::Mutex,
@@ -29,8 +29,10 @@ pub struct Prepared {
     pub directory: PathBuf,
     /// What the image runs.
     pub command: ImageCommand,
-    /// The mode it was set up for; none = udocker's default.
-    pub mode: Option<ExecMode>,
+    /// What the user calls the image.
+    pub image: String,
+    /// The mode it was set up for.
+    pub mode: ExecMode,
     /// What its scratch directories held before the first run.
     pub baseline: Baseline,
 }
@@ -94,7 +96,7 @@ impl Preparer {
                 std::io::ErrorKind::NotFound.into(),
             )
         })?;
-        let prepared = self.describe(&name, directory);
+        let prepared = self.describe(image, &name, directory);
         if let Ok(mut ready) = self.ready.lock() {
             ready.insert(name, prepared.clone());
         }
@@ -104,27 +106,27 @@ impl Preparer {
     /// The udocker commands a preparation from nothing takes, for `--explain`.
     pub fn steps(&self, image: &ImageSource, name: &str) -> Vec<Vec<OsString>> {
         let reference = image_reference(image, name);
-        let mut steps = vec![
+        vec![
             fetch_arguments(image, &reference),
             create_arguments(name, &reference),
-        ];
-        let mode = self.udocker.settings().mode;
-        steps.extend(mode.map(|mode| setup_arguments(mode, name)));
-        steps
+            setup_arguments(self.udocker.settings().mode, name),
+        ]
     }
 
-    /// The container of that name, if it is prepared already; nothing is made or changed.
-    pub fn known(&self, name: &str) -> Option<Prepared> {
-        if !self.store.is_ready(name) {
+    /// The container for `image`, if it is prepared already; nothing is made or changed.
+    pub fn known(&self, image: &ImageSource) -> Option<Prepared> {
+        let name = self.container_name(image).ok()?;
+        if !self.store.is_ready(&name) {
             return None;
         }
-        let directory = self.store.container(name)?;
-        Some(self.describe(name, directory))
+        let directory = self.store.container(&name)?;
+        Some(self.describe(image, &name, directory))
     }
 
-    fn describe(&self, name: &str, directory: PathBuf) -> Prepared {
+    fn describe(&self, image: &ImageSource, name: &str, directory: PathBuf) -> Prepared {
         let command = store::image_command(&directory);
         Prepared {
+            image: image.to_string(),
             mode: self.udocker.settings().mode,
             baseline: Baseline::of(&directory, command.working_directory.as_deref()),
             command,
@@ -138,8 +140,7 @@ impl Preparer {
     /// # Errors
     /// [`ContainerError::Archive`] when the archive cannot be looked at.
     pub fn container_name(&self, image: &ImageSource) -> Result<String, ContainerError> {
-        let mode = self.udocker.settings().mode;
-        let mode = mode.map_or_else(|| "default".to_owned(), |m| m.to_string());
+        let mode = self.udocker.settings().mode.to_string();
         store::container_name(image, &mode).map_err(|source| match image {
             ImageSource::Archive(path) => ContainerError::Archive {
                 path: path.clone(),
@@ -181,17 +182,17 @@ impl Making<'_> {
     async fn make(&self) -> Result<(), ContainerError> {
         let store = &self.preparer.store;
         store.clear_ready(self.name);
-        if store.container(self.name).is_some() {
+        let reference = image_reference(self.image, self.name);
+        store.end_creating(&reference, false);
+        if store.has_name(self.name) {
             self.step("rm", &["rm".into(), "-f".into(), self.name.into()])
                 .await?;
         }
-        let reference = image_reference(self.image, self.name);
         self.fetch(&reference).await?;
         self.create(&reference).await?;
-        if let Some(mode) = self.preparer.udocker.settings().mode {
-            self.step("setup", &setup_arguments(mode, self.name))
-                .await?;
-        }
+        let mode = self.preparer.udocker.settings().mode;
+        self.step("setup", &setup_arguments(mode, self.name))
+            .await?;
         if !self.preparer.keeps_layers() {
             self.remove_image(&reference).await;
         }
@@ -234,24 +235,28 @@ impl Making<'_> {
 
     async fn create(&self, reference: &str) -> Result<(), ContainerError> {
         let store = &self.preparer.store;
+        // Should we be killed meanwhile, the next preparation finds what to remove.
         let before = store.container_dirs();
+        store
+            .begin_creating(&before)
+            .map_err(ContainerError::io("note what udocker's store holds"))?;
         let created = self
             .step("create", &create_arguments(self.name, reference))
             .await;
-        let complete = match created {
-            Ok(_) if store.container(self.name).is_some() => return Ok(()),
+        let created = match created {
+            Ok(_) if store.container(self.name).is_some() => Ok(()),
             Ok(message) => Err(self.incomplete("create", message)),
             Err(error) => Err(error),
         };
-        remove_new(&before, &store.container_dirs());
-        complete
+        store.end_creating(reference, created.is_ok());
+        created
     }
 
     async fn remove_image(&self, reference: &str) {
         let arguments = ["rmi".into(), "-f".into(), reference.into()];
         // Cleaning up must not be cut short by the deadline that may have caused it.
         let limits = Limits {
-            deadline: Some(tokio::time::Instant::now() + std::time::Duration::from_secs(5)),
+            deadline: Some(tokio::time::Instant::now() + std::time::Duration::from_secs(2)),
             grace: self.limits.grace,
             cancelled: tokio::sync::watch::channel(None).1,
         };
@@ -321,13 +326,4 @@ fn setup_arguments(mode: ExecMode, name: &str) -> Vec<OsString> {
         format!("--execmode={mode}").into(),
         name.into(),
     ]
-}
-
-/// Removes container directories that a failed `create` made; they have no name to remove them by.
-fn remove_new(before: &BTreeSet<PathBuf>, after: &BTreeSet<PathBuf>) {
-    for directory in after.difference(before) {
-        if let Err(error) = std::fs::remove_dir_all(directory) {
-            tracing::debug!(%error, path = %directory.display(), "cannot remove a container");
-        }
-    }
 }

@@ -29,8 +29,8 @@ pub struct UdockerSettings {
     pub launcher: Vec<OsString>,
     /// udocker's variables and the few others it needs.
     pub environment: BTreeMap<OsString, OsString>,
-    /// The mode to run in; none = udocker's own default.
-    pub mode: Option<ExecMode>,
+    /// The mode to run in.
+    pub mode: ExecMode,
     /// `UDOCKER_DIR`, for what the supervisor keeps beside the store.
     pub store: PathBuf,
     /// Where udocker keeps containers.
@@ -108,13 +108,15 @@ fn command_line(environment: &Environment, exec: PathBuf) -> Vec<OsString> {
     line
 }
 
-fn mode(environment: &Environment, configured: Option<ExecMode>) -> Option<ExecMode> {
+/// Always said in so many words: udocker's own configuration file may have another default, and how
+/// a container is started depends on the mode.
+fn mode(environment: &Environment, configured: Option<ExecMode>) -> ExecMode {
     let default = environment.get(names::UDOCKER_DEFAULT_EXECUTION_MODE);
     configured
         .or_else(|| ExecMode::from_str(default?).ok())
-        .or_else(|| match environment.place() {
+        .unwrap_or(match environment.place() {
             // Only a preloaded library works there: ptrace and user namespaces are denied.
-            Place::Lambda => ExecMode::from_str("F1").ok(),
-            Place::Terminal => None,
+            Place::Lambda => ExecMode::F1,
+            Place::Terminal => ExecMode::P1,
         })
 }

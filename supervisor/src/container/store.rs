@@ -85,13 +85,61 @@ impl Store {
         let _absent = fs::remove_file(self.own.join(name));
     }
 
-    /// Marks the container as in use until the lock is dropped; any number of runs may do so.
+    /// Waits for the container, shared or not as `how` says; it is in use until the lock is dropped.
     ///
     /// # Errors
     /// The operating system's.
-    pub fn use_container(&self, name: &str) -> io::Result<Flock<File>> {
-        let file = File::open(self.own.join(name))?;
-        Flock::lock(file, FlockArg::LockSharedNonblock).map_err(|(_, e)| e.into())
+    pub async fn lock_container(&self, name: &str, how: FlockArg) -> io::Result<Flock<File>> {
+        wait_for(File::open(self.own.join(name))?, how).await
+    }
+
+    /// Whether udocker knows a container of that name, complete or not.
+    pub fn has_name(&self, name: &str) -> bool {
+        self.containers.join(name).symlink_metadata().is_ok()
+    }
+
+    /// Notes which containers there are before one is created.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn begin_creating(&self, before: &BTreeSet<PathBuf>) -> io::Result<()> {
+        let names = before.iter().filter_map(|path| path.file_name()?.to_str());
+        fs::write(self.creating(), names.collect::<Vec<_>>().join("\n"))
+    }
+
+    /// Takes the note back. Unless the creation was complete, what it left goes: a container that
+    /// was not there before, has no name and is of the same image. Anything else is not ours.
+    pub fn end_creating(&self, reference: &str, complete: bool) {
+        let Ok(note) = fs::read_to_string(self.creating()) else {
+            return;
+        };
+        if !complete {
+            let before: BTreeSet<&str> = note.lines().collect();
+            for directory in self.container_dirs() {
+                let name = directory.file_name().and_then(|n| n.to_str()).unwrap_or("");
+                if !before.contains(name) && self.is_left_over(&directory, reference) {
+                    tracing::info!(path = %directory.display(), "removing an unfinished container");
+                    let _found_again_next_time = fs::remove_dir_all(directory);
+                }
+            }
+        }
+        let _absent = fs::remove_file(self.creating());
+    }
+
+    fn is_left_over(&self, directory: &Path, reference: &str) -> bool {
+        let named = fs::read_dir(&self.containers)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| fs::read_link(entry.path()).ok())
+            .any(|target| target.file_name() == directory.file_name());
+        let (name, tag) = split_tag(reference);
+        let image = fs::read_to_string(directory.join("imagerepo.name"));
+        !named && image.map_or(true, |image| image.trim() == format!("{name}:{tag}"))
+    }
+
+    fn creating(&self) -> PathBuf {
+        self.own.join("creating")
     }
 
     /// The container all to itself, if nothing else uses it right now.
@@ -107,19 +155,24 @@ impl Store {
     pub async fn lock(&self) -> io::Result<Flock<File>> {
         fs::create_dir_all(&self.own)?;
         let path = self.own.join("lock");
-        let mut file = OpenOptions::new()
+        let file = OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
             .open(path)?;
-        loop {
-            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-                Ok(lock) => return Ok(lock),
-                Err((unlocked, nix::errno::Errno::EWOULDBLOCK)) => file = unlocked,
-                Err((_, error)) => return Err(error.into()),
-            }
-            tokio::time::sleep(LOCK_POLL).await;
+        wait_for(file, FlockArg::LockExclusiveNonblock).await
+    }
+}
+
+/// A blocking `flock` would hold up the whole thread.
+async fn wait_for(mut file: File, how: FlockArg) -> io::Result<Flock<File>> {
+    loop {
+        match Flock::lock(file, how) {
+            Ok(lock) => return Ok(lock),
+            Err((unlocked, nix::errno::Errno::EWOULDBLOCK)) => file = unlocked,
+            Err((_, error)) => return Err(error.into()),
         }
+        tokio::time::sleep(LOCK_POLL).await;
     }
 }
 

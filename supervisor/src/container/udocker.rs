@@ -20,7 +20,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-use super::{ContainerError, Limits, keeper, role, settings::UdockerSettings};
+use super::{ContainerError, Limits, init_copy::InitCopy, keeper, role, settings::UdockerSettings};
 
 /// How much of a command's own messages is kept, in bytes.
 const MESSAGE_LIMIT: usize = 8 * 1024;
@@ -32,6 +32,7 @@ const KEEPER_LIMIT: Duration = Duration::from_secs(6);
 pub struct Udocker {
     settings: Arc<UdockerSettings>,
     commands: Arc<AtomicUsize>,
+    init: Arc<InitCopy>,
 }
 
 impl Udocker {
@@ -40,12 +41,22 @@ impl Udocker {
         Self {
             settings: Arc::new(settings),
             commands: Arc::default(),
+            init: Arc::default(),
         }
     }
 
     /// What this udocker is.
     pub fn settings(&self) -> &UdockerSettings {
         &self.settings
+    }
+
+    /// The copy of this binary that containers may see, made below `temp` when there is none.
+    ///
+    /// # Errors
+    /// The operating system's, from copying.
+    pub fn init_copy(&self, temp: Option<&Path>) -> std::io::Result<PathBuf> {
+        let temp = temp.unwrap_or(Path::new("/tmp"));
+        self.init.path(&self.settings.supervisor, temp)
     }
 
     /// How many commands have been started.
@@ -129,6 +140,10 @@ impl Udocker {
         temp: &Path,
         limits: &Limits,
     ) -> Result<String, ContainerError> {
+        if let Some(why) = limits.reached_now() {
+            let image = image.to_owned();
+            return Err(ContainerError::Stopped { why, step, image });
+        }
         let mut running = self.start(arguments, temp, BTreeMap::new(), limits)?;
         let finished = tokio::select! {
             status = running.ended() => Ok(status),
@@ -145,7 +160,7 @@ impl Udocker {
         let status = status.map_err(ContainerError::io(format!("wait for udocker {step}")))?;
         let message = running.messages.text();
         tracing::debug!(step, %status, message, "udocker ended");
-        if status.success() {
+        if status.success() && !failed_all_the_same(step, &message) {
             return Ok(message);
         }
         Err(ContainerError::Step {
@@ -156,6 +171,11 @@ impl Udocker {
             message,
         })
     }
+}
+
+/// `create` and `setup` exit with 0 when unpacking a layer fails (udocker 1.3.17).
+fn failed_all_the_same(step: &str, message: &str) -> bool {
+    matches!(step, "create" | "setup") && message.lines().any(|line| line.starts_with("Error:"))
 }
 
 fn message_pipe() -> std::io::Result<(pipe::Receiver, OwnedFd)> {

@@ -5,7 +5,7 @@ use std::{ffi::OsString, fmt::Write, path::Path};
 use crate::{
     container::{
         ContainerCommand, ImageSource,
-        command::{Volumes, is_runc, run_arguments},
+        command::{Volumes, run_arguments},
         role::INIT_NAME,
     },
     invocation::{Invocation, Services, image_source, understand},
@@ -56,7 +56,7 @@ fn preparation(
     let Ok(name) = services.preparer().container_name(image) else {
         return writeln!(text, "  the archive cannot be read");
     };
-    if services.preparer().known(&name).is_some() {
+    if services.preparer().known(image).is_some() {
         return writeln!(text, "  prepared already, as container {name}");
     }
     for step in services.preparer().steps(image, &name) {
@@ -126,12 +126,15 @@ fn udocker_line(
     run: &RunPlan,
     root: &Path,
 ) -> std::fmt::Result {
-    let Some(name) = image.and_then(|i| services.preparer().container_name(i).ok()) else {
+    let Some((image, name)) = image.and_then(|image| {
+        let name = services.preparer().container_name(image).ok()?;
+        Some((image, name))
+    }) else {
         return Ok(());
     };
     let settings = services.udocker().settings();
-    let known = services.preparer().known(&name);
-    let shared = root.with_file_name("tmp").join("init").join(INIT_NAME);
+    let known = services.preparer().known(image);
+    let init = services.temp_dir().join("faas-init-XXXXXX").join(INIT_NAME);
     let volumes = Volumes {
         record: root,
         task_root: services
@@ -139,11 +142,7 @@ fn udocker_line(
             .extra_payload
             .as_ref()
             .map(|_| settings.task_root.as_path()),
-        supervisor: if is_runc(settings.mode) {
-            &shared
-        } else {
-            &settings.supervisor
-        },
+        supervisor: &init,
     };
     let command = ContainerCommand::new(&run.entry, &root.join("script.sh"));
     let arguments = run_arguments(&name, settings.mode, &volumes, &command, Path::exists);

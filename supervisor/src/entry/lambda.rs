@@ -61,7 +61,8 @@ fn serve(
             "environment variable {name} is missing: the Lambda runtime needs it (an emulator must set it)"
         );
     }
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let served = runtime.block_on(async {
         // A wrong configuration is answered to every invocation: the caller can see what is wrong,
         // which a process that ends at start-up could not tell.
         let function = Function::new(environment, config)?;
@@ -69,7 +70,10 @@ fn serve(
             ended = poll(&function) => ended,
             () = function.shutdown() => Ok(()),
         }
-    })
+    });
+    // A look-up that is stuck on another thread must not hold up the end.
+    runtime.shutdown_background();
+    served
 }
 
 async fn poll(function: &Function) -> anyhow::Result<()> {
@@ -84,6 +88,7 @@ struct Function {
     environment: Environment,
     services: Result<Services, String>,
     instance_ip: String,
+    writer: sink::Writer,
     cancel: Arc<watch::Sender<Option<i32>>>,
     terminate: tokio::sync::Mutex<tokio::signal::unix::Signal>,
 }
@@ -101,12 +106,14 @@ impl Function {
             environment: environment.clone(),
             services,
             instance_ip: setup::instance_ip(),
+            writer: sink::Writer::default(),
             cancel: Arc::new(watch::Sender::new(None)),
             terminate: signal(SignalKind::terminate())?.into(),
         })
     }
 
-    /// Completes when the platform shuts the environment down and the container is gone.
+    /// Completes when the platform shuts the environment down, a moment later if there is a
+    /// container to stop.
     async fn shutdown(&self) {
         self.terminate.lock().await.recv().await;
         self.cancel.send_replace(Some(nix::libc::SIGTERM));
@@ -137,8 +144,11 @@ impl Function {
             cancelled: self.cancel.subscribe(),
             monitor: Monitor::default(),
         };
-        let mut sink = sink::Lambda::new(&self.environment, &invocation.context.request_id);
+        let request_id = &invocation.context.request_id;
+        let mut sink = sink::Lambda::new(&self.environment, request_id, self.writer.clone());
         let report = Box::pin(invoke(services, &invocation, &mut sink)).await;
+        // After the answer the environment is frozen: what is not written then comes late or never.
+        self.writer.flush().await;
         let finished = Finished {
             log: report.log(),
             outcome: report.outcome,

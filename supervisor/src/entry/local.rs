@@ -52,7 +52,7 @@ struct Arguments {
     #[arg(long, value_name = "DIR")]
     local_storage: Option<PathBuf>,
     /// Stop after this time; container.timeout_threshold of it is kept back for the uploads
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     timeout: Option<u64>,
     /// A variable for the container; wins over the configuration, may be repeated
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
@@ -154,7 +154,11 @@ fn run(environment: &Environment, arguments: &Arguments, event: &PathBuf) -> any
         std::io::stdout().write_all(text.as_bytes())?;
         return Ok(0);
     }
-    runtime()?.block_on(execute(&services, &invocation, &cancel, arguments))
+    let runtime = runtime()?;
+    let code = runtime.block_on(execute(&services, &invocation, &cancel, arguments));
+    // A look-up that is stuck on another thread must not hold up the end.
+    runtime.shutdown_background();
+    code
 }
 
 /// For the JSON report; the terminal has seen everything.
@@ -169,8 +173,9 @@ async fn execute(
     cancel: &watch::Sender<Option<i32>>,
     arguments: &Arguments,
 ) -> anyhow::Result<i32> {
-    let mut terminal = sink::Terminal;
-    let mut standard_error = sink::StandardError;
+    let writer = sink::Writer::default();
+    let mut terminal = sink::Terminal(writer.clone());
+    let mut standard_error = sink::StandardError(writer.clone());
     let sink: &mut dyn crate::container::log::LogSink = if arguments.json {
         &mut standard_error
     } else {
@@ -181,6 +186,7 @@ async fn execute(
         never = pass_on_signals(cancel) => match never? {},
         never = summary::progress(&invocation.monitor) => match never {},
     };
+    writer.flush().await;
     let code = exit_code(&report.outcome);
     if arguments.json {
         let json = summary::json(&report, code);

@@ -1,9 +1,6 @@
 //! Where the container's output goes as it happens, one sink per place.
 
-use std::{
-    io::{Write, stderr, stdout},
-    time::SystemTime,
-};
+use std::{pin::Pin, time::SystemTime};
 
 use aws_smithy_types::{DateTime, date_time::Format};
 
@@ -12,32 +9,44 @@ use crate::{
     environment::{self as names, Environment},
 };
 
+pub use writer::Writer;
+
+mod writer;
+
+type Ready<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
 /// Standard output and error as the container has them, like `docker run`.
 #[derive(Debug)]
-pub struct Terminal;
+pub struct Terminal(pub Writer);
 
 impl LogSink for Terminal {
     fn lines(&mut self, stream: Stream, lines: &[u8]) {
-        match stream {
-            Stream::Stdout => write(&mut stdout().lock(), lines),
-            Stream::Stderr => write(&mut stderr().lock(), lines),
-        }
+        self.0.write(stream, lines.to_vec());
+    }
+
+    fn ready(&mut self) -> Ready<'_> {
+        Box::pin(self.0.ready())
     }
 }
 
 /// Everything to standard error, because standard output carries an answer.
 #[derive(Debug)]
-pub struct StandardError;
+pub struct StandardError(pub Writer);
 
 impl LogSink for StandardError {
     fn lines(&mut self, _stream: Stream, lines: &[u8]) {
-        write(&mut stderr().lock(), lines);
+        self.0.write(Stream::Stderr, lines.to_vec());
+    }
+
+    fn ready(&mut self) -> Ready<'_> {
+        Box::pin(self.0.ready())
     }
 }
 
 /// The platform's log in Lambda: lines as they are, or one JSON object each.
 #[derive(Debug)]
 pub struct Lambda {
+    writer: Writer,
     format: LogFormat,
     request_id: String,
 }
@@ -50,12 +59,13 @@ enum LogFormat {
 
 impl Lambda {
     /// The format is the function's own setting, `AWS_LAMBDA_LOG_FORMAT`.
-    pub fn new(environment: &Environment, request_id: &str) -> Self {
+    pub fn new(environment: &Environment, request_id: &str, writer: Writer) -> Self {
         let format = match environment.get(names::AWS_LAMBDA_LOG_FORMAT) {
             Some(format) if format.eq_ignore_ascii_case("json") => LogFormat::Json,
             _ => LogFormat::Text,
         };
         Self {
+            writer,
             format,
             request_id: request_id.to_owned(),
         }
@@ -64,27 +74,32 @@ impl Lambda {
 
 impl LogSink for Lambda {
     fn lines(&mut self, stream: Stream, lines: &[u8]) {
-        let mut out = stdout().lock();
-        if self.format == LogFormat::Text {
-            write(&mut out, lines);
-            return;
-        }
-        let now = DateTime::from(SystemTime::now());
-        let timestamp = now.fmt(Format::DateTime).unwrap_or_default();
-        for line in lines.split(|&b| b == b'\n').filter(|l| !l.is_empty()) {
-            let record = serde_json::json!({
-                "timestamp": timestamp,
-                "level": "INFO",
-                "message": String::from_utf8_lossy(line),
-                "stream": stream.name(),
-                "requestId": self.request_id,
-            });
-            write(&mut out, format!("{record}\n").as_bytes());
-        }
+        let text = match self.format {
+            LogFormat::Text => lines.to_vec(),
+            LogFormat::Json => json_lines(&self.request_id, stream, lines),
+        };
+        self.writer.write(Stream::Stdout, text);
+    }
+
+    fn ready(&mut self) -> Ready<'_> {
+        Box::pin(self.writer.ready())
     }
 }
 
-/// A reader that went away (a closed pipe) must not stop the run.
-fn write(out: &mut impl Write, bytes: &[u8]) {
-    let _reader_gone = out.write_all(bytes).and_then(|()| out.flush());
+fn json_lines(request_id: &str, stream: Stream, lines: &[u8]) -> Vec<u8> {
+    let now = DateTime::from(SystemTime::now());
+    let timestamp = now.fmt(Format::DateTime).unwrap_or_default();
+    let mut text = Vec::new();
+    for line in lines.split(|&b| b == b'\n').filter(|l| !l.is_empty()) {
+        let record = serde_json::json!({
+            "timestamp": timestamp,
+            "level": "INFO",
+            "message": String::from_utf8_lossy(line),
+            "stream": stream.name(),
+            "requestId": request_id,
+        });
+        text.extend(record.to_string().into_bytes());
+        text.push(b'\n');
+    }
+    text
 }

@@ -19,7 +19,7 @@ use crate::{
     plan::{Entry, OutputTarget, Paths, RunPlan},
     response::{Failure, Outcome},
     stage_in::{StageInError, StagedInput, stage_in},
-    stage_out::{UploadReport, stage_out},
+    stage_out::{UploadReport, Uploaded, stage_out},
     workspace::{RecordDir, Workspace},
 };
 
@@ -128,8 +128,11 @@ impl Runner<'_> {
         sink: &mut dyn LogSink,
         report: &mut RecordReport,
     ) -> Result<Outcome, Broken> {
-        if self.out_of_time() {
-            return Err(Broken::TimedOut("waiting for the records before this one"));
+        if let Some(stop) = self.limits().reached_now() {
+            return Err(Broken::stopped(
+                stop,
+                "waiting for the records before this one",
+            ));
         }
         let record = self
             .workspace
@@ -160,9 +163,12 @@ impl Runner<'_> {
                 report.uploaded = done.uploaded;
                 Ok(outcome)
             }
-            Err((failure, done)) => {
+            Err((broken, done)) => {
                 report.uploaded = done;
-                Err(Broken::Failed(with_end(failure, &outcome)))
+                Err(match broken {
+                    Broken::Failed(failure) => Broken::Failed(with_end(failure, &outcome)),
+                    stopped => stopped,
+                })
             }
         }
     }
@@ -241,10 +247,7 @@ impl Runner<'_> {
         Ok(container::run::run(&self.services.udocker, request, &temp, sink).await?)
     }
 
-    async fn upload(
-        &self,
-        dir: &Path,
-    ) -> Result<UploadReport, (Failure, Vec<crate::stage_out::Uploaded>)> {
+    async fn upload(&self, dir: &Path) -> Result<UploadReport, (Broken, Vec<Uploaded>)> {
         let progress = &self.invocation.monitor.sent;
         let staging = Box::pin(stage_out(
             &self.services.stores,
@@ -252,21 +255,25 @@ impl Runner<'_> {
             dir,
             progress,
         ));
-        let end = async {
-            match self.invocation.time.end_at {
-                Some(at) => tokio::time::sleep_until(at).await,
-                None => std::future::pending().await,
-            }
+        let failed = |message| {
+            Broken::Failed(Failure {
+                name: "StageOutFailed",
+                message,
+            })
         };
-        let failure = |message| Failure {
-            name: "StageOutFailed",
-            message,
+        let limits = Limits {
+            deadline: self.invocation.time.end_at,
+            ..self.limits()
         };
         tokio::select! {
-            staged = staging => staged.map_err(|e| (failure(e.to_string()), e.uploaded)),
-            () = end => Err((failure(
-                "no time left to upload every output; raise container.timeout_threshold".to_owned(),
-            ), Vec::new())),
+            staged = staging => staged.map_err(|e| (failed(e.to_string()), e.uploaded)),
+            stop = limits.reached() => Err((match stop {
+                Stop::Cancelled(signal) => Broken::Cancelled(signal),
+                Stop::Deadline => failed(
+                    "no time left to upload every output; raise container.timeout_threshold"
+                        .to_owned(),
+                ),
+            }, Vec::new())),
         }
     }
 
@@ -276,11 +283,6 @@ impl Runner<'_> {
             grace: self.invocation.time.grace,
             cancelled: self.invocation.cancelled.clone(),
         }
-    }
-
-    fn out_of_time(&self) -> bool {
-        let stop_at = self.invocation.time.stop_at;
-        stop_at.is_some_and(|at| tokio::time::Instant::now() >= at)
     }
 
     fn enter(&self, phase: Phase) {

@@ -30,7 +30,8 @@ impl TimeBudget {
     /// `total` is what the platform gives (Runtime API deadline, `timeout`), of which `threshold`
     /// is kept back. A threshold that leaves less than [`MINIMUM_RUN`] is cut, and that is said.
     pub fn new(now: Instant, total: Option<Duration>, threshold: Duration) -> Self {
-        let Some(total) = total else {
+        // Longer than the clock goes is no limit either.
+        let Some(total) = total.filter(|total| now.checked_add(*total).is_some()) else {
             return Self {
                 stop_at: None,
                 end_at: None,
@@ -77,5 +78,9 @@ mod tests {
             assert!(budget.grace <= seconds(2));
         }
         assert_eq!(TimeBudget::new(now, None, seconds(10)).stop_at, None);
+        assert_eq!(
+            TimeBudget::new(now, Some(Duration::MAX), seconds(10)).stop_at,
+            None
+        );
     }
 }

@@ -18,18 +18,42 @@ pub(super) struct OutputFile {
 /// it leads to, provided that is below `dir` too; everything else is left out and never opened.
 ///
 /// # Errors
-/// When a directory cannot be read.
+/// When `dir` cannot be read. Directories below it that cannot are left out.
 pub fn list_outputs(dir: &Path) -> io::Result<Vec<PathBuf>> {
-    Ok(list(dir)?.into_iter().map(|file| file.relative).collect())
+    let files = list(dir)?.files.into_iter();
+    Ok(files.map(|file| file.relative).collect())
 }
 
-/// As [`list_outputs`], with the place of each content.
-pub(super) fn list(dir: &Path) -> io::Result<Vec<OutputFile>> {
+/// What is below an output directory.
+#[derive(Debug)]
+pub(super) struct Listing {
+    /// The files to upload.
+    pub(super) files: Vec<OutputFile>,
+    /// Directories whose files cannot be known, relative, each with the reason.
+    pub(super) unreadable: Vec<(PathBuf, io::Error)>,
+}
+
+/// As [`list_outputs`], with the place of each content and with what could not be read.
+pub(super) fn list(dir: &Path) -> io::Result<Listing> {
+    // The container can put a link in its place, to have files uploaded that are not its own.
+    if !fs::symlink_metadata(dir)?.is_dir() {
+        let message = "the container replaced the directory by something else";
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, message));
+    }
     let root = fs::canonicalize(dir)?;
     let mut files = Vec::new();
     let mut directories = vec![PathBuf::new()];
+    let mut unreadable = Vec::new();
     while let Some(directory) = directories.pop() {
-        for entry in fs::read_dir(root.join(&directory))? {
+        let entries = match fs::read_dir(root.join(&directory)) {
+            Ok(entries) => entries,
+            Err(error) if directory.as_os_str().is_empty() => return Err(error),
+            Err(error) => {
+                unreadable.push((directory, error));
+                continue;
+            }
+        };
+        for entry in entries {
             let entry = entry?;
             let relative = directory.join(entry.file_name());
             let kind = entry.file_type()?;
@@ -46,7 +70,7 @@ pub(super) fn list(dir: &Path) -> io::Result<Vec<OutputFile>> {
             .as_bytes()
             .cmp(b.relative.as_os_str().as_bytes())
     });
-    Ok(files)
+    Ok(Listing { files, unreadable })
 }
 
 /// The regular file behind a directory entry, if that is what it is.

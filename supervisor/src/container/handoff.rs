@@ -1,0 +1,138 @@
+//! The supervisor's side of the directory that the container's first process works with; see
+//! [`super::init`] for what is in it.
+
+use std::{
+    ffi::OsString,
+    fs, io,
+    os::unix::{ffi::OsStrExt, fs::OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use nix::sys::stat::Mode;
+use tokio::net::unix::pipe;
+
+use crate::plan::Variable;
+
+use super::{
+    log::{LogPump, Stream},
+    run::RunEnd,
+};
+
+/// Bytes read from a pipe at once (a pipe holds 64 KiB, pipe(7)).
+pub const READ_SIZE: usize = 64 * 1024;
+/// Most that is taken from the pipes after the end: what they can hold, several times over. A
+/// process that outlived everything could write for ever.
+const DRAIN_LIMIT: usize = 64 * READ_SIZE;
+
+/// One run's handoff. The directory goes with it, and with it whatever was not read.
+#[derive(Debug)]
+pub struct Handoff {
+    directory: PathBuf,
+    /// Standard output of the container.
+    pub stdout: pipe::Receiver,
+    /// Standard error of the container.
+    pub stderr: pipe::Receiver,
+    /// How it ended.
+    pub status: pipe::Receiver,
+}
+
+impl Handoff {
+    /// Writes the command and its variables, and opens the pipes for reading *and* writing, so that
+    /// no end is seen while the container has not opened them yet (fifo(7)).
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn make(directory: &Path, argv: &[OsString], variables: &[Variable]) -> io::Result<Self> {
+        let words = argv.iter().map(|word| word.as_bytes().to_vec());
+        write_terminated(&directory.join("argv"), words)?;
+        let assignments = variables
+            .iter()
+            .map(|v| format!("{}={}", v.name, v.value).into_bytes());
+        write_terminated(&directory.join("env"), assignments)?;
+        let open = |name: &str| {
+            let path = directory.join(name);
+            nix::unistd::mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR)?;
+            pipe::OpenOptions::new()
+                .read_write(true)
+                .open_receiver(path)
+        };
+        Ok(Self {
+            directory: directory.to_owned(),
+            stdout: open("stdout")?,
+            stderr: open("stderr")?,
+            status: open("status")?,
+        })
+    }
+
+    /// Whether the container's first process has begun: it removes the variables when it has them.
+    pub fn was_taken(&self) -> bool {
+        !self.directory.join("env").exists()
+    }
+
+    /// Takes what is in the pipes by now.
+    pub fn drain(&self, pump: &mut LogPump<'_>, status: &mut Vec<u8>) {
+        let mut buffer = vec![0; READ_SIZE];
+        for (stream, pipe) in [
+            (Stream::Stdout, &self.stdout),
+            (Stream::Stderr, &self.stderr),
+        ] {
+            let mut taken = 0;
+            while taken < DRAIN_LIMIT
+                && let Ok(read @ 1..) = pipe.try_read(&mut buffer)
+            {
+                pump.push(stream, &buffer[..read]);
+                taken += read;
+            }
+        }
+        if let Ok(read @ 1..) = self.status.try_read(&mut buffer) {
+            status.extend_from_slice(&buffer[..read]);
+        }
+    }
+}
+
+impl Drop for Handoff {
+    fn drop(&mut self) {
+        // A workspace that is kept must not keep the variables of a container that did not start.
+        let _workspace_removes_it_too = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// `exit N` or `signal N`, as the container's first process writes it.
+pub fn parse_status(line: &[u8]) -> Option<RunEnd> {
+    let (kind, number) = std::str::from_utf8(line).ok()?.trim().split_once(' ')?;
+    let number = number.parse().ok()?;
+    match kind {
+        "exit" => Some(RunEnd::Exited(number)),
+        "signal" => Some(RunEnd::Killed(number)),
+        _ => None,
+    }
+}
+
+/// NUL-terminated, as nothing in an environment or an argument can hold a NUL.
+fn write_terminated(path: &Path, items: impl Iterator<Item = Vec<u8>>) -> io::Result<()> {
+    let mut bytes = Vec::new();
+    for item in items {
+        bytes.extend(item.into_iter().filter(|&b| b != 0));
+        bytes.push(0);
+    }
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    io::Write::write_all(&mut file, &bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_a_word_and_a_number() {
+        assert_eq!(parse_status(b"exit 7\n"), Some(RunEnd::Exited(7)));
+        assert_eq!(parse_status(b"signal 9\n"), Some(RunEnd::Killed(9)));
+        for wrong in ["", "exit", "exit x", "stopped 3", "exit 7 8"] {
+            assert_eq!(parse_status(wrong.as_bytes()), None, "{wrong}");
+        }
+    }
+}

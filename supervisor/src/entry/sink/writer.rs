@@ -1,0 +1,93 @@
+//! Writes to standard output and error on a thread of its own: whoever reads them may be slow or
+//! stuck, and deadlines and signals must be seen to meanwhile.
+
+use std::{
+    io::{Write, stderr, stdout},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
+
+use tokio::sync::Notify;
+
+use crate::container::log::Stream;
+
+/// Output waiting to be written, in bytes, from which on no more is taken from the container.
+const BACKLOG_LIMIT: usize = 1024 * 1024;
+/// At the end, a reader that is stuck is waited for this long.
+const FLUSH_LIMIT: Duration = Duration::from_secs(1);
+
+/// A handle to the thread, which is started by the first write.
+#[derive(Debug, Clone, Default)]
+pub struct Writer {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    thread: OnceLock<mpsc::Sender<(Stream, Vec<u8>)>>,
+    backlog: AtomicUsize,
+    written: Notify,
+}
+
+impl Writer {
+    /// Queues bytes; see [`Writer::ready`] for how the queue stays small.
+    pub fn write(&self, stream: Stream, bytes: Vec<u8>) {
+        let thread = self.shared.thread.get_or_init(|| start(&self.shared));
+        let size = bytes.len();
+        self.shared.backlog.fetch_add(size, Ordering::Relaxed);
+        if thread.send((stream, bytes)).is_err() {
+            self.shared.backlog.fetch_sub(size, Ordering::Relaxed);
+        }
+    }
+
+    /// Completes when the queue is short.
+    pub async fn ready(&self) {
+        self.wait_until_at_most(BACKLOG_LIMIT).await;
+    }
+
+    /// Completes when everything is written, or nobody reads it.
+    pub async fn flush(&self) {
+        let _stuck = tokio::time::timeout(FLUSH_LIMIT, self.wait_until_at_most(0)).await;
+    }
+
+    async fn wait_until_at_most(&self, limit: usize) {
+        loop {
+            // Asked for before looking, or a change in between would be missed.
+            let changed = self.shared.written.notified();
+            if self.shared.backlog.load(Ordering::Relaxed) <= limit {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+fn start(shared: &Arc<Shared>) -> mpsc::Sender<(Stream, Vec<u8>)> {
+    let (sender, receiver) = mpsc::channel::<(Stream, Vec<u8>)>();
+    let shared = Arc::downgrade(shared);
+    thread::spawn(move || {
+        for (stream, bytes) in receiver {
+            // A reader that went away (a closed pipe) must not stop the run.
+            let _reader_gone = match stream {
+                Stream::Stdout => put(&mut stdout().lock(), &bytes),
+                Stream::Stderr => put(&mut stderr().lock(), &bytes),
+            };
+            let Some(shared) = shared.upgrade() else {
+                return;
+            };
+            shared.backlog.fetch_sub(bytes.len(), Ordering::Relaxed);
+            shared.written.notify_waiters();
+        }
+    });
+    sender
+}
+
+fn put(out: &mut impl Write, bytes: &[u8]) -> std::io::Result<()> {
+    out.write_all(bytes)?;
+    out.flush()
+}
