@@ -1,4 +1,4 @@
-"""The peers and curl as functions: each runs one transfer and answers its seconds and, where known, peak memory in MB."""
+"""The peers and what bounds them, as functions: each runs one transfer and answers its seconds, the peers' also peak memory in MB."""
 
 import subprocess
 import time
@@ -6,11 +6,14 @@ from pathlib import Path
 
 from runtime_api import status_mb
 
-HERE = Path(__file__).resolve().parent
+PEERS = Path(__file__).resolve().parent / "peers"
+# Name in the table, by script.
+LIBRARIES = {"boto3_transfer.py": "boto3", "crt_transfer.py": "AWS CLI's CRT client"}
 
 
-def boto3(setting, job, directory, bucket, key):
-    command = [setting.venv / "bin" / "python", HERE / "peers" / "boto3_transfer.py", job, directory, bucket, key]
+def library(setting, script, *arguments):
+    """A client in Python, which tells its own time; see peers/job.py."""
+    command = [setting.venv / "bin" / "python", PEERS / script, *arguments]
     done = subprocess.run(command, env=setting.environment(), stdout=subprocess.PIPE, text=True, check=True)
     seconds, peak_kb = done.stdout.split()
     return float(seconds), int(peak_kb) * 1024 / 1e6
@@ -46,3 +49,9 @@ def curl(setting, lines, parallel=0):
     if done.returncode != 0:
         raise SystemExit(f"bench: curl failed: {done.stderr}")
     return time.monotonic() - began
+
+
+def fetch(setting, path, file):
+    """programs/fetch.c: nothing but the copy from the socket to the file."""
+    command = [setting.program("fetch"), setting.endpoint.rsplit(":", 1)[1], path, file]
+    return float(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)

@@ -44,8 +44,8 @@ trap 'rm -rf "$BENCH_WORK"' EXIT
 
 mkdir "$BENCH_WORK/programs"
 for source in "$here"/programs/*.c; do
-  musl-gcc -std=c11 -O2 -static -o "$BENCH_WORK/programs/$(basename "$source" .c)" "$source"
+  musl-gcc -std=c11 -O2 -Wall -static -o "$BENCH_WORK/programs/$(basename "$source" .c)" "$source"
 done
-rustc --edition 2024 -O -o "$BENCH_WORK/programs/s3_server" "$here/programs/s3_server.rs"
+rustc --edition 2024 -O -o "$BENCH_WORK/programs/s3_server" "$here/programs/s3_server/main.rs"
 
 PYTHONDONTWRITEBYTECODE=1 "$VENV/bin/python" "$here/bench.py"

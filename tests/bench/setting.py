@@ -19,10 +19,10 @@ GIB = 1 << 30
 SMALL = 10 * 1024
 SMALL_COUNT = 1000
 
+# Bodies are not signed: over HTTPS, which a real store has, the CLI does not sign them either.
 CLI_CONFIGURATION = """[default]
 region = us-east-1
 s3 =
-  preferred_transfer_client = crt
   payload_signing_enabled = false
   addressing_style = path
 """
@@ -48,6 +48,7 @@ class Setting:
         )
         self.endpoint = f"http://127.0.0.1:{int(self.server.stdout.readline())}"
         (self.work / "aws.cfg").write_text(CLI_CONFIGURATION)
+        self.cli = f"aws s3 cp (AWS CLI {self.versions().get('awscli', 'not found')})"
         return self
 
     def __exit__(self, *_):

@@ -50,7 +50,7 @@ class Measure:
         if self.target is None:
             return ""
         if self.target == "ahead":
-            wanted = "ahead of both"
+            wanted = "ahead of all peers"
         else:
             wanted = f"{'≥' if self.better == 'higher' else '≤'} {self.target:g} {self.unit}".strip()
         return f"{wanted}: {'met' if self.met() else 'MISSED'}"

@@ -1,54 +1,52 @@
 """boto3 as a careful user writes it: one client, its default TransferConfig for a large file, threads for many small.
 
-    boto3_transfer.py down-large|up-large|down-small|up-small DIRECTORY BUCKET KEY-OR-PREFIX
-
-Prints the seconds of the transfer alone (imports and the client are ready by then) and its peak memory in kB. Bodies
-are not signed: over HTTPS, which a real store has, boto3 does not sign them either.
+Bodies are not signed: over HTTPS, which a real store has, boto3 does not sign them either.
 """
 
-import concurrent.futures
-import pathlib
-import sys
-import time
+from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 from botocore.config import Config
 
+import job
+
 # As many threads as s3transfer has by default; measured: 16 and 32 are slower.
 THREADS = 10
 
+client = boto3.client(
+    "s3",
+    config=Config(max_pool_connections=THREADS, s3={"payload_signing_enabled": False, "addressing_style": "path"}),
+)
 
-def main():
-    job, directory, bucket, key = sys.argv[1:]
-    directory = pathlib.Path(directory)
-    client = boto3.client(
-        "s3",
-        config=Config(max_pool_connections=THREADS, s3={"payload_signing_enabled": False, "addressing_style": "path"}),
-    )
 
+def down_large(directory, bucket, key):
+    client.download_file(bucket, key, str(directory / "large"))
+
+
+def up_large(directory, bucket, key):
+    client.upload_file(str(directory / "large"), bucket, key)
+
+
+def down_small(directory, bucket, prefix):
     def get(number):
-        answer = client.get_object(Bucket=bucket, Key=f"{key}{number:04}")
+        answer = client.get_object(Bucket=bucket, Key=f"{prefix}{number:04}")
         (directory / f"{number:04}").write_bytes(answer["Body"].read())
 
-    def put(file):
-        with open(file, "rb") as body:
-            client.put_object(Bucket=bucket, Key=key + file.name, Body=body)
+    in_threads(get, range(job.COUNT))
 
-    files = sorted(directory.iterdir())
-    began = time.monotonic()
-    if job == "down-large":
-        client.download_file(bucket, key, str(directory / "large"))
-    elif job == "up-large":
-        client.upload_file(str(directory / "large"), bucket, key)
-    else:
-        with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
-            for _ in pool.map(get, range(1000)) if job == "down-small" else pool.map(put, files):
-                pass
-    seconds = time.monotonic() - began
-    status = pathlib.Path("/proc/self/status").read_text()
-    peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
-    print(seconds, peak)
+
+def up_small(directory, bucket, prefix):
+    def put(number):
+        with open(directory / f"{number:04}", "rb") as body:
+            client.put_object(Bucket=bucket, Key=f"{prefix}{number:04}", Body=body)
+
+    in_threads(put, range(job.COUNT))
+
+
+def in_threads(function, items):
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(function, items))
 
 
 if __name__ == "__main__":
-    main()
+    job.run({"down-large": down_large, "up-large": up_large, "down-small": down_small, "up-small": up_small})
