@@ -90,21 +90,38 @@ pub struct Download<'a> {
 
 /// Counts the bytes that have arrived, for a progress bar; clones share one count.
 #[derive(Debug, Clone, Default)]
-pub struct Progress(Arc<AtomicU64>);
+pub struct Progress(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    arrived: AtomicU64,
+    expected: AtomicU64,
+}
 
 impl Progress {
     /// Counts `bytes` more.
     pub fn add(&self, bytes: u64) {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
+        self.0.arrived.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Bytes counted so far.
     pub fn bytes(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.0.arrived.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that are known to be on their way, those that have arrived included. More may follow:
+    /// the size of a transfer is known when it begins.
+    pub fn expected(&self) -> u64 {
+        self.0.expected.load(Ordering::Relaxed)
+    }
+
+    /// A transfer of `bytes` begins.
+    fn expect(&self, bytes: u64) {
+        self.0.expected.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Bytes that arrived damaged and will be fetched again.
     fn take_back(&self, bytes: u64) {
-        self.0.fetch_sub(bytes, Ordering::Relaxed);
+        self.0.arrived.fetch_sub(bytes, Ordering::Relaxed);
     }
 }

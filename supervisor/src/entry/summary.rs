@@ -8,27 +8,23 @@ use serde_json::{Value, json};
 use crate::{
     invocation::{Monitor, Phase, Report, report::PhaseTimes},
     response::{Outcome, exit_code},
+    storage::Progress,
 };
 
-/// Shows a spinner with the phase and the bytes on a terminal; shows nothing elsewhere, and
+/// Shows the phase on a terminal, with a bar for the bytes under way; shows nothing elsewhere, and
 /// nothing while the container has the terminal. Never completes: drop it.
 pub async fn progress(monitor: &Monitor) -> Infallible {
     if !std::io::stderr().is_terminal() {
         return std::future::pending().await;
     }
-    let bar = Bar(ProgressBar::new_spinner());
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} [{elapsed}]") {
-        bar.0.set_style(style);
-    }
+    let bar = Bar(ProgressBar::new(0));
     let mut phase = monitor.phase.subscribe();
     loop {
         let now = *phase.borrow_and_update();
         match now {
-            Phase::Preparing => {
-                bar.show("preparing the image, downloading", monitor.received.bytes());
-            }
+            Phase::Preparing => bar.show("preparing the image and the input", &monitor.received),
             Phase::Running => bar.0.finish_and_clear(),
-            Phase::StagingOut => bar.show("uploading", monitor.sent.bytes()),
+            Phase::StagingOut => bar.show("uploading", &monitor.sent),
         }
         let tick = tokio::time::sleep(Duration::from_millis(100));
         tokio::select! {
@@ -44,11 +40,20 @@ pub async fn progress(monitor: &Monitor) -> Infallible {
 struct Bar(ProgressBar);
 
 impl Bar {
-    fn show(&self, what: &str, bytes: u64) {
+    fn show(&self, what: &'static str, bytes: &Progress) {
         if self.0.is_finished() {
             self.0.reset();
         }
-        self.0.set_message(format!("{what} {}", HumanBytes(bytes)));
+        let template = match bytes.expected() {
+            0 => "{spinner} {msg} [{elapsed}]",
+            _ => "{spinner} {msg} {wide_bar} {binary_bytes}/{binary_total_bytes} [{elapsed}]",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.0.set_style(style);
+        }
+        self.0.set_message(what);
+        self.0.set_length(bytes.expected());
+        self.0.set_position(bytes.bytes());
     }
 }
 

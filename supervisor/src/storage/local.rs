@@ -126,6 +126,7 @@ impl Place {
         stop: &AtomicBool,
     ) -> Result<u64, StorageError> {
         ensure_space(&self.target, destination, size)?;
+        progress.expect(size);
         let failed = |error| write_error(&self.target, destination, size, error);
         let part = PartFile::create(destination).map_err(failed)?;
         loop {

@@ -36,6 +36,7 @@ pub(super) async fn download(
     let (first, object) = Object::open(store, what, target).await?;
     let total = object.total;
     ensure_space(&object.target, destination, total)?;
+    progress.expect(total);
     let part = PartFile::create(destination)
         .map_err(|error| write_error(&object.target, destination, total, error))?;
 

@@ -32,6 +32,7 @@ pub(super) async fn upload(
 ) -> Result<u64, StorageError> {
     let target = store.target(Operation::Upload, bucket, key);
     let (file, size) = open_regular(path, &target)?;
+    progress.expect(size);
     let upload = Upload {
         store,
         target,
