@@ -74,10 +74,7 @@ impl Workspace {
     /// # Errors
     /// The operating system's, naming the directory that could not be made.
     pub fn record(&self, index: usize) -> io::Result<RecordDir> {
-        let record = RecordDir {
-            root: self.path.join(index.to_string()),
-            log: self.path.join(format!("log-{index}")),
-        };
+        let record = RecordDir::of(&self.path, index);
         for dir in [
             record.root.clone(),
             record.input(),
@@ -111,6 +108,14 @@ pub struct RecordDir {
 }
 
 impl RecordDir {
+    /// Where record number `index` of the workspace at `workspace` has its directories, made or not.
+    pub fn of(workspace: &Path, index: usize) -> Self {
+        Self {
+            root: workspace.join(index.to_string()),
+            log: workspace.join(format!("log-{index}")),
+        }
+    }
+
     /// The directory the container sees.
     pub fn root(&self) -> &Path {
         &self.root

@@ -10,6 +10,7 @@ use crate::{
     },
     invocation::{Invocation, Services, image_source, understand},
     plan::{Entry, OutputTarget, Paths, PlannedInput, RunPlan, Sensitivity},
+    workspace::RecordDir,
 };
 
 /// The event, the plan, the udocker command lines and where outputs would go, as text.
@@ -34,8 +35,8 @@ pub fn explain(services: &Services, invocation: &Invocation<'_>) -> anyhow::Resu
     preparation(&mut text, services, image.as_ref())?;
     for (index, run) in plan.runs.iter().enumerate() {
         writeln!(text, "\nrun {}: {}", index + 1, run.label)?;
-        let root = workspace.join(index.to_string());
-        explain_run(&mut text, services, image.as_ref(), run, &root)?;
+        let record = RecordDir::of(&workspace, index);
+        explain_run(&mut text, services, image.as_ref(), run, &record)?;
     }
     outputs(&mut text, &plan.outputs)?;
     Ok(text)
@@ -71,9 +72,10 @@ fn explain_run(
     services: &Services,
     image: Option<&ImageSource>,
     run: &RunPlan,
-    root: &Path,
+    record: &RecordDir,
 ) -> std::fmt::Result {
-    let (input_dir, output_dir) = (root.join("input"), root.join("output"));
+    let (input_dir, output_dir, event_file) =
+        (record.input(), record.output(), record.event_file());
     let input_file = match &run.input {
         PlannedInput::None => None,
         PlannedInput::Object { object, file_name } => {
@@ -100,9 +102,8 @@ fn explain_run(
         Entry::ImageDefault => "the image's own command".to_owned(),
     };
     writeln!(text, "  entry: {entry}")?;
-    udocker_line(text, services, image, run, root)?;
+    udocker_line(text, services, image, run, record)?;
     writeln!(text, "  variables:")?;
-    let event_file = root.join("event.json");
     let variables = run.environment(&Paths {
         input_dir: &input_dir,
         output_dir: &output_dir,
@@ -124,7 +125,7 @@ fn udocker_line(
     services: &Services,
     image: Option<&ImageSource>,
     run: &RunPlan,
-    root: &Path,
+    record: &RecordDir,
 ) -> std::fmt::Result {
     let Some((image, name)) = image.and_then(|image| {
         let name = services.preparer().container_name(image).ok()?;
@@ -136,7 +137,7 @@ fn udocker_line(
     let known = services.preparer().known(image);
     let init = services.temp_dir().join("faas-init-XXXXXX").join(INIT_NAME);
     let volumes = Volumes {
-        record: root,
+        record: record.root(),
         task_root: services
             .config()
             .extra_payload
@@ -144,7 +145,7 @@ fn udocker_line(
             .map(|_| settings.task_root.as_path()),
         supervisor: &init,
     };
-    let command = ContainerCommand::new(&run.entry, &root.join("script.sh"));
+    let command = ContainerCommand::new(&run.entry, &record.script());
     let arguments = run_arguments(&name, settings.mode, &volumes, &command, Path::exists);
     let line = command_line(&services.udocker().command_line(&arguments));
     writeln!(text, "  run: {line}")?;
