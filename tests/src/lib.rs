@@ -12,6 +12,7 @@
 )]
 
 mod background;
+mod bare_root;
 mod cargo_lambda;
 mod disk_s3;
 mod event;
@@ -27,6 +28,7 @@ mod run;
 mod runtime_api;
 mod sandbox;
 
+pub use bare_root::{BareRoot, Room};
 pub use cargo_lambda::CargoLambda;
 pub use disk_s3::DiskS3;
 pub use event::{direct_script, s3_event, s3_records};

@@ -1,12 +1,6 @@
 //! A command below its keeper: started, waited for, told to stop, listened to.
 
-use std::{
-    ffi::OsString,
-    os::fd::OwnedFd,
-    path::Path,
-    process::{ExitStatus, Stdio},
-    time::Duration,
-};
+use std::{ffi::OsString, os::fd::OwnedFd, path::Path, process::ExitStatus, time::Duration};
 
 use nix::{sys::signal::kill, unistd::Pid};
 use tokio::{
@@ -15,7 +9,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-use super::{ContainerError, keeper, process_tree, role};
+use super::{ContainerError, init, keeper, process_tree, role};
 
 /// How much of a command's own messages is kept, in bytes.
 const MESSAGE_LIMIT: usize = 8 * 1024;
@@ -57,7 +51,7 @@ impl Running {
             .args(line)
             .env_clear()
             .envs(variables)
-            .stdin(Stdio::null())
+            .stdin(init::no_input().map_err(ContainerError::io("make a pipe"))?)
             .stdout(writer)
             .stderr(copy);
         let child = command.spawn().map_err(ContainerError::io(format!(

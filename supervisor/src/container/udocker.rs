@@ -73,9 +73,9 @@ impl Udocker {
         if !exec.is_file() {
             return Err(ContainerError::NoUdocker { path: exec });
         }
-        let tmp = [("UDOCKER_TMP".into(), temp.as_os_str().to_owned())];
+        let own_temp = [("UDOCKER_TMP".into(), temp.as_os_str().to_owned())];
         let own = self.settings.environment.clone();
-        let variables = tmp.into_iter().chain(own).chain(variables);
+        let variables = own_temp.into_iter().chain(own).chain(variables);
         let running = Running::start(&self.settings.supervisor, &line, variables, limits.grace)?;
         self.commands.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(command = ?line, "udocker started");

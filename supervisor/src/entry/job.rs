@@ -22,7 +22,7 @@ use crate::{
 };
 
 use super::{
-    local::{complain, pass_on_signals},
+    local::{complain, explain_use, pass_on_signals},
     runtime, setup, sink,
 };
 
@@ -48,7 +48,8 @@ pub fn is_meant(environment: &Environment, arguments: &[OsString]) -> bool {
 /// Runs the job's event to its exit code. `command` is what runs where nothing else is named.
 pub fn main(environment: &Environment, command: Vec<String>) -> ExitCode {
     match run(environment, command) {
-        Ok(code) => ExitCode::from(u8::try_from(code & 0xff).unwrap_or(1)),
+        Ok(Some(code)) => ExitCode::from(u8::try_from(code & 0xff).unwrap_or(1)),
+        Ok(None) => explain_use(),
         Err(error) => {
             complain(&format!("error: {error:#}\n"));
             ExitCode::FAILURE
@@ -56,7 +57,8 @@ pub fn main(environment: &Environment, command: Vec<String>) -> ExitCode {
     }
 }
 
-fn run(environment: &Environment, command: Vec<String>) -> anyhow::Result<i32> {
+/// The exit code; none without anything to do.
+fn run(environment: &Environment, command: Vec<String>) -> anyhow::Result<Option<i32>> {
     let mut config = setup::job_config(environment)?;
     telemetry::start(config.log_level, telemetry::Format::Text);
     let environment = &place::with_room(environment.clone())?;
@@ -67,6 +69,11 @@ fn run(environment: &Environment, command: Vec<String>) -> anyhow::Result<i32> {
         .context("cannot make a directory for the job; set TMPDIR to one that can be written")?;
     if let Some(script) = input::script(environment, scratch.path())? {
         config.init_script = Some(script);
+    }
+    // A request without a body is an event, but only where something was set up for it.
+    let set_up = config.init_script.is_some() || !command.is_empty();
+    if payload.is_empty() && !set_up {
+        return Ok(None);
     }
     let runner = place::Runner::of(environment);
     let time = time_budget(runner, config.timeout, config.container.timeout_threshold);
@@ -98,7 +105,7 @@ fn run(environment: &Environment, command: Vec<String>) -> anyhow::Result<i32> {
     if let Outcome::Failed(failure) = &outcome {
         complain(&format!("error: {}: {}\n", failure.name, failure.message));
     }
-    Ok(exit_code(&outcome))
+    Ok(Some(exit_code(&outcome)))
 }
 
 /// `timeout` is the function's. A Batch job exists because that did not suffice, and has a limit of its own, which comes as

@@ -105,11 +105,7 @@ pub fn main(environment: &Environment, arguments: Vec<OsString>) -> ExitCode {
         }
     };
     let Some(event) = arguments.event.clone() else {
-        let help = Arguments::command().render_help();
-        complain(&format!(
-            "{help}\nerror: no event: give one with --event FILE (or --event -), or in EVENT for a job\n"
-        ));
-        return ExitCode::from(2);
+        return explain_use();
     };
     match run(environment, &arguments, &event) {
         Ok(code) => ExitCode::from(u8::try_from(code & 0xff).unwrap_or(1)),
@@ -118,6 +114,15 @@ pub fn main(environment: &Environment, arguments: Vec<OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// For someone who started the program with nothing to do.
+pub(super) fn explain_use() -> ExitCode {
+    let help = Arguments::command().render_help();
+    complain(&format!(
+        "{help}\nerror: no event: give one with --event FILE (or --event -), or in EVENT for a job\n"
+    ));
+    ExitCode::from(2)
 }
 
 pub(super) fn complain(text: &str) {

@@ -45,7 +45,7 @@ pub(super) fn with_room(environment: Environment) -> anyhow::Result<Environment>
                 );
                 return Ok(environment.with(names::TMPDIR, directory.to_string()));
             }
-            Err(error) => tried.push(format!("{}: {error}", directory.display())),
+            Err(error) => tried.push(error.to_string()),
         }
     }
     bail!(
