@@ -51,7 +51,8 @@ fn a_batch_job_handles_an_object_in_a_bare_root() {
         let s3 = DiskS3::start(&sandbox.path("buckets"));
         sandbox.use_aws(&s3.url(), DiskS3::ACCESS_KEY, DiskS3::SECRET_KEY);
         s3.put("inbox", "in/a b.txt", b"some words");
-        let config = "output: [{storage_provider: s3, path: outbox/done}]\ntimeout: 1\n";
+        let config = "output: [{storage_provider: s3, path: outbox/done}]\ntimeout: 1\nexecution_mode: batch\n\
+            batch: {multi_node_parallel: {enabled: true, number_nodes: 4}}";
         let script = "busybox sleep 2\nbusybox tr a-z A-Z < \"$INPUT_FILE_PATH\" > \"$TMP_OUTPUT_DIR/out.txt\"\n\
             echo \"user $(busybox id -u) index $AWS_BATCH_JOB_ARRAY_INDEX node $AWS_BATCH_JOB_NODE_INDEX of $AWS_BATCH_JOB_NUM_NODES home ${HOME-none}\"\n\
             echo \"$REQUEST_ID $STORAGE_OBJECT_KEY\"";
@@ -63,11 +64,12 @@ fn a_batch_job_handles_an_object_in_a_bare_root() {
             .env("AWS_BATCH_JOB_NODE_INDEX", "1")
             .env("AWS_BATCH_JOB_NUM_NODES", "4")
             .run();
-        // The function's own timeout of a second is not the job's.
+        // The function's own timeout of a second is not the job's, and it delegates nothing.
         run.expect_code(0)
             .expect_stderr(&format!("user {user} index 7 node 1 of 4 home none"))
             .expect_stderr("the-invocation in/a b.txt");
         assert_eq!(run.stdout(), "");
+        assert!(!run.stderr().contains("no effect"), "{}", run.stderr());
         assert_eq!(
             s3.get("outbox", "done/out.txt").as_deref(),
             Some(&b"SOME WORDS"[..])

@@ -13,6 +13,7 @@ use anyhow::Context as _;
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
+    config::ExecutionMode,
     container::log::Keep,
     environment::{self as names, Environment},
     invocation::{AnswerFiles, Invocation, Monitor, Services, TimeBudget, WhenCancelled, invoke},
@@ -61,6 +62,9 @@ pub fn main(environment: &Environment, command: Vec<String>) -> ExitCode {
 fn run(environment: &Environment, command: Vec<String>) -> anyhow::Result<Option<i32>> {
     let mut config = setup::job_config(environment)?;
     telemetry::start(config.log_level, telemetry::Format::Text);
+    // Both are for whoever starts the job: its event runs here, and delegating it once more would never end.
+    config.execution_mode = ExecutionMode::Lambda;
+    config.multi_node_parallel = None;
     let environment = &place::with_room(environment.clone())?;
     let payload = input::event(environment)?;
     let scratch = tempfile::Builder::new()
