@@ -6,6 +6,7 @@
 pub mod attend;
 pub mod clean;
 pub mod command;
+pub mod direct;
 pub mod executable;
 pub mod handoff;
 pub mod init;
@@ -29,6 +30,7 @@ use tokio::{sync::watch, time::Instant};
 
 pub use self::{
     command::ContainerCommand,
+    direct::{Direct, DirectRequest},
     prepare::Prepared,
     run::{RunReport, RunRequest},
     settings::UdockerSettings,
@@ -160,6 +162,19 @@ pub enum ContainerError {
     NoCommand {
         /// The image.
         image: String,
+    },
+    /// There is no engine that knows an image's command, and none was given.
+    #[error(
+        "nothing to run: give the event a script or cmd_args, configure init_script (a job: the variable SCRIPT or /oscar/config/script.sh), or name the image's command after `supervisor --`"
+    )]
+    NothingToRun,
+    /// The command's first process did not begin.
+    #[error("the command did not start ({status}): {message}")]
+    NotStarted {
+        /// How the attempt ended.
+        status: String,
+        /// What it said.
+        message: String,
     },
     /// An F mode cannot hold the program inside the image.
     #[error(

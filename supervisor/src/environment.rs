@@ -9,6 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::config::AwsCredentials;
+
 /// `host:port` of the Lambda Runtime API; its presence means "we are a Lambda runtime".
 pub const AWS_LAMBDA_RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 /// Name of the Lambda function.
@@ -27,6 +29,26 @@ pub const AWS_LAMBDA_LOG_FORMAT: &str = "AWS_LAMBDA_LOG_FORMAT";
 pub const LAMBDA_TASK_ROOT: &str = "LAMBDA_TASK_ROOT";
 /// Base64 of `function_config.yaml`, used in Lambda when the package holds no such file.
 pub const FDL: &str = "FDL";
+/// How a Lambda function is packaged; see [`IMAGE_FUNCTION`].
+pub const AWS_EXECUTION_ENV: &str = "AWS_EXECUTION_ENV";
+/// Value of [`AWS_EXECUTION_ENV`] in a function that is a container image.
+pub const IMAGE_FUNCTION: &str = "AWS_Lambda_Image";
+/// Base64 of `function_config.yaml`, used in a job where [`JOB_CONFIG_FILE`] does not exist.
+pub const FUNCTION_CONFIG: &str = "FUNCTION_CONFIG";
+/// Where a job runner mounts the configuration.
+pub const JOB_CONFIG_FILE: &str = "/oscar/config/function_config.yaml";
+/// Where a job runner mounts the script.
+pub const JOB_SCRIPT_FILE: &str = "/oscar/config/script.sh";
+/// A job's event; without it the event is read from standard input.
+pub const EVENT: &str = "EVENT";
+/// Base64 of a job's script, for events that bring none.
+pub const SCRIPT: &str = "SCRIPT";
+/// JSON about the function that delegated a job.
+pub const CONTEXT: &str = "CONTEXT";
+/// Id of the invocation a job was delegated by.
+pub const AWS_LAMBDA_REQUEST_ID: &str = "AWS_LAMBDA_REQUEST_ID";
+/// Set by AWS Batch in its jobs (AWS Batch user guide, "Job environment variables").
+pub const AWS_BATCH_JOB_ID: &str = "AWS_BATCH_JOB_ID";
 /// Overrides `log_level`.
 pub const LOG_LEVEL: &str = "LOG_LEVEL";
 /// Overrides `execution_mode`.
@@ -84,6 +106,30 @@ const PASSED_TO_UDOCKER: &[&str] = &[
     "CURL_CA_BUNDLE",
 ];
 const PREFIXES_PASSED_TO_UDOCKER: &[&str] = &["UDOCKER_", "PROOT_", "PYTHON", "LC_"];
+
+/// What the supervisor itself is told and a command it starts is not: some of it is secret, some of it would be taken
+/// for the command's own.
+const OWN: &[&str] = &[
+    AWS_LAMBDA_RUNTIME_API,
+    FDL,
+    FUNCTION_CONFIG,
+    SCRIPT,
+    CONTEXT,
+    // Come from the invocation, where they may be another's or none.
+    AWS_ACCESS_KEY_ID,
+    AWS_SECRET_ACCESS_KEY,
+    AWS_SESSION_TOKEN,
+];
+/// Where AWS clients find credentials beside the three variables (AWS SDKs and tools reference guide, "Container credential
+/// provider" and "Assume role with web identity").
+const CREDENTIAL_SOURCES: &[&str] = &[
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_ROLE_ARN",
+];
 
 /// Where this process runs, as far as its environment tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,6 +189,34 @@ impl Environment {
         self.get(name).map(PathBuf::from)
     }
 
+    /// The same environment with one variable set to another value.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.0.insert(name.into(), value.into());
+        self
+    }
+
+    /// Whether this is a Lambda function that is a container image.
+    pub fn is_image_function(&self) -> bool {
+        self.place() == Place::Lambda && self.get(AWS_EXECUTION_ENV) == Some(IMAGE_FUNCTION)
+    }
+
+    /// This program's file. Containers without `/proc` cannot tell; then it is what the program was called by.
+    pub fn own_binary(&self) -> PathBuf {
+        let called_by = || {
+            let name = PathBuf::from(std::env::args_os().next()?);
+            if name.components().count() > 1 {
+                name.canonicalize().ok()
+            } else {
+                self.find_on_path(name.to_str()?)
+            }
+        };
+        std::env::current_exe()
+            .ok()
+            .or_else(called_by)
+            .unwrap_or_else(|| PathBuf::from("/proc/self/exe"))
+    }
+
     /// Lambda or not.
     pub fn place(&self) -> Place {
         if self.get(AWS_LAMBDA_RUNTIME_API).is_some() {
@@ -168,6 +242,21 @@ impl Environment {
         std::env::split_paths(self.get_os("PATH")?)
             .map(|dir| dir.join(name))
             .find(|candidate| is_executable(candidate))
+    }
+
+    /// What a command inherits that runs beside the supervisor, in the same image: everything but what is the
+    /// supervisor's own, and with [`AwsCredentials::Withhold`] nothing that leads to credentials.
+    pub fn for_command(&self, credentials: AwsCredentials) -> BTreeMap<OsString, OsString> {
+        let withheld = |name: &str| match credentials {
+            AwsCredentials::Pass => false,
+            AwsCredentials::Withhold => CREDENTIAL_SOURCES.contains(&name),
+        };
+        let kept = self.0.iter().filter(|(name, _)| {
+            let name = name.to_str().unwrap_or_default();
+            !OWN.contains(&name) && !withheld(name)
+        });
+        kept.map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
     }
 
     /// The variables that a udocker process is started with.

@@ -4,6 +4,7 @@
 //! workspace, the container's processes and the variables of one invocation are gone before the
 //! next begins.
 
+mod answer_file;
 mod collect;
 mod narration;
 mod record;
@@ -21,7 +22,7 @@ use tokio::sync::watch;
 use crate::{
     config::FunctionConfig,
     container::{
-        UdockerSettings,
+        Direct, UdockerSettings,
         log::{Keep, LogSink},
         prepare::Preparer,
         udocker::Udocker,
@@ -49,7 +50,17 @@ pub struct Services {
     pub(crate) stores: Stores,
     pub(crate) udocker: Udocker,
     pub(crate) preparer: Preparer,
+    pub(crate) site: Site,
     temp_dir: PathBuf,
+}
+
+/// Where commands run.
+#[derive(Debug)]
+pub enum Site {
+    /// In a container of the configured image, through udocker.
+    Container,
+    /// In the image that the supervisor itself is in.
+    Here(Direct),
 }
 
 impl Services {
@@ -62,9 +73,18 @@ impl Services {
             stores: Stores::new(stores),
             preparer: Preparer::new(udocker.clone(), config.container.keep_layers),
             udocker,
+            site: Site::Container,
             temp_dir: environment.temp_dir(),
             config,
         }
+    }
+
+    /// The same for a job or an image function, whose commands run beside the supervisor. `command` is the image's own.
+    #[must_use]
+    pub fn here(mut self, environment: &Environment, command: Vec<String>) -> Self {
+        let credentials = self.config.container.aws_credentials;
+        self.site = Site::Here(Direct::new(environment, credentials, command));
+        self
     }
 
     /// The configuration.
@@ -120,6 +140,15 @@ impl Default for Monitor {
     }
 }
 
+/// What happens to the outputs of a run that the supervisor was told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenCancelled {
+    /// Nothing: there is no time, or nobody wants them.
+    Drop,
+    /// What is there by then is uploaded, for at most this long.
+    UploadWithin(std::time::Duration),
+}
+
 /// One event and the circumstances it arrived under.
 #[derive(Debug)]
 pub struct Invocation<'a> {
@@ -137,6 +166,8 @@ pub struct Invocation<'a> {
     pub retention: Retention,
     /// Turns into `Some(signal)` when the supervisor is told to stop.
     pub cancelled: watch::Receiver<Option<i32>>,
+    /// What happens to the outputs then.
+    pub when_cancelled: WhenCancelled,
     /// For a progress display.
     pub monitor: Monitor,
 }
@@ -205,7 +236,8 @@ async fn run_all(
         invocation,
         workspace,
         outputs: &plan.outputs,
-        collector: collect::collector(services.config(), invocation.answer_files, event),
+        collector: collect::collector(services.config(), &invocation.answer_files, event),
+        answer_file: collect::answer_file(&invocation.answer_files, event),
     };
     for (index, run) in plan.runs.iter().enumerate() {
         report.add(runner.run(index, plan.runs.len(), run, sink).await);

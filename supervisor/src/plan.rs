@@ -16,7 +16,7 @@ use crate::event::{Event, Input, ObjectRef, Record, Source};
 
 pub use names::{MAX_NAME_BYTES, SafeName, SafeNames};
 pub use output::{OutputKeyError, OutputTarget};
-pub use variables::{EVENT_LIMIT, Sensitivity, Variable};
+pub use variables::{EVENT_LIMIT, RESERVED, Sensitivity, Variable};
 
 /// What the place of the invocation adds to the event and the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

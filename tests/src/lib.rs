@@ -12,10 +12,12 @@
 )]
 
 mod background;
+mod bare_root;
 mod cargo_lambda;
 mod disk_s3;
 mod event;
 mod fault;
+mod instance;
 mod lambda;
 mod mode;
 mod moto;
@@ -27,10 +29,12 @@ mod run;
 mod runtime_api;
 mod sandbox;
 
+pub use bare_root::{BareRoot, Room};
 pub use cargo_lambda::CargoLambda;
 pub use disk_s3::DiskS3;
 pub use event::{direct_script, s3_event, s3_records};
 pub use fault::{Fault, FaultyS3, Refusal};
+pub use instance::Instance;
 pub use lambda::{Answer, Lambda};
 pub use mode::Mode;
 pub use moto::Moto;

@@ -23,6 +23,7 @@ const DRAIN: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub struct Launch {
     directory: PathBuf,
+    program: Vec<OsString>,
     arguments: Vec<OsString>,
     variables: BTreeMap<String, OsString>,
     stdin: Vec<u8>,
@@ -34,11 +35,19 @@ impl Launch {
         let limit = Duration::from_mins(1);
         Self {
             directory: directory.to_path_buf(),
+            program: vec![paths::supervisor().into()],
             arguments: Vec::new(),
             variables,
             stdin: Vec::new(),
             limit,
         }
+    }
+
+    /// Starts it by another command, which is given its arguments.
+    #[must_use]
+    pub fn through(mut self, command: Vec<OsString>) -> Self {
+        self.program = command;
+        self
     }
 
     /// Adds an argument.
@@ -95,7 +104,8 @@ impl Launch {
 
     /// Starts it.
     pub fn start(self) -> Running {
-        let mut child = Command::new(paths::supervisor())
+        let mut child = Command::new(&self.program[0])
+            .args(&self.program[1..])
             .args(&self.arguments)
             .env_clear()
             .envs(&self.variables)
@@ -195,11 +205,20 @@ impl Running {
 
     /// Waits until its standard output holds `text`.
     pub fn wait_for_stdout(&mut self, text: &str) {
+        self.wait_for(&Arc::clone(&self.stdout), text);
+    }
+
+    /// Waits until its standard error holds `text`.
+    pub fn wait_for_stderr(&mut self, text: &str) {
+        self.wait_for(&Arc::clone(&self.stderr), text);
+    }
+
+    fn wait_for(&mut self, stream: &Stream, text: &str) {
         let needle = text.as_bytes();
         let found =
             |content: &[u8], _| content.windows(needle.len()).any(|window| window == needle);
-        if !self.stdout.wait(self.limit, found) {
-            self.give_up(&format!("standard output never says {text:?}"));
+        if !stream.wait(self.limit, found) {
+            self.give_up(&format!("it never says {text:?}"));
         }
     }
 

@@ -8,7 +8,7 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use tests::{DiskS3, Fault, FaultyS3, Finished, Mode, Moto, Refusal, Sandbox, s3_event};
+use tests::{DiskS3, Fault, FaultyS3, Finished, Instance, Mode, Moto, Refusal, Sandbox, s3_event};
 
 /// Copies its input to the output directory, under the same name.
 const COPY: &str = "cp \"$INPUT_FILE_PATH\" \"$TMP_OUTPUT_DIR/\"";
@@ -406,4 +406,32 @@ fn a_version_of_an_object_is_the_one_that_is_fetched() {
         .filter(|request| request.starts_with("GET "))
         .all(|request| request.contains("versionId=null"));
     assert!(asked, "{requests:?}");
+}
+
+#[test]
+fn a_machine_without_a_region_variable_signs_for_the_instances_region() {
+    let instance = Instance::start("eu-south-2");
+    let sandbox = Sandbox::new(Mode::P1);
+    // The endpoint of a profile stands for AWS itself here: nothing else may keep the instance from being asked.
+    let profile = format!("[default]\nendpoint_url = {}\n", instance.url());
+    fs::create_dir(sandbox.path("home/.aws")).unwrap();
+    fs::write(sandbox.path("home/.aws/config"), profile).unwrap();
+    sandbox.function(COPY, &json!({}));
+    sandbox
+        .invoke(&s3_event("inbox", "in.txt"))
+        .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+        .env("AWS_SECRET_ACCESS_KEY", "secret")
+        .env("AWS_EC2_METADATA_DISABLED", "false")
+        .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", instance.url())
+        .run()
+        .expect_code(1)
+        .expect_stderr("StageInFailed");
+    let asked = instance.authorizations();
+    assert!(!asked.is_empty());
+    assert!(
+        asked
+            .iter()
+            .all(|header| header.contains("/eu-south-2/s3/")),
+        "{asked:?}"
+    );
 }

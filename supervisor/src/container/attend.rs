@@ -6,8 +6,9 @@ use tokio::io::AsyncReadExt;
 
 use super::{
     Limits, Stop,
-    handoff::{Handoff, READ_SIZE},
-    log::{LogPump, Stream},
+    handoff::{Handoff, READ_SIZE, parse_status},
+    log::{LogFile, LogPump, Stream},
+    run::RunEnd,
     running::Running,
 };
 
@@ -15,9 +16,62 @@ use super::{
 /// keeps some engines waiting for ever.
 const AFTER_THE_END: Duration = Duration::from_millis(400);
 
+/// A run that is over.
+#[derive(Debug)]
+pub struct Seen {
+    /// How it ended; none when its first process did not begin.
+    pub end: Option<RunEnd>,
+    /// What it printed.
+    pub log: LogFile,
+    /// The exit status of what started it, where that was waited for.
+    pub status: Option<ExitStatus>,
+    /// What that said itself.
+    pub messages: String,
+}
+
+/// Looks after a run to its end, to the deadline or until it is cancelled; nothing of it is left then.
+pub async fn see_through(
+    mut running: Running,
+    handoff: Handoff,
+    pump: LogPump<'_>,
+    limits: &Limits,
+) -> Seen {
+    let mut attended = Attended {
+        pump,
+        handoff,
+        status: Vec::new(),
+    };
+    let over = attended.attend(&mut running, limits).await;
+    let Attended {
+        mut pump,
+        handoff,
+        mut status,
+    } = attended;
+    handoff.drain(&mut pump, &mut status);
+    let end = match over {
+        Over::Stopped(Stop::Deadline) => Some(RunEnd::TimedOut),
+        Over::Stopped(Stop::Cancelled(signal)) => Some(RunEnd::Cancelled(signal)),
+        // Its first process began and did not come to say how it ended: it was killed itself.
+        Over::Ended(_) => parse_status(&status).or_else(|| {
+            handoff
+                .was_taken()
+                .then_some(RunEnd::Killed(nix::libc::SIGKILL))
+        }),
+    };
+    Seen {
+        end,
+        log: pump.finish(),
+        status: match over {
+            Over::Ended(status) => status,
+            Over::Stopped(_) => None,
+        },
+        messages: running.messages.text(),
+    }
+}
+
 /// Why a run is over.
 #[derive(Debug)]
-pub enum Over {
+enum Over {
     /// It ended, with udocker's own exit status where that was waited for.
     Ended(Option<ExitStatus>),
     /// It was stopped.
@@ -26,18 +80,18 @@ pub enum Over {
 
 /// A run being looked after.
 #[derive(Debug)]
-pub struct Attended<'a> {
+struct Attended<'a> {
     /// Takes the output.
-    pub pump: LogPump<'a>,
+    pump: LogPump<'a>,
     /// Brings it.
-    pub handoff: Handoff,
+    handoff: Handoff,
     /// What the container's first process said of its end.
-    pub status: Vec<u8>,
+    status: Vec<u8>,
 }
 
 impl Attended<'_> {
     /// Until the container ends or must stop; nothing of it is left then.
-    pub async fn attend(&mut self, running: &mut Running, limits: &Limits) -> Over {
+    async fn attend(&mut self, running: &mut Running, limits: &Limits) -> Over {
         let stop = tokio::select! {
             status = running.ended() => return Over::Ended(status.ok()),
             () = self.pump_to_the_end() => None,

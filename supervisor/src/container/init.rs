@@ -189,11 +189,23 @@ fn run(
         .env_clear()
         .envs(base)
         .envs(take_variables(handoff)?)
-        .stdin(Stdio::null())
+        .stdin(no_input()?)
         .stdout(pipe(handoff, "stdout")?)
         .stderr(pipe(handoff, "stderr")?);
     outlive_stop();
     child.spawn()?.wait()
+}
+
+/// An input that ends at once, in a root without `/dev` too.
+///
+/// # Errors
+/// When neither `/dev/null` can be opened nor a pipe be made.
+pub(super) fn no_input() -> io::Result<Stdio> {
+    match File::open("/dev/null") {
+        Ok(null) => Ok(null.into()),
+        // Its other end is closed right here.
+        Err(_no_dev) => io::pipe().map(|(reader, _writer)| reader.into()),
+    }
 }
 
 /// The variables of the handoff; the file goes as soon as it is read.

@@ -31,7 +31,7 @@ use nix::{
 };
 use std::os::fd::AsFd;
 
-use super::process_tree;
+use super::process_tree::Tree;
 
 /// Told to stop: SIGTERM to the tree, then the grace, then SIGKILL.
 pub const STOP: Signal = Signal::SIGTERM;
@@ -121,6 +121,7 @@ fn spawn(command: &[OsString], mask: SigSet) -> std::io::Result<Pid> {
 
 /// Waits for the command's end or an order, then clears the tree and tells the exit code.
 fn watch(signals: &SignalFd, main: Pid, grace: Duration) -> u8 {
+    let tree = Tree::of(Pid::this(), main);
     let mut ended: Option<u8> = None;
     let mut kill_at: Option<Instant> = None;
     loop {
@@ -128,7 +129,7 @@ fn watch(signals: &SignalFd, main: Pid, grace: Duration) -> u8 {
             Some(Signal::SIGCHLD) => {}
             Some(KILL) => kill_at = Some(Instant::now()),
             Some(_stop) if kill_at.is_none() => {
-                process_tree::signal_descendants(Pid::this(), Signal::SIGTERM);
+                tree.signal(Signal::SIGTERM);
                 kill_at = Some(Instant::now() + grace);
             }
             Some(_) | None => {}
@@ -140,10 +141,10 @@ fn watch(signals: &SignalFd, main: Pid, grace: Duration) -> u8 {
         }
         let overdue = kill_at.is_some_and(|at| Instant::now() >= at);
         let stopping = kill_at.is_some();
-        let nothing_left = stopping && process_tree::descendants(Pid::this()).is_empty();
+        let nothing_left = stopping && tree.is_gone();
         if overdue || nothing_left || (ended.is_some() && !stopping) {
             let until = Instant::now() + KILL_LIMIT;
-            let killed = process_tree::kill_descendants(Pid::this(), until, || {
+            let killed = tree.kill(until, || {
                 reap(main, &mut ended);
             });
             remove_proot_files(&killed);

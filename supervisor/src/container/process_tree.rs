@@ -11,12 +11,62 @@ use std::{
 };
 
 use nix::{
-    sys::signal::{Signal, kill},
+    errno::Errno,
+    sys::signal::{Signal, kill, killpg},
     unistd::Pid,
 };
 
 /// Pause between two looks at `/proc` while waiting for processes to go.
 const POLL: Duration = Duration::from_millis(2);
+
+/// What a command has started, as far as this machine lets us see it.
+#[derive(Debug, Clone, Copy)]
+pub enum Tree {
+    /// Everything below this process, which is a child subreaper.
+    Below(Pid),
+    /// The process group of the command. Where `/proc` is not mounted (a bare chroot), nothing else is to be had:
+    /// processes that leave the group are missed.
+    Group(Pid),
+}
+
+impl Tree {
+    /// The tree below `root` that `main`, the leader of a process group, is the beginning of.
+    pub fn of(root: Pid, main: Pid) -> Self {
+        match processes().next() {
+            Some(_) => Self::Below(root),
+            None => Self::Group(main),
+        }
+    }
+
+    /// Sends `signal` to all of it.
+    pub fn signal(self, signal: Signal) {
+        match self {
+            Self::Below(root) => signal_descendants(root, signal),
+            Self::Group(main) => drop(killpg(main, signal)),
+        }
+    }
+
+    /// Whether nothing of it is left. A group's ended processes count until they are collected.
+    pub fn is_gone(self) -> bool {
+        match self {
+            Self::Below(root) => descendants(root).is_empty(),
+            Self::Group(main) => killpg(main, None) == Err(Errno::ESRCH),
+        }
+    }
+
+    /// Kills it as [`kill_descendants`] does. A group does not tell which processes there were.
+    pub fn kill(self, deadline: Instant, mut reap: impl FnMut()) -> BTreeSet<Pid> {
+        let main = match self {
+            Self::Below(root) => return kill_descendants(root, deadline, reap),
+            Self::Group(main) => main,
+        };
+        while killpg(main, Signal::SIGKILL).is_ok() && Instant::now() < deadline {
+            reap();
+            std::thread::sleep(POLL);
+        }
+        BTreeSet::new()
+    }
+}
 
 /// Every live (not zombie) descendant of `root`, `root` itself not included.
 pub fn descendants(root: Pid) -> BTreeSet<Pid> {
@@ -138,5 +188,20 @@ mod tests {
         assert_eq!(of_child.len(), 1);
         signal_descendants(me, Signal::SIGKILL);
         child.wait().unwrap();
+    }
+    #[test]
+    fn a_group_is_killed_without_looking_at_proc() {
+        use std::os::unix::process::CommandExt;
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", "sleep 60 & wait"])
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let group = Tree::Group(Pid::from_raw(i32::try_from(child.id()).unwrap()));
+        assert!(!group.is_gone());
+        group.kill(Instant::now() + Duration::from_secs(5), || {
+            let _collected = child.try_wait();
+        });
+        assert!(group.is_gone());
     }
 }

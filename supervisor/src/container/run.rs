@@ -7,7 +7,6 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
-    process::ExitStatus,
     time::Duration,
 };
 
@@ -17,16 +16,15 @@ use tokio::time::Instant;
 use crate::{plan::Variable, workspace::RecordDir};
 
 use super::{
-    ContainerCommand, ContainerError, Limits, Prepared, Stop,
-    attend::{Attended, Over},
+    ContainerCommand, ContainerError, Limits, Prepared,
+    attend::{Seen, see_through},
     clean,
     command::{Family, Volumes, is_runc, run_arguments},
     executable,
-    handoff::{Handoff, parse_status},
+    handoff::Handoff,
     init,
     log::{Keep, LogFile, LogPump, LogSink},
     role,
-    running::Running,
     store::Store,
     udocker::Udocker,
 };
@@ -99,44 +97,18 @@ pub async fn run(
     let variables = handoff_variables(udocker, &request, temp)
         .map_err(ContainerError::io("prepare the container's first process"))?;
     let arguments = arguments(&init, &request);
-    let mut running = udocker.start(&arguments, temp, variables, &request.limits)?;
+    let running = udocker.start(&arguments, temp, variables, &request.limits)?;
     let log = LogFile::new(request.record.log(), request.keep);
-    let mut attended = Attended {
-        pump: LogPump::new(sink, log),
-        handoff,
-        status: Vec::new(),
-    };
-    let over = attended.attend(&mut running, &request.limits).await;
-    let Attended {
-        mut pump,
-        handoff,
-        mut status,
-    } = attended;
-    handoff.drain(&mut pump, &mut status);
-    let end = run_end(&over, &status, &handoff);
+    let pump = LogPump::new(sink, log);
+    let seen = see_through(running, handoff, pump, &request.limits).await;
     clear_up(&store, &request, in_use);
-    match (end, over) {
-        (Some(end), _) => Ok(RunReport {
+    match seen.end {
+        Some(end) => Ok(RunReport {
             end,
-            log: pump.finish(),
+            log: seen.log,
             elapsed: started.elapsed(),
         }),
-        (None, Over::Ended(status)) => Err(never_started(prepared, status, &running)),
-        (None, Over::Stopped(_)) => Err(never_started(prepared, None, &running)),
-    }
-}
-
-/// How the container ended; none when it did not begin.
-fn run_end(over: &Over, status: &[u8], handoff: &Handoff) -> Option<RunEnd> {
-    match over {
-        Over::Stopped(Stop::Deadline) => Some(RunEnd::TimedOut),
-        Over::Stopped(Stop::Cancelled(signal)) => Some(RunEnd::Cancelled(*signal)),
-        // Its first process began and did not come to say how it ended: it was killed itself.
-        Over::Ended(_) => parse_status(status).or_else(|| {
-            handoff
-                .was_taken()
-                .then_some(RunEnd::Killed(nix::libc::SIGKILL))
-        }),
+        None => Err(never_started(prepared, &seen)),
     }
 }
 
@@ -247,16 +219,14 @@ fn handoff_variables(
     Ok(variables)
 }
 
-fn never_started(
-    prepared: &Prepared,
-    status: Option<ExitStatus>,
-    running: &Running,
-) -> ContainerError {
+fn never_started(prepared: &Prepared, seen: &Seen) -> ContainerError {
     ContainerError::Step {
         step: "run",
         image: prepared.image.clone(),
-        status: status.map_or_else(|| "killed".to_owned(), |s| s.to_string()),
-        message: running.messages.text(),
+        status: seen
+            .status
+            .map_or_else(|| "killed".to_owned(), |s| s.to_string()),
+        message: seen.messages.clone(),
         hint: "; the container's command did not start",
     }
 }

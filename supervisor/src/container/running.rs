@@ -1,37 +1,72 @@
-//! A udocker command that has been started: waited for, told to stop, listened to.
+//! A command below its keeper: started, waited for, told to stop, listened to.
 
-use std::{process::ExitStatus, time::Duration};
+use std::{ffi::OsString, os::fd::OwnedFd, path::Path, process::ExitStatus, time::Duration};
 
 use nix::{sys::signal::kill, unistd::Pid};
-use tokio::{io::AsyncReadExt, net::unix::pipe, process::Child};
+use tokio::{
+    io::AsyncReadExt,
+    net::unix::pipe,
+    process::{Child, Command},
+};
 
-use super::{keeper, process_tree};
+use super::{ContainerError, init, keeper, process_tree, role};
 
 /// How much of a command's own messages is kept, in bytes.
 const MESSAGE_LIMIT: usize = 8 * 1024;
 /// The keeper is given this long beyond the grace before its tree is killed over its head.
 const KEEPER_LIMIT: Duration = Duration::from_secs(6);
 
-/// A udocker command and its keeper.
+/// A command and its keeper.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
     grace: Duration,
-    /// What udocker itself says.
+    /// What the command says that is not the container's output.
     pub messages: Messages,
 }
 
 impl Running {
-    pub(super) fn new(child: Child, grace: Duration, messages: pipe::Receiver) -> Self {
+    /// Starts `line` below a keeper, which `supervisor`'s file plays, with exactly these variables. What is told to stop
+    /// gets `grace` from SIGTERM to SIGKILL.
+    ///
+    /// # Errors
+    /// [`ContainerError::Io`] when no pipe or process could be made.
+    pub(super) fn start(
+        supervisor: &Path,
+        line: &[OsString],
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+        grace: Duration,
+    ) -> Result<Self, ContainerError> {
+        let (messages, writer) = message_pipe().map_err(ContainerError::io("make a pipe"))?;
+        let copy = writer
+            .try_clone()
+            .map_err(ContainerError::io("make a pipe"))?;
+        let mut command = Command::new(supervisor);
+        command
+            .arg0(role::KEEPER)
+            // A terminal's Ctrl-C is for the supervisor, which then stops the keeper in order.
+            .process_group(0)
+            .arg(grace.as_millis().to_string())
+            .arg(std::process::id().to_string())
+            .args(line)
+            .env_clear()
+            .envs(variables)
+            .stdin(init::no_input().map_err(ContainerError::io("make a pipe"))?)
+            .stdout(writer)
+            .stderr(copy);
+        let child = command.spawn().map_err(ContainerError::io(format!(
+            "start {}",
+            supervisor.display()
+        )))?;
         let messages = Messages {
             pipe: messages,
             kept: Vec::new(),
         };
-        Self {
+        Ok(Self {
             child,
             grace,
             messages,
-        }
+        })
     }
 
     /// Waits for the end, collecting messages meanwhile. Safe to call again after cancellation.
@@ -87,6 +122,11 @@ impl Running {
     fn pid(&self) -> Option<Pid> {
         i32::try_from(self.child.id()?).ok().map(Pid::from_raw)
     }
+}
+
+fn message_pipe() -> std::io::Result<(pipe::Receiver, OwnedFd)> {
+    let (sender, receiver) = pipe::pipe()?;
+    Ok((receiver, sender.into_blocking_fd()?))
 }
 
 /// Dropped in mid-run (an invocation that is abandoned): the keeper clears up.

@@ -78,7 +78,7 @@ impl UdockerSettings {
             store,
             containers,
             repos,
-            supervisor: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe")),
+            supervisor: environment.own_binary(),
             task_root: environment.task_root(),
             place,
         }

@@ -3,19 +3,15 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
-    os::fd::OwnedFd,
     path::{Path, PathBuf},
-    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
-use tokio::{net::unix::pipe, process::Command};
-
 use super::{
-    ContainerError, Limits, init_copy::InitCopy, role, running::Running, settings::UdockerSettings,
+    ContainerError, Limits, init_copy::InitCopy, running::Running, settings::UdockerSettings,
 };
 
 /// Starts udocker commands and counts them.
@@ -77,32 +73,13 @@ impl Udocker {
         if !exec.is_file() {
             return Err(ContainerError::NoUdocker { path: exec });
         }
-        let (messages, writer) = message_pipe().map_err(ContainerError::io("make a pipe"))?;
-        let copy = writer
-            .try_clone()
-            .map_err(ContainerError::io("make a pipe"))?;
-        let mut command = Command::new(&self.settings.supervisor);
-        command
-            .arg0(role::KEEPER)
-            // A terminal's Ctrl-C is for the supervisor, which then stops the keeper in order.
-            .process_group(0)
-            .arg(limits.grace.as_millis().to_string())
-            .arg(std::process::id().to_string())
-            .args(&line)
-            .env_clear()
-            .env("UDOCKER_TMP", temp)
-            .envs(&self.settings.environment)
-            .envs(variables)
-            .stdin(Stdio::null())
-            .stdout(writer)
-            .stderr(copy);
-        let child = command.spawn().map_err(ContainerError::io(format!(
-            "start {}",
-            self.settings.supervisor.display()
-        )))?;
+        let own_temp = [("UDOCKER_TMP".into(), temp.as_os_str().to_owned())];
+        let own = self.settings.environment.clone();
+        let variables = own_temp.into_iter().chain(own).chain(variables);
+        let running = Running::start(&self.settings.supervisor, &line, variables, limits.grace)?;
         self.commands.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(command = ?line, "udocker started");
-        Ok(Running::new(child, limits.grace, messages))
+        Ok(running)
     }
 
     fn launcher_path(&self) -> PathBuf {
@@ -160,11 +137,6 @@ impl Udocker {
 /// `create` and `setup` exit with 0 when unpacking a layer fails (udocker 1.3.17).
 fn failed_all_the_same(step: &str, message: &str) -> bool {
     matches!(step, "create" | "setup") && message.lines().any(|line| line.starts_with("Error:"))
-}
-
-fn message_pipe() -> std::io::Result<(pipe::Receiver, OwnedFd)> {
-    let (sender, receiver) = pipe::pipe()?;
-    Ok((receiver, sender.into_blocking_fd()?))
 }
 
 fn hint(step: &str) -> &'static str {

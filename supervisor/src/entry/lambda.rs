@@ -18,7 +18,7 @@ use crate::{
     config::{FunctionConfig, LogLevel},
     container::log::Keep,
     environment::{self as names, Environment, Place},
-    invocation::{AnswerFiles, Invocation, Monitor, Services, TimeBudget, invoke},
+    invocation::{AnswerFiles, Invocation, Monitor, Services, TimeBudget, WhenCancelled, invoke},
     plan::{InvocationContext, LocalStore},
     response::{Wire, log_limit, render},
     telemetry,
@@ -35,13 +35,15 @@ const REQUIRED: [&str; 3] = [
 ];
 
 /// Serves invocations until the platform ends the process.
-pub fn main(environment: &Environment) -> ExitCode {
+///
+/// `command` is what an image function runs for events that name nothing else.
+pub fn main(environment: &Environment, command: Vec<String>) -> ExitCode {
     let config = setup::lambda_config(environment);
     let level = config
         .as_ref()
         .map_or_else(|_| LogLevel::default(), |c| c.log_level);
     telemetry::start(level, telemetry::Format::of(Place::Lambda));
-    let served = serve(environment, config);
+    let served = serve(environment, config, command);
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -54,6 +56,7 @@ pub fn main(environment: &Environment) -> ExitCode {
 fn serve(
     environment: &Environment,
     config: Result<FunctionConfig, setup::SetupError>,
+    command: Vec<String>,
 ) -> anyhow::Result<()> {
     for name in REQUIRED {
         anyhow::ensure!(
@@ -65,7 +68,7 @@ fn serve(
     let served = runtime.block_on(async {
         // A wrong configuration is answered to every invocation: the caller can see what is wrong,
         // which a process that ends at start-up could not tell.
-        let function = Function::new(environment, config)?;
+        let function = Function::new(environment, config, command)?;
         tokio::select! {
             ended = poll(&function) => ended,
             () = function.shutdown() => Ok(()),
@@ -97,10 +100,16 @@ impl Function {
     fn new(
         environment: &Environment,
         config: Result<FunctionConfig, setup::SetupError>,
+        command: Vec<String>,
     ) -> anyhow::Result<Self> {
         let services = config.map_err(|e| e.to_string()).map(|config| {
             let stores = setup::store_settings(&config, environment, None);
-            Services::new(config, environment, stores)
+            let services = Services::new(config, environment, stores);
+            if environment.is_image_function() {
+                services.here(environment, command)
+            } else {
+                services
+            }
         });
         Ok(Self {
             environment: environment.clone(),
@@ -143,6 +152,7 @@ impl Function {
             answer_files: AnswerFiles::Keep,
             retention: Retention::Remove,
             cancelled: self.cancel.subscribe(),
+            when_cancelled: WhenCancelled::Drop,
             monitor: Monitor::default(),
         };
         let request_id = &invocation.context.request_id;

@@ -21,7 +21,7 @@ use crate::{
     config::{ExecMode, FunctionConfig},
     container::log::Keep,
     environment::Environment,
-    invocation::{AnswerFiles, Invocation, Monitor, Services, TimeBudget, invoke},
+    invocation::{AnswerFiles, Invocation, Monitor, Services, TimeBudget, WhenCancelled, invoke},
     plan::{InvocationContext, LocalStore},
     response::exit_code,
     telemetry,
@@ -34,7 +34,8 @@ use super::{explain, runtime, setup, sink, summary};
 ///
 /// The input is downloaded, the image runs through udocker, what it writes to $TMP_OUTPUT_DIR is
 /// uploaded. The same binary is the runtime of an AWS Lambda function (it polls the Runtime API
-/// whenever AWS_LAMBDA_RUNTIME_API is set).
+/// whenever AWS_LAMBDA_RUNTIME_API is set) and, without options, the command of a job: the event is
+/// then in EVENT or on standard input, and the script runs right here instead of in a container.
 #[allow(clippy::doc_markdown)] // shown as help text, where backticks are noise
 #[derive(Debug, Parser)]
 #[command(name = "supervisor", version, after_help = EXAMPLES)]
@@ -81,6 +82,8 @@ Examples:
       Run a command in an image (the image's entrypoint with arguments, if it has one).
   supervisor --event s3-event.json --config fn.yaml --explain
       See the plan and the udocker command line first.
+  EVENT=\"$(cat s3-event.json)\" SCRIPT=\"$(base64 -w0 script.sh)\" supervisor
+      Be the job: run the script here, as in an AWS Batch job whose image holds this binary.
 
 Exit status: the container's own; 128+N when signal N ended it; 124 when it was stopped at the
 deadline; 1 when anything around it failed.";
@@ -102,11 +105,7 @@ pub fn main(environment: &Environment, arguments: Vec<OsString>) -> ExitCode {
         }
     };
     let Some(event) = arguments.event.clone() else {
-        let help = Arguments::command().render_help();
-        complain(&format!(
-            "{help}\nerror: no event: give one with --event FILE (or --event -)\n"
-        ));
-        return ExitCode::from(2);
+        return explain_use();
     };
     match run(environment, &arguments, &event) {
         Ok(code) => ExitCode::from(u8::try_from(code & 0xff).unwrap_or(1)),
@@ -117,7 +116,16 @@ pub fn main(environment: &Environment, arguments: Vec<OsString>) -> ExitCode {
     }
 }
 
-fn complain(text: &str) {
+/// For someone who started the program with nothing to do.
+pub(super) fn explain_use() -> ExitCode {
+    let help = Arguments::command().render_help();
+    complain(&format!(
+        "{help}\nerror: no event: give one with --event FILE (or --event -), or in EVENT for a job\n"
+    ));
+    ExitCode::from(2)
+}
+
+pub(super) fn complain(text: &str) {
     let _closed_pipe = std::io::stderr().write_all(text.as_bytes());
 }
 
@@ -148,6 +156,7 @@ fn run(environment: &Environment, arguments: &Arguments, event: &PathBuf) -> any
             Retention::Remove
         },
         cancelled: cancel.subscribe(),
+        when_cancelled: WhenCancelled::Drop,
         monitor: Monitor::default(),
     };
     if arguments.explain {
@@ -199,7 +208,7 @@ async fn execute(
 }
 
 /// Ctrl-C and SIGTERM stop the container in order; the invocation then ends by itself.
-async fn pass_on_signals(
+pub(super) async fn pass_on_signals(
     cancel: &watch::Sender<Option<i32>>,
 ) -> std::io::Result<std::convert::Infallible> {
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -272,7 +281,7 @@ fn context(environment: &Environment, arguments: &Arguments) -> InvocationContex
 }
 
 /// Unique on this machine; Lambda gives its own.
-fn request_id() -> String {
+pub(super) fn request_id() -> String {
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap_or_default();

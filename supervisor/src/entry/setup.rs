@@ -58,15 +58,42 @@ pub fn lambda_config(environment: &Environment) -> Result<FunctionConfig, SetupE
     if path.exists() {
         return config_file(&path, environment);
     }
-    let Some(encoded) = environment.get(names::FDL) else {
-        return parse("defaults", "", &root, environment);
+    config_variable(names::FDL, &root, environment)
+}
+
+/// Reads the configuration of a job: the file its runner mounted, else the variable `FUNCTION_CONFIG`. Neither is a
+/// function with every default.
+///
+/// # Errors
+/// [`SetupError`] naming the file or variable.
+pub fn job_config(environment: &Environment) -> Result<FunctionConfig, SetupError> {
+    let path = Path::new(names::JOB_CONFIG_FILE);
+    if path.exists() {
+        return config_file(path, environment);
+    }
+    let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    config_variable(names::FUNCTION_CONFIG, &here, environment)
+}
+
+/// Reads a configuration that is in a variable; paths in it are relative to `base`.
+fn config_variable(
+    name: &'static str,
+    base: &Path,
+    environment: &Environment,
+) -> Result<FunctionConfig, SetupError> {
+    let Some(encoded) = environment.get(name) else {
+        return parse("defaults", "", base, environment);
     };
-    let text = BASE64_STANDARD
-        .decode(encoded.trim())
-        .ok()
+    let text = decoded(encoded)
         .and_then(|bytes| String::from_utf8(bytes).ok())
-        .ok_or(SetupError::Encoding { name: names::FDL })?;
-    parse(names::FDL, &text, &root, environment)
+        .ok_or(SetupError::Encoding { name })?;
+    parse(name, &text, base, environment)
+}
+
+/// The bytes that a base64 text stands for; tools that write it break lines.
+pub fn decoded(text: &str) -> Option<Vec<u8>> {
+    let text: String = text.split_ascii_whitespace().collect();
+    BASE64_STANDARD.decode(text).ok()
 }
 
 /// Reads a configuration file; paths in it are relative to its directory.

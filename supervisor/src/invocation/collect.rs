@@ -7,7 +7,7 @@ use std::{
     fs::File,
     io::{self, Read},
     os::unix::fs::OpenOptionsExt,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
@@ -21,11 +21,14 @@ use crate::{
 
 use bounded::Bounded;
 
-/// Whether output files are kept for the answer (`response: files`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether output files are kept for the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AnswerFiles {
-    /// There is an answer that can carry them.
+    /// There is an answer that can carry them, where the configuration asks for it (`response: files`).
     Keep,
+    /// The answer to a direct event is put into this file, which does not exist yet: the only output file as it is, or a
+    /// zip archive of several. Without any there will be no file.
+    Write(PathBuf),
     /// There is not: a terminal's answer is an exit code.
     Ignore,
 }
@@ -34,17 +37,25 @@ pub enum AnswerFiles {
 const WORTH_TRYING: u64 = 8;
 
 /// Fast: the answer is waited for.
-const COMPRESSION_LEVEL: i64 = 3;
+pub(super) const COMPRESSION_LEVEL: i64 = 3;
 
 /// The collector of an invocation, when its answer carries files: to somebody who waits for one.
 pub(super) fn collector(
     config: &FunctionConfig,
-    answer_files: AnswerFiles,
+    answer_files: &AnswerFiles,
     event: &Event,
 ) -> Option<Collector> {
     let waits = matches!(event.source, Source::Http(_) | Source::Direct);
-    let asked = config.response == ResponseContent::Files && answer_files == AnswerFiles::Keep;
+    let asked = config.response == ResponseContent::Files && *answer_files == AnswerFiles::Keep;
     (waits && asked).then(|| Collector::new(body_limit(&event.source)))
+}
+
+/// The file that the answer to this event is put into.
+pub(super) fn answer_file<'a>(answer_files: &'a AnswerFiles, event: &Event) -> Option<&'a Path> {
+    match answer_files {
+        AnswerFiles::Write(path) if event.source == Source::Direct => Some(path),
+        AnswerFiles::Write(_) | AnswerFiles::Keep | AnswerFiles::Ignore => None,
+    }
 }
 
 /// The files so far.
@@ -194,7 +205,7 @@ fn write(archive: &mut ZipWriter<Bounded>, name: &str, content: &mut dyn Read) -
 }
 
 /// Never follows a link that appeared since the listing, never waits for a FIFO's other end.
-fn open_regular(path: &Path) -> io::Result<File> {
+pub(super) fn open_regular(path: &Path) -> io::Result<File> {
     let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
     File::options().read(true).custom_flags(flags).open(path)
 }

@@ -12,8 +12,8 @@ use std::{
 use crate::{
     config::FunctionConfig,
     container::{
-        self, ContainerCommand, ContainerError, ImageSource, Limits, Prepared, RunReport,
-        RunRequest,
+        self, ContainerCommand, ContainerError, Direct, DirectRequest, ImageSource, Limits,
+        Prepared, RunReport, RunRequest,
         log::{Keep, LogSink},
         run::RunEnd,
     },
@@ -27,7 +27,8 @@ use broken::{Broken, local_failure, with_end};
 use files::write_files;
 
 use super::{
-    Invocation, Phase, RecordReport, Services, collect::Collector, narration, report::PhaseTimes,
+    Invocation, Phase, RecordReport, Services, Site, collect::Collector, narration,
+    report::PhaseTimes,
 };
 
 /// The image that the configuration names; an archive wins over a name.
@@ -48,6 +49,14 @@ pub(super) struct Runner<'a> {
     pub(super) outputs: &'a [OutputTarget],
     /// Where output files are kept for the answer, if they are.
     pub(super) collector: Option<Collector>,
+    /// Where the answer is put as a file, if it is.
+    pub(super) answer_file: Option<&'a Path>,
+}
+
+/// Where a record's command runs.
+enum Target<'a> {
+    Container(Prepared),
+    Here(&'a Direct),
 }
 
 impl Runner<'_> {
@@ -103,26 +112,26 @@ impl Runner<'_> {
             .record(index)
             .map_err(|e| local_failure("make the record's directories", &e))?;
         self.enter(Phase::Preparing);
-        let (prepared, input) = Box::pin(self.get_ready(plan, &record, &mut report.phases)).await?;
+        let (target, input) = Box::pin(self.get_ready(plan, &record, &mut report.phases)).await?;
         report.bytes_in = input.as_ref().map_or(0, |i| i.bytes);
         write_files(plan, &record).map_err(|e| local_failure("write the script", &e))?;
 
         self.enter(Phase::Running);
         let ran = self
-            .run_container(count, plan, &record, &prepared, input.as_ref(), sink)
+            .run_command(count, plan, &record, &target, input.as_ref(), sink)
             .await?;
         report.phases.run = ran.elapsed;
         report.log = ran.log.read().unwrap_or_default();
-        if let RunEnd::Cancelled(signal) = ran.end {
-            return Err(Broken::Cancelled(signal));
-        }
+        let limits = self.limits_of_outputs(ran.end)?;
 
         self.enter(Phase::StagingOut);
         let started = Instant::now();
-        let uploaded = self.upload(&record.output()).await;
+        let uploaded = self.upload(&record.output(), &limits).await;
         let outcome = outcome_of(ran.end);
         let kept = match outcome {
-            Outcome::Exited { code: 0 } => self.keep_for_answer(index, count, &record).await,
+            Outcome::Exited { code: 0 } => {
+                self.keep_for_answer(index, count, &record, &limits).await
+            }
             _ => Ok(()),
         };
         report.phases.stage_out = started.elapsed();
@@ -147,7 +156,7 @@ impl Runner<'_> {
         plan: &RunPlan,
         record: &RecordDir,
         phases: &mut PhaseTimes,
-    ) -> Result<(Prepared, Option<StagedInput>), Broken> {
+    ) -> Result<(Target<'_>, Option<StagedInput>), Broken> {
         let (mut prepare_time, mut stage_in_time) = (Duration::ZERO, Duration::ZERO);
         let input_dir = record.input();
         // Both to their end: an image that is half prepared when an input is missing would have
@@ -162,7 +171,10 @@ impl Runner<'_> {
         Ok((prepared?, input))
     }
 
-    async fn prepare(&self) -> Result<Prepared, Broken> {
+    async fn prepare(&self) -> Result<Target<'_>, Broken> {
+        if let Site::Here(direct) = &self.services.site {
+            return Ok(Target::Here(direct));
+        }
         let image = image_source(&self.services.config).ok_or(ContainerError::NoImage)?;
         let temp = self.workspace.udocker_tmp();
         let prepared = self
@@ -170,7 +182,7 @@ impl Runner<'_> {
             .preparer
             .prepare(&image, &temp, &self.limits())
             .await?;
-        Ok(prepared)
+        Ok(Target::Container(prepared))
     }
 
     async fn download(&self, plan: &RunPlan, dir: &Path) -> Result<Option<StagedInput>, Broken> {
@@ -183,12 +195,12 @@ impl Runner<'_> {
         }
     }
 
-    async fn run_container(
+    async fn run_command(
         &self,
         count: usize,
         plan: &RunPlan,
         record: &RecordDir,
-        prepared: &Prepared,
+        target: &Target<'_>,
         input: Option<&StagedInput>,
         sink: &mut dyn LogSink,
     ) -> Result<RunReport, Broken> {
@@ -200,19 +212,41 @@ impl Runner<'_> {
             input_file: input.map(|i| i.path.as_path()),
             event_file: &event_file,
         });
-        let task_root = self.services.udocker.settings().task_root.as_path();
-        let extra_payload = self.services.config.extra_payload.is_some() && task_root.is_dir();
-        let request = RunRequest {
-            prepared,
-            record,
-            command: ContainerCommand::new(&plan.entry, &record.script()),
-            variables: &variables,
-            task_root: extra_payload.then_some(task_root),
-            limits: self.limits(),
-            keep: share(self.invocation.keep, count),
-        };
+        let command = ContainerCommand::new(&plan.entry, &record.script());
+        let (limits, keep) = (self.limits(), share(self.invocation.keep, count));
         let temp = self.workspace.udocker_tmp();
-        Ok(container::run::run(&self.services.udocker, request, &temp, sink).await?)
+        let udocker = &self.services.udocker;
+        Ok(match target {
+            Target::Container(prepared) => {
+                let request = RunRequest {
+                    prepared,
+                    record,
+                    command,
+                    variables: &variables,
+                    task_root: self.extra_payload(),
+                    limits,
+                    keep,
+                };
+                container::run::run(udocker, request, &temp, sink).await?
+            }
+            Target::Here(direct) => {
+                let request = DirectRequest {
+                    record,
+                    command,
+                    variables: &variables,
+                    limits,
+                    keep,
+                };
+                direct.run(request, &temp, sink).await?
+            }
+        })
+    }
+
+    /// The function's package, where its container is to see it.
+    fn extra_payload(&self) -> Option<&Path> {
+        let task_root = self.services.udocker.settings().task_root.as_path();
+        let asked = self.services.config.extra_payload.is_some();
+        (asked && task_root.is_dir()).then_some(task_root)
     }
 
     fn limits(&self) -> Limits {

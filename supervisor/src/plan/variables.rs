@@ -22,7 +22,7 @@ use crate::event::{Input, Record};
 pub const EVENT_LIMIT: usize = 96 * 1024;
 
 /// The names that are always the supervisor's.
-const RESERVED: &[&str] = &[
+pub const RESERVED: &[&str] = &[
     "TMP_INPUT_DIR",
     "TMP_OUTPUT_DIR",
     "INPUT_FILE_PATH",

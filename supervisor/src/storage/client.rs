@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use aws_config::default_provider::region::DefaultRegionChain;
 use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::imds::region::ImdsRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::ResponseChecksumValidation;
+use aws_sdk_s3::config::{ResponseChecksumValidation, SharedHttpClient};
 use aws_types::service_config::ServiceConfigKey;
 
 use super::http::http_client;
@@ -46,9 +47,9 @@ pub(super) async fn connect(settings: ClientSettings) -> Client {
         .with_initial_backoff(FIRST_BACKOFF)
         .with_max_backoff(LONGEST_BACKOFF);
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(region(&settings, &http))
         .http_client(http)
-        .retry_config(retry)
-        .region(region(&settings));
+        .retry_config(retry);
     if let Some(keys) = &settings.keys {
         loader = loader.credentials_provider(keys.clone());
     }
@@ -65,14 +66,16 @@ pub(super) async fn connect(settings: ClientSettings) -> Client {
 
 /// The configured region, else the environment's, else the profile's. The instance is asked only when the store
 /// is AWS itself: elsewhere the question costs seconds and the answer means nothing.
-fn region(settings: &ClientSettings) -> RegionProviderChain {
-    let configured = RegionProviderChain::first_try(settings.region.clone().map(Region::new));
+fn region(settings: &ClientSettings, http: &SharedHttpClient) -> RegionProviderChain {
+    let known = RegionProviderChain::first_try(settings.region.clone().map(Region::new))
+        .or_else(EnvironmentVariableRegionProvider::new())
+        .or_else(ProfileFileRegionProvider::new());
     let chain = if settings.endpoint.is_some() {
-        configured
-            .or_else(EnvironmentVariableRegionProvider::new())
-            .or_else(ProfileFileRegionProvider::new())
+        known
     } else {
-        configured.or_else(DefaultRegionChain::builder().build())
+        // The SDK's own chain has no HTTP client unless one is built into the SDK, and then never asks.
+        let instance = ProviderConfig::default().with_http_client(http.clone());
+        known.or_else(ImdsRegionProvider::builder().configure(&instance).build())
     };
     chain.or_else(Region::new(DEFAULT_REGION))
 }

@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
+use tokio::sync::watch;
+
 use crate::{
-    container::{Limits, Stop},
+    container::{Limits, Stop, run::RunEnd},
+    invocation::{WhenCancelled, answer_file},
     response::Failure,
     stage_out::{UploadReport, Uploaded, stage_out},
     workspace::RecordDir,
@@ -12,7 +15,11 @@ use crate::{
 use super::{Runner, broken::Broken};
 
 impl Runner<'_> {
-    pub(super) async fn upload(&self, dir: &Path) -> Result<UploadReport, (Broken, Vec<Uploaded>)> {
+    pub(super) async fn upload(
+        &self,
+        dir: &Path,
+        limits: &Limits,
+    ) -> Result<UploadReport, (Broken, Vec<Uploaded>)> {
         let progress = &self.invocation.monitor.sent;
         let staging = Box::pin(stage_out(
             &self.services.stores,
@@ -26,7 +33,6 @@ impl Runner<'_> {
                 message,
             })
         };
-        let limits = self.limits_to_end();
         tokio::select! {
             staged = staging => staged.map_err(|e| (failed(e.to_string()), e.uploaded)),
             stop = limits.reached() => Err((match stop {
@@ -45,43 +51,71 @@ impl Runner<'_> {
         index: usize,
         count: usize,
         record: &RecordDir,
+        limits: &Limits,
     ) -> Result<(), Broken> {
+        let output = record.output();
+        if let Some(file) = self.answer_file {
+            let file = file.to_owned();
+            let writing = tokio::task::spawn_blocking(move || answer_file::write(&output, &file));
+            return in_time(writing, limits).await;
+        }
         let Some(collector) = self.collector.take() else {
             return Ok(());
         };
-        let failure = |message| {
-            Broken::Failed(Failure {
-                name: "StageOutFailed",
-                message,
-            })
-        };
         let folder = (count > 1).then(|| (index + 1).to_string());
-        let output = record.output();
-        // Compressing takes processor time, during which signals and other invocations must be heard.
         let collecting =
             tokio::task::spawn_blocking(move || collector.add(&output, folder.as_deref()));
-        let limits = self.limits_to_end();
-        let collected = tokio::select! {
-            collected = collecting => collected.map_err(|e| failure(e.to_string()))?,
-            stop = limits.reached() => return Err(match stop {
-                Stop::Cancelled(signal) => Broken::Cancelled(signal),
-                Stop::Deadline => failure(
-                    "no time left to put the output files into the answer; raise container.timeout_threshold"
-                        .to_owned(),
-                ),
-            }),
-        };
-        let collector = collected
-            .map_err(|e| failure(format!("cannot put the output files into the answer: {e}")))?;
-        self.collector = Some(collector);
+        self.collector = Some(in_time(collecting, limits).await?);
         Ok(())
     }
 
-    /// Uploads are given up later than the container is.
-    fn limits_to_end(&self) -> Limits {
-        Limits {
-            deadline: self.invocation.time.end_at,
-            ..self.limits()
+    /// Until when outputs are handled after a run with this end.
+    ///
+    /// # Errors
+    /// [`Broken::Cancelled`] when they are dropped.
+    pub(super) fn limits_of_outputs(&self, end: RunEnd) -> Result<Limits, Broken> {
+        // Uploads are given up later than the container is.
+        let deadline = self.invocation.time.end_at;
+        match (end, self.invocation.when_cancelled) {
+            (RunEnd::Cancelled(signal), WhenCancelled::Drop) => Err(Broken::Cancelled(signal)),
+            (RunEnd::Cancelled(_), WhenCancelled::UploadWithin(time)) => {
+                let last = tokio::time::Instant::now() + time;
+                Ok(Limits {
+                    deadline: Some(deadline.map_or(last, |deadline| deadline.min(last))),
+                    grace: self.invocation.time.grace,
+                    // The order was followed; nobody gives another.
+                    cancelled: watch::Sender::new(None).subscribe(),
+                })
+            }
+            _ => Ok(Limits {
+                deadline,
+                ..self.limits()
+            }),
         }
     }
+}
+
+/// Waits for work on another thread: compressing takes processor time, during which signals and other invocations must
+/// be heard.
+async fn in_time<T>(
+    work: tokio::task::JoinHandle<std::io::Result<T>>,
+    limits: &Limits,
+) -> Result<T, Broken> {
+    let failure = |message| {
+        Broken::Failed(Failure {
+            name: "StageOutFailed",
+            message,
+        })
+    };
+    let done = tokio::select! {
+        done = work => done.map_err(|e| failure(e.to_string()))?,
+        stop = limits.reached() => return Err(match stop {
+            Stop::Cancelled(signal) => Broken::Cancelled(signal),
+            Stop::Deadline => failure(
+                "no time left to put the output files into the answer; raise container.timeout_threshold"
+                    .to_owned(),
+            ),
+        }),
+    };
+    done.map_err(|e| failure(format!("cannot put the output files into the answer: {e}")))
 }

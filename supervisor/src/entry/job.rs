@@ -1,0 +1,149 @@
+//! The job entry: one event, in an AWS Batch job or any other runner's, inside the user's own image.
+//!
+//! The event's command runs right here, see [`crate::container::direct`]. Standard output carries the answer to a direct
+//! event and nothing else; everything that is said goes to standard error.
+
+mod answer;
+mod input;
+mod place;
+
+use std::{ffi::OsString, io::IsTerminal, process::ExitCode, time::Duration};
+
+use anyhow::Context as _;
+use tokio::{sync::watch, time::Instant};
+
+use crate::{
+    config::ExecutionMode,
+    container::log::Keep,
+    environment::{self as names, Environment},
+    invocation::{AnswerFiles, Invocation, Monitor, Services, TimeBudget, WhenCancelled, invoke},
+    response::{Outcome, exit_code},
+    telemetry,
+    workspace::Retention,
+};
+
+use super::{
+    local::{complain, explain_use, pass_on_signals},
+    runtime, setup, sink,
+};
+
+/// From SIGTERM to SIGKILL: Batch and most schedulers kill a job 30 s after they told it to end (AWS Batch user guide, "Job
+/// timeouts"), of which the larger part is for the uploads.
+const GRACE: Duration = Duration::from_secs(10);
+/// What is left then for uploading what the command had written.
+const UPLOADS_AFTER_SIGNAL: Duration = Duration::from_secs(18);
+/// Output kept for messages; whoever reads the log has seen everything.
+const KEPT: Keep = Keep {
+    head: 16 * 1024,
+    tail: 64 * 1024,
+};
+
+/// Whether the supervisor was started as a job: without options, and with an event somewhere. A person at a terminal who
+/// types no options wants help.
+pub fn is_meant(environment: &Environment, arguments: &[OsString]) -> bool {
+    let no_options = arguments.get(1).is_none_or(|word| word == "--");
+    let event = environment.get(names::EVENT).is_some() || !std::io::stdin().is_terminal();
+    no_options && event
+}
+
+/// Runs the job's event to its exit code. `command` is what runs where nothing else is named.
+pub fn main(environment: &Environment, command: Vec<String>) -> ExitCode {
+    match run(environment, command) {
+        Ok(Some(code)) => ExitCode::from(u8::try_from(code & 0xff).unwrap_or(1)),
+        Ok(None) => explain_use(),
+        Err(error) => {
+            complain(&format!("error: {error:#}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The exit code; none without anything to do.
+fn run(environment: &Environment, command: Vec<String>) -> anyhow::Result<Option<i32>> {
+    let mut config = setup::job_config(environment)?;
+    telemetry::start(config.log_level, telemetry::Format::Text);
+    // Both are for whoever starts the job: its event runs here, and delegating it once more would never end.
+    config.execution_mode = ExecutionMode::Lambda;
+    config.multi_node_parallel = None;
+    let environment = &place::with_room(environment.clone())?;
+    let payload = input::event(environment)?;
+    let scratch = tempfile::Builder::new()
+        .prefix("faas-job-")
+        .tempdir_in(environment.temp_dir())
+        .context("cannot make a directory for the job; set TMPDIR to one that can be written")?;
+    if let Some(script) = input::script(environment, scratch.path())? {
+        config.init_script = Some(script);
+    }
+    // A request without a body is an event, but only where something was set up for it.
+    let set_up = config.init_script.is_some() || !command.is_empty();
+    if payload.is_empty() && !set_up {
+        return Ok(None);
+    }
+    let runner = place::Runner::of(environment);
+    let time = time_budget(runner, config.timeout, config.container.timeout_threshold);
+    let answer = scratch.path().join("answer");
+    let cancel = watch::Sender::new(None);
+    let stores = setup::store_settings(&config, environment, None);
+    let services = Services::new(config, environment, stores).here(environment, command);
+    let invocation = Invocation {
+        payload: &payload,
+        context: input::context(environment),
+        time,
+        keep: KEPT,
+        answer_files: match runner {
+            // Its standard output is a log, which nobody takes files from.
+            place::Runner::Batch => AnswerFiles::Ignore,
+            place::Runner::Other => AnswerFiles::Write(answer.clone()),
+        },
+        retention: Retention::Remove,
+        cancelled: cancel.subscribe(),
+        when_cancelled: WhenCancelled::UploadWithin(UPLOADS_AFTER_SIGNAL),
+        monitor: Monitor::default(),
+    };
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(execute(&services, &invocation, &cancel));
+    // A look-up that is stuck on another thread must not hold up the end.
+    runtime.shutdown_background();
+    let outcome = outcome?;
+    answer::print(&answer)?;
+    if let Outcome::Failed(failure) = &outcome {
+        complain(&format!("error: {}: {}\n", failure.name, failure.message));
+    }
+    Ok(Some(exit_code(&outcome)))
+}
+
+/// `timeout` is the function's. A Batch job exists because that did not suffice, and has a limit of its own, which comes as
+/// a signal.
+fn time_budget(
+    runner: place::Runner,
+    timeout: Option<Duration>,
+    threshold: Duration,
+) -> TimeBudget {
+    let total = match runner {
+        place::Runner::Batch => None,
+        place::Runner::Other => timeout,
+    };
+    let time = TimeBudget::new(Instant::now(), total, threshold);
+    match total {
+        None => TimeBudget {
+            grace: GRACE,
+            ..time
+        },
+        Some(_) => time,
+    }
+}
+
+async fn execute(
+    services: &Services,
+    invocation: &Invocation<'_>,
+    cancel: &watch::Sender<Option<i32>>,
+) -> anyhow::Result<Outcome> {
+    let writer = sink::Writer::default();
+    let mut sink = sink::StandardError(writer.clone());
+    let report = tokio::select! {
+        report = Box::pin(invoke(services, invocation, &mut sink)) => report,
+        never = pass_on_signals(cancel) => match never? {},
+    };
+    writer.flush().await;
+    Ok(report.outcome)
+}

@@ -1,0 +1,69 @@
+//! The answer of a job runner, as a file: jobs have no size limit, so nothing of it is held in memory.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::Path,
+};
+
+use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
+
+use crate::stage_out::listing::{OutputFile, list};
+
+use super::collect::{COMPRESSION_LEVEL, open_regular};
+
+/// Puts the files below `output` into `answer`: the only one as it is, several as a zip archive with their paths. Without
+/// any, no file is made.
+///
+/// # Errors
+/// The operating system's, naming the file; what was made of `answer` by then is removed.
+pub(super) fn write(output: &Path, answer: &Path) -> io::Result<()> {
+    let listing = list(output)?;
+    if let Some((path, error)) = listing.unreadable.first() {
+        return Err(naming(path, error));
+    }
+    let written = match listing.files.as_slice() {
+        [] => Ok(()),
+        [only] => copy(only, answer),
+        several => archive(several, answer),
+    };
+    written.inspect_err(|_| drop(fs::remove_file(answer)))
+}
+
+/// A second name for the same file where that is possible: it costs no space.
+fn copy(file: &OutputFile, answer: &Path) -> io::Result<()> {
+    if fs::hard_link(&file.source, answer).is_ok() {
+        return Ok(());
+    }
+    let copied = || {
+        io::copy(
+            &mut open_regular(&file.source)?,
+            &mut File::create_new(answer)?,
+        )
+    };
+    copied()
+        .map_err(|error| naming(&file.relative, &error))
+        .map(drop)
+}
+
+fn archive(files: &[OutputFile], answer: &Path) -> io::Result<()> {
+    let mut archive = ZipWriter::new(File::create_new(answer)?);
+    for file in files {
+        let mut add = || -> io::Result<()> {
+            let mut content = open_regular(&file.source)?;
+            let options = SimpleFileOptions::default()
+                .compression_method(CompressionMethod::Deflated)
+                .compression_level(Some(COMPRESSION_LEVEL))
+                // Sizes of 4 GiB and more need a wider header (ZIP file format specification, section 4.5.3).
+                .large_file(content.metadata()?.len() >= u64::from(u32::MAX));
+            archive.start_file(file.relative.to_string_lossy(), options)?;
+            io::copy(&mut content, &mut archive).map(drop)
+        };
+        add().map_err(|error| naming(&file.relative, &error))?;
+    }
+    archive.finish().map(drop).map_err(io::Error::other)
+}
+
+fn naming(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
