@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tests::{DiskS3, Lambda, Launch, Mode, Sandbox, direct_script, s3_event};
 
 /// An execution environment of an image function; udocker is nowhere to be found.
@@ -21,24 +21,10 @@ fn start(sandbox: &Sandbox, change: impl FnOnce(Launch) -> Launch) -> Lambda {
     })
 }
 
-/// A function without an image to pull.
-fn function(sandbox: &Sandbox, script: &str, more: &Value) {
-    sandbox.function(script, more);
-    let mut own = json!({ "container": { "image_file": null, "execmode": null } });
-    for (key, value) in more.as_object().unwrap() {
-        match own.get_mut(key).and_then(Value::as_object_mut) {
-            Some(object) => object.extend(value.as_object().unwrap().clone()),
-            None => own[key] = value.clone(),
-        }
-    }
-    sandbox.function(script, &own);
-}
-
 #[test]
 fn the_script_runs_in_the_functions_own_image() {
     let sandbox = Sandbox::new(Mode::P1);
-    function(
-        &sandbox,
+    sandbox.image_function(
         "echo \"init_script in $AWS_EXECUTION_ENV with $LD_LIBRARY_PATH\"; echo \"$REQUEST_ID $$\"",
         &json!({}),
     );
@@ -66,11 +52,7 @@ fn the_script_runs_in_the_functions_own_image() {
 #[test]
 fn the_deadline_holds_and_nothing_outlives_it() {
     let sandbox = Sandbox::new(Mode::P1);
-    function(
-        &sandbox,
-        "echo begun; setsid sleep 600 & sleep 600",
-        &json!({}),
-    );
+    sandbox.image_function("echo begun; setsid sleep 600 & sleep 600", &json!({}));
     let mut lambda = start(&sandbox, |launch| launch);
     let (status, log) = lambda
         .invoke_for(&json!({}), Duration::from_secs(4))
@@ -96,9 +78,7 @@ fn objects_are_staged_and_failures_are_function_errors() {
     sandbox.use_aws(&s3.url(), DiskS3::ACCESS_KEY, DiskS3::SECRET_KEY);
     s3.put("inbox", "a.txt", b"words");
     s3.put("inbox", "bad.txt", b"words");
-    function(
-        &sandbox,
-        "case $STORAGE_OBJECT_KEY in bad*) exit 3; esac; tr a-z A-Z < \"$INPUT_FILE_PATH\" > \"$TMP_OUTPUT_DIR/out\"",
+    sandbox.image_function("case $STORAGE_OBJECT_KEY in bad*) exit 3; esac; tr a-z A-Z < \"$INPUT_FILE_PATH\" > \"$TMP_OUTPUT_DIR/out\"",
         &json!({ "output": [{ "storage_provider": "s3", "path": "outbox" }] }),
     );
     let mut lambda = start(&sandbox, |launch| launch);
@@ -120,8 +100,7 @@ fn the_functions_credentials_can_be_withheld() {
         let mut sandbox = Sandbox::new(Mode::P1);
         sandbox.use_aws("http://127.0.0.1:9", "AKIDEXAMPLE", "secret");
         sandbox.set("AWS_SESSION_TOKEN", "token");
-        function(
-            &sandbox,
+        sandbox.image_function(
             "echo \"${AWS_ACCESS_KEY_ID-none} ${AWS_SESSION_TOKEN-none} ${AWS_REGION-none}\"; env",
             &json!({ "container": { "aws_credentials": given } }),
         );
@@ -136,7 +115,7 @@ fn the_functions_credentials_can_be_withheld() {
 #[test]
 fn the_images_command_is_named_after_two_dashes() {
     let sandbox = Sandbox::new(Mode::P1);
-    function(&sandbox, "", &json!({ "init_script": null }));
+    sandbox.image_function("", &json!({ "init_script": null }));
     let mut lambda = start(&sandbox, |launch| {
         launch.args(["--", "sh", "-c", "echo \"the image's own command\""])
     });
