@@ -30,9 +30,9 @@ use tokio::{sync::watch, time::Instant};
 
 pub use self::{
     command::ContainerCommand,
-    direct::{Direct, DirectRequest},
+    direct::Direct,
     prepare::Prepared,
-    run::{RunReport, RunRequest},
+    run::{Container, RunReport, RunRequest},
     settings::UdockerSettings,
 };
 

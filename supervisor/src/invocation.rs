@@ -5,6 +5,7 @@
 //! next begins.
 
 mod answer_file;
+mod archive;
 mod collect;
 mod narration;
 mod record;
@@ -83,7 +84,9 @@ impl Services {
     #[must_use]
     pub fn here(mut self, environment: &Environment, command: Vec<String>) -> Self {
         let credentials = self.config.container.aws_credentials;
-        self.site = Site::Here(Direct::new(environment, credentials, command));
+        let supervisor = self.udocker.settings().supervisor.clone();
+        let direct = Direct::new(supervisor, environment, credentials, command);
+        self.site = Site::Here(direct);
         self
     }
 

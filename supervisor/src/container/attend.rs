@@ -2,13 +2,13 @@
 
 use std::{process::ExitStatus, time::Duration};
 
-use tokio::io::AsyncReadExt;
+use tokio::{io::AsyncReadExt, time::Instant};
 
 use super::{
-    Limits, Stop,
+    ContainerError, Limits, Stop,
     handoff::{Handoff, READ_SIZE, parse_status},
-    log::{LogFile, LogPump, Stream},
-    run::RunEnd,
+    log::{LogFile, LogPump, LogSink, Stream},
+    run::{RunEnd, RunReport, RunRequest},
     running::Running,
 };
 
@@ -20,28 +20,52 @@ const AFTER_THE_END: Duration = Duration::from_millis(400);
 #[derive(Debug)]
 pub struct Seen {
     /// How it ended; none when its first process did not begin.
-    pub end: Option<RunEnd>,
-    /// What it printed.
-    pub log: LogFile,
+    end: Option<RunEnd>,
+    log: LogFile,
     /// The exit status of what started it, where that was waited for.
-    pub status: Option<ExitStatus>,
+    status: Option<ExitStatus>,
     /// What that said itself.
-    pub messages: String,
+    messages: String,
+}
+
+impl Seen {
+    /// What there is to tell of a run that was `started` then.
+    ///
+    /// # Errors
+    /// What `never_started` makes of the end and the messages of the attempt, when the first process did not begin.
+    pub fn report(
+        self,
+        started: Instant,
+        never_started: impl FnOnce(String, String) -> ContainerError,
+    ) -> Result<RunReport, ContainerError> {
+        let Some(end) = self.end else {
+            let status = self
+                .status
+                .map_or_else(|| "killed".to_owned(), |s| s.to_string());
+            return Err(never_started(status, self.messages));
+        };
+        Ok(RunReport {
+            end,
+            log: self.log,
+            elapsed: started.elapsed(),
+        })
+    }
 }
 
 /// Looks after a run to its end, to the deadline or until it is cancelled; nothing of it is left then.
 pub async fn see_through(
     mut running: Running,
     handoff: Handoff,
-    pump: LogPump<'_>,
-    limits: &Limits,
+    request: &RunRequest<'_>,
+    sink: &mut dyn LogSink,
 ) -> Seen {
+    let log = LogFile::new(request.record.log(), request.keep);
     let mut attended = Attended {
-        pump,
+        pump: LogPump::new(sink, log),
         handoff,
         status: Vec::new(),
     };
-    let over = attended.attend(&mut running, limits).await;
+    let over = attended.attend(&mut running, &request.limits).await;
     let Attended {
         mut pump,
         handoff,

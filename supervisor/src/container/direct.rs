@@ -13,21 +13,15 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::{
-    config::AwsCredentials,
-    environment::Environment,
-    plan::{RESERVED, Variable},
-    workspace::RecordDir,
-};
+use crate::{config::AwsCredentials, environment::Environment, plan::RESERVED};
 
 use super::{
-    ContainerCommand, ContainerError, Limits,
+    ContainerError,
     attend::see_through,
     command::ImageCommand,
-    handoff::Handoff,
-    log::{Keep, LogFile, LogPump, LogSink},
+    log::LogSink,
     role,
-    run::RunReport,
+    run::{RunReport, RunRequest},
     running::Running,
 };
 
@@ -42,24 +36,10 @@ pub struct Direct {
     command: ImageCommand,
 }
 
-/// What one run needs to know.
-#[derive(Debug)]
-pub struct DirectRequest<'a> {
-    /// Its directories; the script and the event file are in place.
-    pub record: &'a RecordDir,
-    /// What runs.
-    pub command: ContainerCommand,
-    /// Its variables, on top of what it inherits.
-    pub variables: &'a [Variable],
-    /// When it is stopped.
-    pub limits: Limits,
-    /// How much of its output is kept.
-    pub keep: Keep,
-}
-
 impl Direct {
-    /// `command` is the image's own command, empty where nobody told it.
+    /// `supervisor` is this program's file; `command` is the image's own command, empty where nobody told it.
     pub fn new(
+        supervisor: PathBuf,
         environment: &Environment,
         credentials: AwsCredentials,
         command: Vec<String>,
@@ -68,7 +48,7 @@ impl Direct {
         // Their absence means something: only the invocation sets them.
         inherited.retain(|name, _| name.to_str().is_none_or(|name| !RESERVED.contains(&name)));
         Self {
-            supervisor: environment.own_binary(),
+            supervisor,
             environment: inherited,
             command: ImageCommand {
                 cmd: command,
@@ -83,7 +63,7 @@ impl Direct {
     /// [`ContainerError`] when it did not start; how it ended is in the report.
     pub async fn run(
         &self,
-        request: DirectRequest<'_>,
+        request: RunRequest<'_>,
         temp: &Path,
         sink: &mut dyn LogSink,
     ) -> Result<RunReport, ContainerError> {
@@ -92,26 +72,17 @@ impl Direct {
             return Err(ContainerError::NothingToRun);
         }
         let started = Instant::now();
-        let directory = request.record.handoff();
-        let prepare = || ContainerError::io(format!("prepare {}", directory.display()));
-        let handoff = Handoff::make(&directory, &argv, request.variables).map_err(prepare())?;
-        let init = self.init(temp).map_err(prepare())?;
-        let line = [init.into_os_string(), directory.clone().into_os_string()];
-        let limits = &request.limits;
-        let variables = self.environment.clone();
-        let running = Running::start(&self.supervisor, &line, variables, limits.grace)?;
-        let log = LogFile::new(request.record.log(), request.keep);
-        let seen = see_through(running, handoff, LogPump::new(sink, log), limits).await;
-        let end = seen.end.ok_or_else(|| ContainerError::NotStarted {
-            status: seen
-                .status
-                .map_or_else(|| "killed".to_owned(), |s| s.to_string()),
-            message: seen.messages.clone(),
-        })?;
-        Ok(RunReport {
-            end,
-            log: seen.log,
-            elapsed: started.elapsed(),
+        let handoff = request.handoff(&argv)?;
+        let init = self
+            .init(temp)
+            .map_err(ContainerError::io(format!("prepare {}", temp.display())))?;
+        let line = [init.into(), request.record.handoff().into()];
+        let variables = &self.environment;
+        let running = Running::start(&self.supervisor, &line, variables, request.limits.grace)?;
+        let seen = see_through(running, handoff, &request, sink).await;
+        seen.report(started, |status, message| ContainerError::NotStarted {
+            status,
+            message,
         })
     }
 

@@ -189,6 +189,7 @@ mod tests {
         signal_descendants(me, Signal::SIGKILL);
         child.wait().unwrap();
     }
+
     #[test]
     fn a_group_is_killed_without_looking_at_proc() {
         use std::os::unix::process::CommandExt;

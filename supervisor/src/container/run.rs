@@ -17,35 +17,54 @@ use crate::{plan::Variable, workspace::RecordDir};
 
 use super::{
     ContainerCommand, ContainerError, Limits, Prepared,
-    attend::{Seen, see_through},
+    attend::see_through,
     clean,
     command::{Family, Volumes, is_runc, run_arguments},
     executable,
     handoff::Handoff,
     init,
-    log::{Keep, LogFile, LogPump, LogSink},
+    log::{Keep, LogFile, LogSink},
     role,
     store::Store,
     udocker::Udocker,
 };
 
-/// What one run needs to know.
+/// What one run needs to know, wherever it runs.
 #[derive(Debug)]
 pub struct RunRequest<'a> {
-    /// The container.
-    pub prepared: &'a Prepared,
     /// Its directories; the script and the event file are in place.
     pub record: &'a RecordDir,
-    /// What runs in it.
+    /// What runs.
     pub command: ContainerCommand,
     /// Its variables.
     pub variables: &'a [Variable],
-    /// Whether `/var/task` is bound.
-    pub task_root: Option<&'a Path>,
     /// When it is stopped.
     pub limits: Limits,
     /// How much of its output is kept.
     pub keep: Keep,
+}
+
+impl RunRequest<'_> {
+    /// The handoff directory, ready for the first process of `argv`.
+    ///
+    /// # Errors
+    /// [`ContainerError::Io`] naming the directory.
+    pub(super) fn handoff(&self, argv: &[OsString]) -> Result<Handoff, ContainerError> {
+        let directory = self.record.handoff();
+        Handoff::make(&directory, argv, self.variables).map_err(ContainerError::io(format!(
+            "prepare {}",
+            directory.display()
+        )))
+    }
+}
+
+/// The container of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct Container<'a> {
+    /// The container, in udocker's store.
+    pub prepared: &'a Prepared,
+    /// What is bound to `/var/task`, if it is.
+    pub task_root: Option<&'a Path>,
 }
 
 /// How a container ended.
@@ -78,48 +97,44 @@ pub struct RunReport {
 /// [`ContainerError`] when it did not start; how it ended is in the report.
 pub async fn run(
     udocker: &Udocker,
+    container: Container<'_>,
     request: RunRequest<'_>,
     temp: &Path,
     sink: &mut dyn LogSink,
 ) -> Result<RunReport, ContainerError> {
-    let prepared = request.prepared;
+    let prepared = container.prepared;
     let argv = request.command.argv(&prepared.command);
     check_executable(prepared, &argv)?;
     let store = Store::new(udocker.settings());
-    let in_use = use_container(&store, &request).await?;
+    let in_use = use_container(&store, prepared, &request.limits).await?;
     let started = Instant::now();
-    let directory = request.record.handoff();
-    let handoff = Handoff::make(&directory, &argv, request.variables).map_err(
-        ContainerError::io(format!("prepare {}", directory.display())),
-    )?;
-    let init = init_file(udocker, &request, temp)
+    let handoff = request.handoff(&argv)?;
+    let init = init_file(udocker, prepared, temp)
         .map_err(ContainerError::io("share the container's first process"))?;
-    let variables = handoff_variables(udocker, &request, temp)
+    let variables = handoff_variables(udocker, prepared, request.record, temp)
         .map_err(ContainerError::io("prepare the container's first process"))?;
-    let arguments = arguments(&init, &request);
-    let running = udocker.start(&arguments, temp, variables, &request.limits)?;
-    let log = LogFile::new(request.record.log(), request.keep);
-    let pump = LogPump::new(sink, log);
-    let seen = see_through(running, handoff, pump, &request.limits).await;
-    clear_up(&store, &request, in_use);
-    match seen.end {
-        Some(end) => Ok(RunReport {
-            end,
-            log: seen.log,
-            elapsed: started.elapsed(),
-        }),
-        None => Err(never_started(prepared, &seen)),
-    }
+    let arguments = arguments(&init, container, &request);
+    let running = udocker.start(&arguments, temp, &variables, &request.limits)?;
+    let seen = see_through(running, handoff, &request, sink).await;
+    clear_up(&store, prepared, request.record, in_use);
+    seen.report(started, |status, message| ContainerError::Step {
+        step: "run",
+        image: prepared.image.clone(),
+        status,
+        message,
+        hint: "; the container's command did not start",
+    })
 }
 
 /// Other supervisors may run the same container, except in R modes: udocker keeps the run's
 /// configuration in the container's directory there, one for all.
 async fn use_container(
     store: &Store,
-    request: &RunRequest<'_>,
+    prepared: &Prepared,
+    limits: &Limits,
 ) -> Result<Flock<File>, ContainerError> {
-    let name = &request.prepared.name;
-    let how = if is_runc(request.prepared.mode) {
+    let name = &prepared.name;
+    let how = if is_runc(prepared.mode) {
         FlockArg::LockExclusiveNonblock
     } else {
         FlockArg::LockSharedNonblock
@@ -127,23 +142,23 @@ async fn use_container(
     tokio::select! {
         lock = store.lock_container(name, how) =>
             lock.map_err(ContainerError::io(format!("lock container {name}"))),
-        why = request.limits.reached() => Err(ContainerError::Stopped {
+        why = limits.reached() => Err(ContainerError::Stopped {
             why,
             step: "run",
-            image: request.prepared.image.clone(),
+            image: prepared.image.clone(),
         }),
     }
 }
 
 /// The last one out turns off the light: only then is the container nobody else's.
-fn clear_up(store: &Store, request: &RunRequest<'_>, in_use: Flock<File>) {
+fn clear_up(store: &Store, prepared: &Prepared, record: &RecordDir, in_use: Flock<File>) {
     drop(in_use);
-    let alone = store.own_container(&request.prepared.name);
+    let alone = store.own_container(&prepared.name);
     let last = match alone {
         Some(_) => clean::Last::Yes,
         None => clean::Last::No,
     };
-    clean::after_run(request.prepared, request.record.root(), last);
+    clean::after_run(prepared, record.root(), last);
 }
 
 /// Refuses what would run on the host's root, see [`executable`].
@@ -166,15 +181,15 @@ fn check_executable(prepared: &Prepared, argv: &[OsString]) -> Result<(), Contai
 }
 
 /// The arguments of the one udocker command of this run.
-fn arguments(init: &Path, request: &RunRequest<'_>) -> Vec<OsString> {
+fn arguments(init: &Path, container: Container<'_>, request: &RunRequest<'_>) -> Vec<OsString> {
     let volumes = Volumes {
         record: request.record.root(),
-        task_root: request.task_root,
+        task_root: container.task_root,
         supervisor: init,
     };
     run_arguments(
-        &request.prepared.name,
-        request.prepared.mode,
+        &container.prepared.name,
+        container.prepared.mode,
         &volumes,
         &request.command,
         Path::exists,
@@ -182,8 +197,8 @@ fn arguments(init: &Path, request: &RunRequest<'_>) -> Vec<OsString> {
 }
 
 /// This binary, as the container's first process.
-fn init_file(udocker: &Udocker, request: &RunRequest<'_>, temp: &Path) -> io::Result<PathBuf> {
-    match Family::of(request.prepared.mode) {
+fn init_file(udocker: &Udocker, prepared: &Prepared, temp: &Path) -> io::Result<PathBuf> {
+    match Family::of(prepared.mode) {
         Family::Inside => udocker.init_copy(temp.parent().and_then(Path::parent)),
         Family::Preload => Ok(udocker.settings().supervisor.clone()),
     }
@@ -192,11 +207,12 @@ fn init_file(udocker: &Udocker, request: &RunRequest<'_>, temp: &Path) -> io::Re
 /// F modes find this binary as `env`, and it finds the handoff through udocker's environment.
 fn handoff_variables(
     udocker: &Udocker,
-    request: &RunRequest<'_>,
+    prepared: &Prepared,
+    record: &RecordDir,
     temp: &Path,
 ) -> io::Result<BTreeMap<OsString, OsString>> {
     let mut variables = BTreeMap::new();
-    if Family::of(request.prepared.mode) == Family::Inside {
+    if Family::of(prepared.mode) == Family::Inside {
         return Ok(variables);
     }
     let settings = udocker.settings();
@@ -212,21 +228,9 @@ fn handoff_variables(
         path.push(rest);
     }
     variables.insert("PATH".into(), path);
-    let handoff = request.record.handoff().into_os_string();
+    let handoff = record.handoff().into_os_string();
     variables.insert(init::HANDOFF_VARIABLE.into(), handoff);
-    let shared = request.record.root().as_os_str().to_owned();
+    let shared = record.root().as_os_str().to_owned();
     variables.insert(init::SHARED_VARIABLE.into(), shared);
     Ok(variables)
-}
-
-fn never_started(prepared: &Prepared, seen: &Seen) -> ContainerError {
-    ContainerError::Step {
-        step: "run",
-        image: prepared.image.clone(),
-        status: seen
-            .status
-            .map_or_else(|| "killed".to_owned(), |s| s.to_string()),
-        message: seen.messages.clone(),
-        hint: "; the container's command did not start",
-    }
 }

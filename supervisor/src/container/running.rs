@@ -31,10 +31,10 @@ impl Running {
     ///
     /// # Errors
     /// [`ContainerError::Io`] when no pipe or process could be made.
-    pub(super) fn start(
+    pub(super) fn start<'a>(
         supervisor: &Path,
         line: &[OsString],
-        variables: impl IntoIterator<Item = (OsString, OsString)>,
+        variables: impl IntoIterator<Item = (&'a OsString, &'a OsString)>,
         grace: Duration,
     ) -> Result<Self, ContainerError> {
         let (messages, writer) = message_pipe().map_err(ContainerError::io("make a pipe"))?;

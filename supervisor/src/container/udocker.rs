@@ -65,7 +65,7 @@ impl Udocker {
         &self,
         arguments: &[OsString],
         temp: &Path,
-        variables: BTreeMap<OsString, OsString>,
+        variables: &BTreeMap<OsString, OsString>,
         limits: &Limits,
     ) -> Result<Running, ContainerError> {
         let line = self.command_line(arguments);
@@ -73,9 +73,9 @@ impl Udocker {
         if !exec.is_file() {
             return Err(ContainerError::NoUdocker { path: exec });
         }
-        let own_temp = [("UDOCKER_TMP".into(), temp.as_os_str().to_owned())];
-        let own = self.settings.environment.clone();
-        let variables = own_temp.into_iter().chain(own).chain(variables);
+        let own_temp = [("UDOCKER_TMP".into(), temp.into())].into();
+        let own = &self.settings.environment;
+        let variables = [&own_temp, own, variables].into_iter().flatten();
         let running = Running::start(&self.settings.supervisor, &line, variables, limits.grace)?;
         self.commands.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(command = ?line, "udocker started");
@@ -105,7 +105,7 @@ impl Udocker {
             let image = image.to_owned();
             return Err(ContainerError::Stopped { why, step, image });
         }
-        let mut running = self.start(arguments, temp, BTreeMap::new(), limits)?;
+        let mut running = self.start(arguments, temp, &BTreeMap::new(), limits)?;
         let finished = tokio::select! {
             status = running.ended() => Ok(status),
             why = limits.reached() => Err(why),

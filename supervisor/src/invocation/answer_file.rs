@@ -6,11 +6,11 @@ use std::{
     path::Path,
 };
 
-use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
+use zip::ZipWriter;
 
-use crate::stage_out::listing::{OutputFile, list};
+use crate::stage_out::listing::OutputFile;
 
-use super::collect::{COMPRESSION_LEVEL, open_regular};
+use super::archive::{add, files, naming, open_regular};
 
 /// Puts the files below `output` into `answer`: the only one as it is, several as a zip archive with their paths. Without
 /// any, no file is made.
@@ -18,11 +18,7 @@ use super::collect::{COMPRESSION_LEVEL, open_regular};
 /// # Errors
 /// The operating system's, naming the file; what was made of `answer` by then is removed.
 pub(super) fn write(output: &Path, answer: &Path) -> io::Result<()> {
-    let listing = list(output)?;
-    if let Some((path, error)) = listing.unreadable.first() {
-        return Err(naming(path, error));
-    }
-    let written = match listing.files.as_slice() {
+    let written = match files(output)?.as_slice() {
         [] => Ok(()),
         [only] => copy(only, answer),
         several => archive(several, answer),
@@ -51,19 +47,15 @@ fn archive(files: &[OutputFile], answer: &Path) -> io::Result<()> {
     for file in files {
         let mut add = || -> io::Result<()> {
             let mut content = open_regular(&file.source)?;
-            let options = SimpleFileOptions::default()
-                .compression_method(CompressionMethod::Deflated)
-                .compression_level(Some(COMPRESSION_LEVEL))
-                // Sizes of 4 GiB and more need a wider header (ZIP file format specification, section 4.5.3).
-                .large_file(content.metadata()?.len() >= u64::from(u32::MAX));
-            archive.start_file(file.relative.to_string_lossy(), options)?;
-            io::copy(&mut content, &mut archive).map(drop)
+            let size = content.metadata()?.len();
+            add(
+                &mut archive,
+                &file.relative.to_string_lossy(),
+                size,
+                &mut content,
+            )
         };
         add().map_err(|error| naming(&file.relative, &error))?;
     }
     archive.finish().map(drop).map_err(io::Error::other)
-}
-
-fn naming(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }

@@ -6,18 +6,18 @@ mod bounded;
 use std::{
     fs::File,
     io::{self, Read},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
-use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
+use zip::ZipWriter;
 
 use crate::{
     config::{FunctionConfig, ResponseContent},
     event::{Event, Source},
     response::{Files, body_limit},
-    stage_out::listing::list,
 };
+
+use super::archive::{self, naming, open_regular};
 
 use bounded::Bounded;
 
@@ -35,9 +35,6 @@ pub enum AnswerFiles {
 
 /// Files of more than this many times an answer's size are not compressed: it would take long and rarely fit.
 const WORTH_TRYING: u64 = 8;
-
-/// Fast: the answer is waited for.
-pub(super) const COMPRESSION_LEVEL: i64 = 3;
 
 /// The collector of an invocation, when its answer carries files: to somebody who waits for one.
 pub(super) fn collector(
@@ -106,18 +103,9 @@ impl Collector {
     /// # Errors
     /// The operating system's, when a file cannot be read.
     pub(super) fn add(mut self, dir: &Path, folder: Option<&str>) -> io::Result<Self> {
-        let listing = list(dir)?;
-        if let Some((path, error)) = listing.unreadable.first() {
-            return Err(io::Error::new(
-                error.kind(),
-                format!("{}: {error}", path.display()),
-            ));
-        }
         let mut opened = Vec::new();
-        for output in listing.files {
-            let file = open_regular(&output.source).map_err(|e| {
-                io::Error::new(e.kind(), format!("{}: {e}", output.relative.display()))
-            })?;
+        for output in archive::files(dir)? {
+            let file = open_regular(&output.source).map_err(|e| naming(&output.relative, &e))?;
             let size = file.metadata()?.len();
             self.files += 1;
             self.bytes += size;
@@ -158,11 +146,12 @@ impl Collector {
             Held::Dropped => return Ok(()),
             Held::One { name, content } => {
                 let mut archive = self.new_archive();
-                write(&mut archive, &name, &mut content.as_slice())?;
+                let size = content.len() as u64;
+                archive::add(&mut archive, &name, size, &mut content.as_slice())?;
                 archive
             }
         };
-        write(&mut archive, &name, &mut file)?;
+        archive::add(&mut archive, &name, size, &mut file)?;
         self.held = Held::Archive(archive);
         Ok(())
     }
@@ -193,21 +182,6 @@ impl Collector {
             },
         })
     }
-}
-
-fn write(archive: &mut ZipWriter<Bounded>, name: &str, content: &mut dyn Read) -> io::Result<()> {
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Deflated)
-        .compression_level(Some(COMPRESSION_LEVEL));
-    archive.start_file(name, options)?;
-    io::copy(content, archive)?;
-    Ok(())
-}
-
-/// Never follows a link that appeared since the listing, never waits for a FIFO's other end.
-pub(super) fn open_regular(path: &Path) -> io::Result<File> {
-    let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
-    File::options().read(true).custom_flags(flags).open(path)
 }
 
 #[cfg(test)]

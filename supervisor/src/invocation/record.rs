@@ -12,8 +12,8 @@ use std::{
 use crate::{
     config::FunctionConfig,
     container::{
-        self, ContainerCommand, ContainerError, Direct, DirectRequest, ImageSource, Limits,
-        Prepared, RunReport, RunRequest,
+        self, Container, ContainerCommand, ContainerError, Direct, ImageSource, Limits, Prepared,
+        RunReport, RunRequest,
         log::{Keep, LogSink},
         run::RunEnd,
     },
@@ -212,33 +212,24 @@ impl Runner<'_> {
             input_file: input.map(|i| i.path.as_path()),
             event_file: &event_file,
         });
-        let command = ContainerCommand::new(&plan.entry, &record.script());
-        let (limits, keep) = (self.limits(), share(self.invocation.keep, count));
+        let request = RunRequest {
+            record,
+            command: ContainerCommand::new(&plan.entry, &record.script()),
+            variables: &variables,
+            limits: self.limits(),
+            keep: share(self.invocation.keep, count),
+        };
         let temp = self.workspace.udocker_tmp();
-        let udocker = &self.services.udocker;
         Ok(match target {
             Target::Container(prepared) => {
-                let request = RunRequest {
+                let container = Container {
                     prepared,
-                    record,
-                    command,
-                    variables: &variables,
                     task_root: self.extra_payload(),
-                    limits,
-                    keep,
                 };
-                container::run::run(udocker, request, &temp, sink).await?
+                let udocker = &self.services.udocker;
+                container::run::run(udocker, container, request, &temp, sink).await?
             }
-            Target::Here(direct) => {
-                let request = DirectRequest {
-                    record,
-                    command,
-                    variables: &variables,
-                    limits,
-                    keep,
-                };
-                direct.run(request, &temp, sink).await?
-            }
+            Target::Here(direct) => direct.run(request, &temp, sink).await?,
         })
     }
 
