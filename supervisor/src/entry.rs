@@ -8,7 +8,7 @@ pub mod setup;
 pub mod sink;
 pub mod summary;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, io::Write, process::ExitCode};
 
 use crate::environment::{Environment, Place};
 
@@ -32,9 +32,29 @@ fn image_command(arguments: &[OsString]) -> Vec<String> {
         .collect()
 }
 
-/// One thread: the work is waiting, and a second thread would cost start-up time and memory.
-fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread()
+/// Does the work of an entry. On one thread: the work is waiting, and a second thread would cost start-up time and
+/// memory.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build()
+        .build()?;
+    let done = runtime.block_on(work);
+    // A look-up that is stuck on another thread must not hold up the end.
+    runtime.shutdown_background();
+    done
+}
+
+/// The exit code of an entry that ran one event, or the reason why it could not.
+fn ended(result: anyhow::Result<i32>) -> ExitCode {
+    match result {
+        Ok(code) => ExitCode::from(u8::try_from(code & 0xff).unwrap_or(1)),
+        Err(error) => {
+            complain(&format!("error: {error:#}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn complain(text: &str) {
+    let _closed_pipe = std::io::stderr().write_all(text.as_bytes());
 }

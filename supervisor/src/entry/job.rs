@@ -9,7 +9,6 @@ mod place;
 
 use std::{ffi::OsString, io::IsTerminal, process::ExitCode, time::Duration};
 
-use anyhow::Context as _;
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
@@ -23,8 +22,9 @@ use crate::{
 };
 
 use super::{
-    local::{complain, explain_use, pass_on_signals},
-    runtime, setup, sink,
+    block_on, complain, ended,
+    local::{explain_use, pass_on_signals},
+    setup, sink,
 };
 
 /// From SIGTERM to SIGKILL: Batch and most schedulers kill a job 30 s after they told it to end (AWS Batch user guide, "Job
@@ -48,14 +48,9 @@ pub fn is_meant(environment: &Environment, arguments: &[OsString]) -> bool {
 
 /// Runs the job's event to its exit code. `command` is what runs where nothing else is named.
 pub fn main(environment: &Environment, command: Vec<String>) -> ExitCode {
-    match run(environment, command) {
-        Ok(Some(code)) => ExitCode::from(u8::try_from(code & 0xff).unwrap_or(1)),
-        Ok(None) => explain_use(),
-        Err(error) => {
-            complain(&format!("error: {error:#}\n"));
-            ExitCode::FAILURE
-        }
-    }
+    run(environment, command)
+        .transpose()
+        .map_or_else(explain_use, ended)
 }
 
 /// The exit code; none without anything to do.
@@ -65,12 +60,9 @@ fn run(environment: &Environment, command: Vec<String>) -> anyhow::Result<Option
     // Both are for whoever starts the job: its event runs here, and delegating it once more would never end.
     config.execution_mode = ExecutionMode::Lambda;
     config.multi_node_parallel = None;
-    let environment = &place::with_room(environment.clone())?;
+    let (environment, scratch) = place::make_room(environment.clone())?;
+    let environment = &environment;
     let payload = input::event(environment)?;
-    let scratch = tempfile::Builder::new()
-        .prefix("faas-job-")
-        .tempdir_in(environment.temp_dir())
-        .context("cannot make a directory for the job; set TMPDIR to one that can be written")?;
     if let Some(script) = input::script(environment, scratch.path())? {
         config.init_script = Some(script);
     }
@@ -100,11 +92,7 @@ fn run(environment: &Environment, command: Vec<String>) -> anyhow::Result<Option
         when_cancelled: WhenCancelled::UploadWithin(UPLOADS_AFTER_SIGNAL),
         monitor: Monitor::default(),
     };
-    let runtime = runtime()?;
-    let outcome = runtime.block_on(execute(&services, &invocation, &cancel));
-    // A look-up that is stuck on another thread must not hold up the end.
-    runtime.shutdown_background();
-    let outcome = outcome?;
+    let outcome = block_on(execute(&services, &invocation, &cancel))?;
     answer::print(&answer)?;
     if let Outcome::Failed(failure) = &outcome {
         complain(&format!("error: {}: {}\n", failure.name, failure.message));

@@ -25,7 +25,7 @@ use crate::{
     workspace::Retention,
 };
 
-use super::{runtime, setup, sink};
+use super::{block_on, setup, sink};
 
 /// Variables that `lambda_runtime` cannot do without; Lambda always sets them.
 const REQUIRED: [&str; 3] = [
@@ -64,8 +64,7 @@ fn serve(
             "environment variable {name} is missing: the Lambda runtime needs it (an emulator must set it)"
         );
     }
-    let runtime = runtime()?;
-    let served = runtime.block_on(async {
+    block_on(async {
         // A wrong configuration is answered to every invocation: the caller can see what is wrong,
         // which a process that ends at start-up could not tell.
         let function = Function::new(environment, config, command)?;
@@ -73,10 +72,7 @@ fn serve(
             ended = poll(&function) => ended,
             () = function.shutdown() => Ok(()),
         }
-    });
-    // A look-up that is stuck on another thread must not hold up the end.
-    runtime.shutdown_background();
-    served
+    })
 }
 
 async fn poll(function: &Function) -> anyhow::Result<()> {

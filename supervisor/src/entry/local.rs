@@ -28,7 +28,7 @@ use crate::{
     workspace::Retention,
 };
 
-use super::{explain, runtime, setup, sink, summary};
+use super::{block_on, complain, ended, explain, setup, sink, summary};
 
 /// Runs a container image on an event: a file lands in a bucket, your unmodified image processes it.
 ///
@@ -107,13 +107,7 @@ pub fn main(environment: &Environment, arguments: Vec<OsString>) -> ExitCode {
     let Some(event) = arguments.event.clone() else {
         return explain_use();
     };
-    match run(environment, &arguments, &event) {
-        Ok(code) => ExitCode::from(u8::try_from(code & 0xff).unwrap_or(1)),
-        Err(error) => {
-            complain(&format!("error: {error:#}\n"));
-            ExitCode::FAILURE
-        }
-    }
+    ended(run(environment, &arguments, &event))
 }
 
 /// For someone who started the program with nothing to do.
@@ -123,10 +117,6 @@ pub(super) fn explain_use() -> ExitCode {
         "{help}\nerror: no event: give one with --event FILE (or --event -), or in EVENT for a job\n"
     ));
     ExitCode::from(2)
-}
-
-pub(super) fn complain(text: &str) {
-    let _closed_pipe = std::io::stderr().write_all(text.as_bytes());
 }
 
 fn run(environment: &Environment, arguments: &Arguments, event: &PathBuf) -> anyhow::Result<i32> {
@@ -164,11 +154,7 @@ fn run(environment: &Environment, arguments: &Arguments, event: &PathBuf) -> any
         std::io::stdout().write_all(text.as_bytes())?;
         return Ok(0);
     }
-    let runtime = runtime()?;
-    let code = runtime.block_on(execute(&services, &invocation, &cancel, arguments));
-    // A look-up that is stuck on another thread must not hold up the end.
-    runtime.shutdown_background();
-    code
+    block_on(execute(&services, &invocation, &cancel, arguments))
 }
 
 /// For the JSON report; the terminal has seen everything.
@@ -255,13 +241,17 @@ fn looks_like_a_file(image: &str) -> bool {
 
 fn read_event(path: &PathBuf) -> anyhow::Result<Vec<u8>> {
     if path.as_os_str() == "-" {
-        let mut bytes = Vec::new();
-        std::io::stdin()
-            .read_to_end(&mut bytes)
-            .context("cannot read the event from standard input")?;
-        return Ok(bytes);
+        return event_of_standard_input();
     }
     fs::read(path).with_context(|| format!("cannot read the event {}", path.display()))
+}
+
+pub(super) fn event_of_standard_input() -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .read_to_end(&mut bytes)
+        .context("cannot read the event from standard input")?;
+    Ok(bytes)
 }
 
 fn context(environment: &Environment, arguments: &Arguments) -> InvocationContext {

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{self, IsTerminal, Read},
+    io::{self, IsTerminal},
     path::{Path, PathBuf},
 };
 
@@ -10,7 +10,10 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use crate::{
-    entry::{local::request_id, setup},
+    entry::{
+        local::{event_of_standard_input, request_id},
+        setup,
+    },
     environment::{self as names, Environment},
     plan::{InvocationContext, LocalStore},
 };
@@ -20,14 +23,10 @@ pub(super) fn event(environment: &Environment) -> anyhow::Result<Vec<u8>> {
     if let Some(event) = environment.get_os(names::EVENT).filter(|e| !e.is_empty()) {
         return Ok(event.as_encoded_bytes().to_vec());
     }
-    let mut bytes = Vec::new();
-    let mut stdin = io::stdin();
-    if !stdin.is_terminal() {
-        stdin
-            .read_to_end(&mut bytes)
-            .context("cannot read the event from standard input")?;
+    if io::stdin().is_terminal() {
+        return Ok(Vec::new());
     }
-    Ok(bytes)
+    event_of_standard_input()
 }
 
 /// The script for events that bring none, as a file: that of the variable, else the one the runner mounted. `None` leaves
@@ -37,17 +36,12 @@ pub(super) fn script(environment: &Environment, scratch: &Path) -> anyhow::Resul
         let script = setup::decoded(encoded).context(
             "environment variable SCRIPT: found something else, expected base64 of a script",
         )?;
-        return write(&script, scratch).map(Some);
+        let path = scratch.join("script.sh");
+        fs::write(&path, script).with_context(|| format!("cannot write {}", path.display()))?;
+        return Ok(Some(path));
     }
     let mounted = PathBuf::from(names::JOB_SCRIPT_FILE);
     Ok(mounted.is_file().then_some(mounted))
-}
-
-/// A script for [`script`]'s place, when it came another way.
-pub(super) fn write(script: &[u8], scratch: &Path) -> anyhow::Result<PathBuf> {
-    let path = scratch.join("script.sh");
-    fs::write(&path, script).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(path)
 }
 
 /// Who asks: the invocation that delegated the job, else the job itself.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::bail;
+use tempfile::TempDir;
 
 use crate::environment::{self as names, Environment};
 
@@ -25,25 +26,27 @@ impl Runner {
     }
 }
 
-/// The environment with `TMPDIR` set to a directory that can be written: the one it names, else the first of the usual
-/// ones. A container whose root is read-only mostly has a `/dev/shm` (Docker and Kubernetes mount one).
-pub(super) fn with_room(environment: Environment) -> anyhow::Result<Environment> {
+/// A directory for the job, and the environment with `TMPDIR` set to where it could be made: the directory it names, else
+/// the first of the usual ones. A container whose root is read-only mostly has a `/dev/shm` (Docker and Kubernetes mount
+/// one).
+pub(super) fn make_room(environment: Environment) -> anyhow::Result<(Environment, TempDir)> {
     let wanted = environment.temp_dir();
     let here = std::env::current_dir().unwrap_or_default();
     let usual = ["/var/tmp", "/dev/shm"].into_iter().map(PathBuf::from);
     let mut tried = Vec::new();
     for directory in [wanted.clone()].into_iter().chain(usual).chain([here]) {
         match tempfile::Builder::new()
-            .prefix("faas-")
+            .prefix("faas-job-")
             .tempdir_in(&directory)
         {
-            Ok(_removed_at_once) if directory == wanted => return Ok(environment),
-            Ok(_removed_at_once) => {
+            Ok(room) if directory == wanted => return Ok((environment, room)),
+            Ok(room) => {
                 let (wanted, directory) = (wanted.display(), directory.display());
                 tracing::warn!(
                     "{wanted} cannot be written, {directory} is used instead; set TMPDIR to choose"
                 );
-                return Ok(environment.with(names::TMPDIR, directory.to_string()));
+                let environment = environment.with(names::TMPDIR, directory.to_string());
+                return Ok((environment, room));
             }
             Err(error) => tried.push(error.to_string()),
         }
