@@ -258,7 +258,7 @@ fn permission_hint(target: &Target) -> String {
 }
 
 /// The messages of an error and of its sources, outermost first, on one line, without repetitions.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = one_line(error);
     let mut next = error.source();
     while let Some(source) = next {
