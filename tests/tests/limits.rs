@@ -10,9 +10,8 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::time::Duration;
 
-use nix::mount::{MsFlags, mount, umount};
 use serde_json::json;
-use tests::{Lambda, Mode, Moto, RangeS3, Sandbox, s3_event};
+use tests::{Lambda, Mode, Moto, RangeS3, Sandbox, SmallDisk, s3_event};
 
 /// Most memory the supervisor may take, in KiB.
 const MEMORY_LIMIT: u64 = 64 * 1024;
@@ -141,37 +140,6 @@ fn a_thousand_small_outputs_all_arrive() {
         Some("617\n")
     );
     assert!(run.peak_kib <= MEMORY_LIMIT, "{} KiB", run.peak_kib);
-}
-
-/// A small file system on a directory, for as long as this lives.
-struct SmallDisk<'a>(&'a Path);
-
-impl<'a> SmallDisk<'a> {
-    /// Mounts one of `size` (as tmpfs takes it); nothing if this user may not mount.
-    fn mount(directory: &'a Path, size: &str) -> Option<Self> {
-        let options = format!("size={size}");
-        match mount(
-            Some("none"),
-            directory,
-            Some("tmpfs"),
-            MsFlags::empty(),
-            Some(options.as_str()),
-        ) {
-            Ok(()) => Some(Self(directory)),
-            Err(error) => {
-                println!(
-                    "SKIPPED: cannot mount a small file system: {error}; run as root for this test"
-                );
-                None
-            }
-        }
-    }
-}
-
-impl Drop for SmallDisk<'_> {
-    fn drop(&mut self) {
-        umount(self.0).unwrap();
-    }
 }
 
 #[test]

@@ -1,12 +1,11 @@
 //! Where the container's output goes as it happens, one sink per place.
 
-use std::{pin::Pin, time::SystemTime};
-
-use aws_smithy_types::{DateTime, date_time::Format};
+use std::pin::Pin;
 
 use crate::{
     container::log::{LogSink, Stream},
     environment::{self as names, Environment},
+    telemetry::json,
 };
 
 pub use writer::Writer;
@@ -96,8 +95,7 @@ impl LogSink for Lambda {
 }
 
 fn json_lines(ids: &Ids, stream: Stream, lines: &[u8]) -> Vec<u8> {
-    let now = DateTime::from(SystemTime::now());
-    let timestamp = now.fmt(Format::DateTime).unwrap_or_default();
+    let timestamp = json::now();
     let mut text = Vec::new();
     for line in lines.split(|&b| b == b'\n').filter(|l| !l.is_empty()) {
         let mut record = serde_json::json!({
