@@ -177,7 +177,8 @@ impl Delegator {
 
     async fn client(&self) -> &Client {
         let connect = async {
-            let shared = own_role_config(self.region.clone(), self.ca_bundle.clone()).await;
+            let (region, bundle) = (self.region.clone(), self.ca_bundle.clone());
+            let shared = Box::pin(own_role_config(region, bundle)).await;
             let config = aws_sdk_batch::config::Builder::from(&shared)
                 .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
             Client::from_conf(config.build())

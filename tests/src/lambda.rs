@@ -81,7 +81,7 @@ impl Lambda {
 
     /// Invokes the function with all events before any is answered; their answers in the same order.
     pub fn invoke_all(&mut self, events: &[Value]) -> Vec<Answer> {
-        let queue = |event| self.api.queue(event, Duration::from_secs(60));
+        let queue = |event| self.api.queue(event, Duration::from_mins(1));
         let ids: Vec<_> = events.iter().map(queue).collect();
         ids.iter().map(|id| self.answer(id)).collect()
     }

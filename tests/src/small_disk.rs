@@ -1,5 +1,7 @@
 //! A file system that is soon full.
 
+#![allow(clippy::print_stdout, reason = "a test that is skipped says so")]
+
 use std::path::Path;
 
 use nix::mount::{MsFlags, mount, umount};

@@ -5,6 +5,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+use std::fs;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -243,14 +244,20 @@ fn lambda_batch_delegates_what_does_not_fit_onto_the_disk() {
     moto.put(&inbox, "large.bin", vec![1_u8; 12_000_000]);
     let mut sandbox = Sandbox::new(Mode::F1);
     sandbox.use_aws(moto.url(), "AKIDEXAMPLE", "secret");
-    // The store too is on the small disk: first the input does not fit, then the image.
+    let archive = fs::metadata(Mode::F1.image()).unwrap().len();
     let tmp = sandbox.path("tmp");
     let more = json!({ "execution_mode": "lambda-batch" });
-    for (size, key) in [("8m", "large.bin"), ("3m", "")] {
-        let Some(disk) = SmallDisk::mount(&tmp, size) else {
+    // An input that does not fit; an archive that does not; one that does, but not together with the container.
+    for (size, key) in [
+        ("8m".to_owned(), "large.bin"),
+        ("3m".to_owned(), ""),
+        ((archive + archive / 4).to_string(), ""),
+    ] {
+        let Some(disk) = SmallDisk::mount(&tmp, &size) else {
             return;
         };
         sandbox.function("echo here", &more);
+        // The store is on the small disk where the image is what does not fit.
         let store = match key {
             "" => tmp.join("udocker"),
             _ => sandbox.path("udocker"),

@@ -78,7 +78,7 @@ fn shutdown_stops_a_running_container_in_time() {
         let sandbox = Sandbox::new(mode);
         sandbox.function("echo begun; setsid sleep 600 & sleep 600", &json!({}));
         let mut lambda = Lambda::start(&sandbox);
-        lambda.api().queue(&json!({}), Duration::from_secs(60));
+        lambda.api().queue(&json!({}), Duration::from_mins(1));
         lambda.process().wait_for_stdout("begun");
         let asked = Instant::now();
         lambda.stop();
