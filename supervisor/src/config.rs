@@ -37,6 +37,9 @@ pub const DEFAULT_TIMEOUT_THRESHOLD: Duration = Duration::from_secs(10);
 /// Where a function's own files are mounted (Lambda developer guide, "Lambda execution environment").
 pub const FUNCTION_DIRECTORY: &str = "/var/task";
 
+/// Folder of `deployment.bucket` for the events of jobs.
+pub const EVENT_FOLDER: &str = "faas-jobs";
+
 /// One function, as its configuration file and the overriding environment variables describe it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FunctionConfig {
@@ -71,6 +74,9 @@ pub struct FunctionConfig {
     pub on_failure: OnFailure,
     /// Several nodes per job (`batch.multi_node_parallel`).
     pub multi_node_parallel: Option<MultiNode>,
+    /// Where events go that a job's variables cannot hold: `batch.event_path`, else `deployment.bucket` with
+    /// [`EVENT_FOLDER`]; `bucket` or `bucket/folder`.
+    pub event_path: Option<String>,
 }
 
 /// The container to run (`container`).

@@ -20,6 +20,7 @@ pub mod role;
 pub mod run;
 pub mod running;
 pub mod settings;
+pub mod slots;
 pub mod store;
 pub mod udocker;
 
@@ -144,6 +145,22 @@ pub enum ContainerError {
         message: String,
         /// What to do next.
         hint: &'static str,
+    },
+    /// The image does not fit onto the file system of udocker's store.
+    #[error(
+        "image {image} does not fit into {} (udocker {step}): {}{free} bytes are free; enlarge the ephemeral storage of the function or free space there", path.display(), needed.map_or_else(String::new, |bytes| format!("it needs at least {bytes} bytes and "))
+    )]
+    NoSpace {
+        /// The step that found out.
+        step: &'static str,
+        /// The image.
+        image: String,
+        /// udocker's store.
+        path: PathBuf,
+        /// The least it takes, in bytes, where that is known.
+        needed: Option<u64>,
+        /// Bytes free.
+        free: u64,
     },
     /// The deadline came first, or the supervisor was told to stop.
     #[error("stopped while preparing image {image} (udocker {step})")]

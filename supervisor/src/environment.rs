@@ -25,6 +25,10 @@ pub const AWS_LAMBDA_LOG_GROUP_NAME: &str = "AWS_LAMBDA_LOG_GROUP_NAME";
 pub const AWS_LAMBDA_LOG_STREAM_NAME: &str = "AWS_LAMBDA_LOG_STREAM_NAME";
 /// `JSON` or `Text`: the log format the function is configured with.
 pub const AWS_LAMBDA_LOG_FORMAT: &str = "AWS_LAMBDA_LOG_FORMAT";
+/// How many invocations an execution environment may be given at once (Lambda Managed Instances); unset elsewhere.
+pub const AWS_LAMBDA_MAX_CONCURRENCY: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
+/// `off`: no metrics are written to a function's log.
+pub const FAAS_METRICS: &str = "FAAS_METRICS";
 /// Where the function's package is unpacked (`/var/task`).
 pub const LAMBDA_TASK_ROOT: &str = "LAMBDA_TASK_ROOT";
 /// Base64 of `function_config.yaml`, used in Lambda when the package holds no such file.

@@ -21,11 +21,13 @@ use std::{
 use tokio::sync::watch;
 
 use crate::{
-    config::FunctionConfig,
+    batch::Delegator,
+    config::{ExecutionMode, FunctionConfig},
     container::{
         Direct, UdockerSettings,
         log::{Keep, LogSink},
         prepare::Preparer,
+        slots::Slots,
         udocker::Udocker,
     },
     environment::Environment,
@@ -52,6 +54,8 @@ pub struct Services {
     pub(crate) udocker: Udocker,
     pub(crate) preparer: Preparer,
     pub(crate) site: Site,
+    pub(crate) delegator: Option<Delegator>,
+    slots: Slots,
     temp_dir: PathBuf,
 }
 
@@ -75,6 +79,8 @@ impl Services {
             preparer: Preparer::new(udocker.clone(), config.container.keep_layers),
             udocker,
             site: Site::Container,
+            delegator: None,
+            slots: Slots::default(),
             temp_dir: environment.temp_dir(),
             config,
         }
@@ -87,6 +93,18 @@ impl Services {
         let supervisor = self.udocker.settings().supervisor.clone();
         let direct = Direct::new(supervisor, environment, credentials, command);
         self.site = Site::Here(direct);
+        self
+    }
+
+    /// The same for a function, which may delegate to AWS Batch if its `execution_mode` says so.
+    #[must_use]
+    pub fn delegating(mut self, region: Option<String>, ca_bundle: Option<PathBuf>) -> Self {
+        self.delegator = match self.config.execution_mode {
+            ExecutionMode::Lambda => None,
+            ExecutionMode::LambdaBatch | ExecutionMode::Batch => {
+                Some(Delegator::new(&self.config, region, ca_bundle))
+            }
+        };
         self
     }
 
@@ -187,6 +205,9 @@ pub async fn invoke(
         Err((source, failure)) => Report::failed(source, failure),
         Ok((event, plan)) => {
             narration::understood(&event, &plan);
+            if services.delegator.is_none() {
+                narration::runs_here(services.config.execution_mode);
+            }
             let mut report = Report::new(event.source.clone(), event.skipped.clone());
             match Workspace::create(&services.temp_dir, invocation.retention) {
                 Err(error) => report.outcome = Outcome::Failed(workspace_failure(&error)),
@@ -235,6 +256,7 @@ async fn run_all(
         }
     }
     let mut runner = record::Runner {
+        slot: services.slots.take(),
         services,
         invocation,
         workspace,

@@ -4,6 +4,7 @@
 //! `event → plan → stage in → run the container → stage out → response`.
 //! Read [`invocation`] first; everything else is called from there or from an [`entry`].
 
+pub mod batch;
 pub mod config;
 pub mod container;
 pub mod entry;

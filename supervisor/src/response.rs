@@ -44,9 +44,19 @@ pub enum Outcome {
     },
     /// The container was stopped at the deadline.
     TimedOut,
+    /// An AWS Batch job does the work: instead of a container here, or after one that was stopped at the deadline.
+    Delegated {
+        /// The job's id.
+        job_id: String,
+    },
     /// Something around the container failed. For a batch operation that is a `PermanentFailure` when the event or the
     /// configuration is wrong, which does not change by itself, else a `TemporaryFailure`, which is tried again.
     Failed(Failure),
+}
+
+impl Outcome {
+    /// Nothing went wrong.
+    pub const SUCCESS: Self = Self::Exited { code: 0 };
 }
 
 /// What failed around the container.
@@ -71,6 +81,8 @@ pub struct Finished {
     pub log_group: String,
     /// Log stream, empty outside Lambda.
     pub log_stream: String,
+    /// Ids of the AWS Batch jobs that work was delegated to.
+    pub jobs: Vec<String>,
     /// Time the container was given, where there was a limit.
     pub time_limit: Option<Duration>,
     /// The messages or tasks that are answered for one by one.
@@ -117,6 +129,7 @@ pub enum Wire {
 /// | exit n | `ContainerFailed` | … with it | `PermanentFailure` | payload 500, log, header `x-faas-exit-code` |
 /// | killed | `ContainerKilled` | … with it | `PermanentFailure` | payload 500, log |
 /// | timed out | `ContainerTimedOut` | … with it | `TemporaryFailure` | payload 504, log so far |
+/// | delegated | payload 202, header `x-faas-batch-job-id` | … without it | `Succeeded` | payload 202 |
 /// | failed | the failure's name | … with it | see [`Outcome::Failed`] | payload 500, `{"exception": …}` |
 ///
 /// With [`OnFailure::Respond`] the last column holds for storage and notifications too. A failure that comes before any
@@ -167,7 +180,7 @@ pub const fn log_limit() -> usize {
 /// Name of the function error an outcome becomes; none for success.
 fn error_type(outcome: &Outcome) -> Option<&'static str> {
     match outcome {
-        Outcome::Exited { code: 0 } => None,
+        Outcome::Exited { code: 0 } | Outcome::Delegated { .. } => None,
         Outcome::Exited { .. } => Some("ContainerFailed"),
         Outcome::Killed { .. } => Some("ContainerKilled"),
         Outcome::TimedOut => Some("ContainerTimedOut"),
@@ -182,19 +195,22 @@ pub fn exit_code(outcome: &Outcome) -> i32 {
         Outcome::Exited { code } => *code,
         Outcome::Killed { signal } => 128 + signal,
         Outcome::TimedOut => 124,
+        // The function's part is done.
+        Outcome::Delegated { .. } => 0,
         Outcome::Failed(_) => 1,
     }
 }
 
 /// The outcome that speaks for several runs: the first of the worst kind, where failing is worse than timing out,
-/// that worse than being killed, that worse than exiting with a code. No runs at all are a success.
+/// that worse than being killed, that worse than exiting with a code, and that worse than being delegated. No runs at all are a success.
 pub fn worst(outcomes: Vec<Outcome>) -> Outcome {
     let severity = |outcome: &Outcome| match outcome {
         Outcome::Exited { code: 0 } => 0,
-        Outcome::Exited { .. } => 1,
-        Outcome::Killed { .. } => 2,
-        Outcome::TimedOut => 3,
-        Outcome::Failed(_) => 4,
+        Outcome::Delegated { .. } => 1,
+        Outcome::Exited { .. } => 2,
+        Outcome::Killed { .. } => 3,
+        Outcome::TimedOut => 4,
+        Outcome::Failed(_) => 5,
     };
     let worse = |worst: Outcome, next: Outcome| {
         if severity(&next) > severity(&worst) {

@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, stream::FuturesUnordered};
 
 use crate::plan::OutputTarget;
 use crate::storage::{Progress, Stores};
@@ -95,18 +95,7 @@ pub async fn stage_out(
         return Ok(UploadReport::default());
     }
     let listing = list(dir).map_err(|error| unreadable(dir, &error))?;
-    let jobs = listing.files.iter().flat_map(|file| {
-        let accepts = |target: &&OutputTarget| target.accepts(file.relative.as_os_str().as_bytes());
-        targets
-            .iter()
-            .filter(accepts)
-            .map(move |target| Job { file, target })
-    });
-    let mut results: Vec<_> = stream::iter(jobs.enumerate())
-        .map(|(place, job)| async move { (place, job.run(stores, progress).await) })
-        .buffer_unordered(FILES)
-        .collect()
-        .await;
+    let mut results = upload_all(stores, jobs(&listing.files, targets), progress).await;
     results.sort_by_key(|(place, _)| *place);
     let unread = listing.unreadable.iter().map(|(directory, error)| {
         Err(failed(
@@ -116,6 +105,39 @@ pub async fn stage_out(
         ))
     });
     report(results.into_iter().map(|(_, result)| result).chain(unread))
+}
+
+/// Every file for every output that accepts it.
+fn jobs<'a>(files: &'a [OutputFile], targets: &'a [OutputTarget]) -> Vec<Job<'a>> {
+    let mut jobs = Vec::new();
+    for file in files {
+        let name = file.relative.as_os_str().as_bytes();
+        for target in targets.iter().filter(|target| target.accepts(name)) {
+            jobs.push(Job { file, target });
+        }
+    }
+    jobs
+}
+
+/// Each result with the place of its job. (A stream of closures would not be `Send`: the compiler cannot tell.)
+async fn upload_all(
+    stores: &Stores,
+    jobs: Vec<Job<'_>>,
+    progress: &Progress,
+) -> Vec<(usize, Result<Uploaded, FailedUpload>)> {
+    let (mut results, mut running) = (Vec::new(), FuturesUnordered::new());
+    let mut waiting = jobs.into_iter().enumerate();
+    loop {
+        while running.len() < FILES
+            && let Some((place, job)) = waiting.next()
+        {
+            running.push(job.run_at(place, stores, progress));
+        }
+        match running.next().await {
+            Some(result) => results.push(result),
+            None => return results,
+        }
+    }
 }
 
 fn report(
@@ -152,6 +174,15 @@ fn unreadable(dir: &Path, error: &io::Error) -> StageOutError {
 }
 
 impl Job<'_> {
+    async fn run_at(
+        self,
+        place: usize,
+        stores: &Stores,
+        progress: &Progress,
+    ) -> (usize, Result<Uploaded, FailedUpload>) {
+        (place, self.run(stores, progress).await)
+    }
+
     async fn run(self, stores: &Stores, progress: &Progress) -> Result<Uploaded, FailedUpload> {
         let Self { file, target } = self;
         let relative = &file.relative;

@@ -3,7 +3,7 @@
 //! Stage in downloads through [`ObjectStore`], stage out uploads through it; [`Stores`] says which
 //! store serves which storage provider of the configuration.
 
-mod client;
+pub(crate) mod client;
 mod content_range;
 pub mod error;
 mod file_slice;
@@ -29,6 +29,7 @@ use async_trait::async_trait;
 
 pub use error::{Operation, Protocol, StorageError, Target};
 pub use location::{Bucket, Key};
+pub(crate) use part_file::free_bytes;
 pub use provider::{AwsSettings, StoreSettings, Stores};
 
 /// A place that holds objects in buckets.

@@ -1,9 +1,12 @@
 //! The supervisor's own lines: `tracing` to standard error, text in a terminal, JSON in Lambda.
 
+pub(crate) mod json;
+
 use std::io::{IsTerminal, stderr};
 
 use tracing_subscriber::{
     filter::{LevelFilter, Targets},
+    fmt::format::JsonFields,
     layer::SubscriberExt,
 };
 
@@ -34,7 +37,9 @@ pub fn start(level: LogLevel, format: Format) {
     let registry = tracing_subscriber::registry().with(targets(filter(level)));
     let _only_the_first_counts = match format {
         Format::Json => {
-            let lines = lines.json().flatten_event(true).with_span_list(false);
+            let lines = lines
+                .fmt_fields(JsonFields::new())
+                .event_format(json::FlatJson);
             tracing::subscriber::set_global_default(registry.with(lines))
         }
         Format::Text => {

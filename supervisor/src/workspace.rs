@@ -4,6 +4,7 @@
 //! faas-XXXXXX/            0700, one per invocation
 //!   tmp/                  udocker's temporary files
 //!   log-N                 captured output of record N
+//!   job-N                 its message, where a job takes it over
 //!   N/                    one per record: the only directory the container sees
 //!     input/ output/      TMP_INPUT_DIR, TMP_OUTPUT_DIR
 //!     event.json          EVENT_FILE
@@ -67,6 +68,11 @@ impl Workspace {
     /// Where udocker puts its temporary files.
     pub fn udocker_tmp(&self) -> PathBuf {
         self.path.join("tmp")
+    }
+
+    /// A file for the message to the job of record number `index`; outside of what the container sees.
+    pub fn job_message(&self, index: usize) -> PathBuf {
+        self.path.join(format!("job-{index}"))
     }
 
     /// Makes the directories of record number `index`.

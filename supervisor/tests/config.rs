@@ -379,8 +379,8 @@ const WRONG: &[(&str, &str)] = &[
         "input[0].path is missing, expected bucket or bucket/folder",
     ),
     (
-        "output: [{storage_provider: onedata.x, path: b}]",
-        "output[0].storage_provider: found \"onedata.x\", expected s3",
+        "output: [{storage_provider: ceph.x, path: b}]",
+        "output[0].storage_provider: found \"ceph.x\", expected s3",
     ),
     (
         "output: [{storage_provider: s3., path: b}]",

@@ -34,6 +34,7 @@ fn finished(outcome: Outcome, log: &[u8]) -> Finished {
         request_id: "r".to_owned(),
         log_group: "g".to_owned(),
         log_stream: "s".to_owned(),
+        jobs: Vec::new(),
         time_limit: Some(Duration::from_secs(290)),
         items: Vec::new(),
         files: None,
@@ -356,4 +357,24 @@ proptest! {
             prop_assert!(log.ends_with(&short));
         }
     }
+}
+
+#[test]
+fn a_delegated_record_is_no_failure_and_names_its_job() {
+    let delegated = || Outcome::Delegated {
+        job_id: "4b1f".to_owned(),
+    };
+    let mut finished = finished(delegated(), b"[delegated]\n");
+    finished.jobs = vec!["4b1f".to_owned(), "5c2a".to_owned()];
+    let api = Source::Http(HttpApi::RestV1);
+    for source in [Source::Storage, Source::Notification, Source::Direct, api] {
+        let payload = payload(render(&finished, &source, OnFailure::Error));
+        assert_eq!(payload["statusCode"], 202, "{source}");
+        assert_eq!(body(&payload), b"[delegated]\n");
+        assert_eq!(payload["headers"]["x-faas-batch-job-id"], "4b1f, 5c2a");
+    }
+    assert_eq!(exit_code(&delegated()), 0);
+    let exited = |code| Outcome::Exited { code };
+    assert_eq!(worst(vec![exited(0), delegated()]), delegated());
+    assert_eq!(worst(vec![delegated(), exited(3)]), exited(3));
 }

@@ -8,6 +8,7 @@
     reason = "helpers of tests fail like tests"
 )]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -91,6 +92,7 @@ fn answer(event: &Event, plan: &Plan, outcomes: &[Outcome]) -> Wire {
             bytes_in: 0,
             uploaded: Vec::new(),
             phases: PhaseTimes::default(),
+            outcomes: BTreeMap::new(),
         });
     }
     let (finished, source) = report.into_finished(InvocationContext::default(), None);
@@ -388,6 +390,9 @@ fn each_item_is_answered_by_its_worst_record() {
     let (event, plan) = planned("sqs");
     let ok = || Outcome::Exited { code: 0 };
     let killed = Outcome::Killed { signal: 9 };
+    let delegated = Outcome::Delegated {
+        job_id: "4b1f".to_owned(),
+    };
     let failed = |name| {
         Outcome::Failed(Failure {
             name,
@@ -400,6 +405,10 @@ fn each_item_is_answered_by_its_worst_record() {
         (
             vec![ok(), ok(), killed.clone(), ok(), failed("StageInFailed")],
             &["m-2", "m-4", "m-5"],
+        ),
+        (
+            vec![ok(), delegated.clone(), delegated.clone(), ok(), ok()],
+            &["m-5"],
         ),
         (
             vec![ok(), ok(), ok(), Outcome::TimedOut, Outcome::TimedOut],
@@ -415,6 +424,7 @@ fn each_item_is_answered_by_its_worst_record() {
         (failed("StageInFailed"), "TemporaryFailure"),
         (failed("StageOutFailed"), "TemporaryFailure"),
         (failed("ConfigInvalid"), "PermanentFailure"),
+        (delegated.clone(), "Succeeded"),
     ] {
         let answer = shape(answer(&event, &plan, &[outcome]));
         assert_eq!(answer["results"][0]["resultCode"], code);

@@ -29,7 +29,16 @@ impl Lambda {
 
     /// The same with a change to how it is started.
     pub fn start_with(sandbox: &Sandbox, change: impl FnOnce(Launch) -> Launch) -> Self {
-        let api = RuntimeApi::start();
+        Self::start_for(1, sandbox, change)
+    }
+
+    /// The same for an environment that is given several invocations `at_once`.
+    pub fn start_for(
+        at_once: usize,
+        sandbox: &Sandbox,
+        change: impl FnOnce(Launch) -> Launch,
+    ) -> Self {
+        let api = RuntimeApi::start_for(at_once);
         let launch = sandbox
             .launch()
             .env("AWS_LAMBDA_RUNTIME_API", api.address())
@@ -67,9 +76,20 @@ impl Lambda {
     /// Invokes the function with `time` to its deadline.
     pub fn invoke_for(&mut self, event: &Value, time: Duration) -> Answer {
         let id = self.api.queue(event, time);
+        self.answer(&id)
+    }
+
+    /// Invokes the function with all events before any is answered; their answers in the same order.
+    pub fn invoke_all(&mut self, events: &[Value]) -> Vec<Answer> {
+        let queue = |event| self.api.queue(event, Duration::from_mins(1));
+        let ids: Vec<_> = events.iter().map(queue).collect();
+        ids.iter().map(|id| self.answer(id)).collect()
+    }
+
+    fn answer(&mut self, id: &str) -> Answer {
         let step = Duration::from_millis(50);
         for _ in 0..PATIENCE.as_millis() / step.as_millis() {
-            if let Some(reply) = self.api.reply(&id, step) {
+            if let Some(reply) = self.api.reply(id, step) {
                 return Answer(reply);
             }
             assert!(
@@ -82,6 +102,10 @@ impl Lambda {
 
     /// Ends the environment as Lambda does, with SIGTERM.
     pub fn stop(self) -> Finished {
+        assert!(
+            self.api.has_extension(),
+            "the platform would not send SIGTERM"
+        );
         self.process.signal(Signal::SIGTERM);
         self.process.wait()
     }

@@ -13,6 +13,7 @@
 
 mod background;
 mod bare_root;
+mod batch_service;
 mod cargo_lambda;
 mod disk_s3;
 mod event;
@@ -28,8 +29,10 @@ mod registry;
 mod run;
 mod runtime_api;
 mod sandbox;
+mod small_disk;
 
-pub use bare_root::{BareRoot, Room};
+pub use bare_root::{BareRoot, Room, copy_program};
+pub use batch_service::{BatchService, Job};
 pub use cargo_lambda::CargoLambda;
 pub use disk_s3::DiskS3;
 pub use event::{direct_script, s3_event, s3_records};
@@ -45,3 +48,4 @@ pub use registry::Registry;
 pub use run::{Finished, Launch, Running};
 pub use runtime_api::{Reply, ReplyKind, RuntimeApi};
 pub use sandbox::Sandbox;
+pub use small_disk::SmallDisk;

@@ -87,6 +87,14 @@ impl Moto {
             .map(|content| String::from_utf8(content).expect("the object is text"))
     }
 
+    /// Removes an object.
+    pub fn delete(&self, bucket: &str, key: &str) {
+        self.expect(
+            self.client.delete(self.object(bucket, key)).send(),
+            "delete an object",
+        );
+    }
+
     /// Size and content type of an object.
     pub fn head(&self, bucket: &str, key: &str) -> (u64, String) {
         let response = self.expect(

@@ -63,6 +63,9 @@ struct Inner {
     pending: Vec<String>,
     replies: Vec<Reply>,
     init_error: Option<Vec<u8>>,
+    /// How many invocations may go on at once.
+    at_once: usize,
+    extensions: usize,
     polls: usize,
     count: usize,
 }
@@ -77,7 +80,13 @@ struct Invocation {
 impl RuntimeApi {
     /// Starts an emulator with an empty queue.
     pub fn start() -> Self {
+        Self::start_for(1)
+    }
+
+    /// The same for a runtime that may have several invocations `at_once`, as on Managed Instances.
+    pub fn start_for(at_once: usize) -> Self {
         let state = Arc::new(Shared::default());
+        state.inner.lock().unwrap().at_once = at_once;
         let invocation = "/2018-06-01/runtime/invocation";
         let router = Router::new()
             .route(&format!("{invocation}/next"), get(next))
@@ -136,6 +145,11 @@ impl RuntimeApi {
         self.wait(patience, |inner| inner.init_error.clone())
     }
 
+    /// Whether an extension has registered: without one the platform ends an environment without SIGTERM.
+    pub fn has_extension(&self) -> bool {
+        self.state.inner.lock().unwrap().extensions > 0
+    }
+
     fn wait<T>(&self, patience: Duration, mut look: impl FnMut(&Inner) -> Option<T>) -> Option<T> {
         let start = Instant::now();
         let mut inner = self.state.inner.lock().unwrap();
@@ -153,7 +167,7 @@ async fn next(State(shared): State<Arc<Shared>>) -> Response {
     {
         let mut inner = shared.inner.lock().unwrap();
         assert!(
-            inner.pending.is_empty(),
+            inner.pending.len() < inner.at_once,
             "the runtime asks for an event while {:?} is unanswered",
             inner.pending
         );
@@ -227,7 +241,12 @@ async fn init_error(State(shared): State<Arc<Shared>>, body: Bytes) -> StatusCod
     StatusCode::ACCEPTED
 }
 
-async fn register() -> Response {
+async fn register(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+    let wanted: Value = serde_json::from_slice(&body).expect("a registration is JSON");
+    assert!(wanted["events"].as_array().is_some_and(Vec::is_empty));
+    let mut inner = shared.inner.lock().unwrap();
+    assert_eq!(inner.polls, 0, "registered after the initialisation phase");
+    inner.extensions += 1;
     let body =
         r#"{"functionName":"test-function","functionVersion":"$LATEST","handler":"handler"}"#;
     Response::builder()

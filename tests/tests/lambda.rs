@@ -289,19 +289,22 @@ fn an_image_that_cannot_be_had_is_a_function_error_and_is_tried_again() {
 fn bad_configuration_is_an_error_that_names_it() {
     let sandbox = Sandbox::new(Mode::P1);
     sandbox.function("echo never", &json!({ "timeout": "soon" }));
-    let lambda = Lambda::start(&sandbox);
-    // Either at start, as an init error, or as the answer to the invocation; never silence.
-    let id = lambda.api().queue(&json!({}), Duration::from_secs(10));
-    let said = lambda
-        .api()
-        .reply(&id, Duration::from_secs(3))
-        .map(|reply| reply.body);
-    let said = said
-        .or_else(|| lambda.api().init_error(Duration::from_secs(1)))
-        .expect("the runtime says what is wrong");
-    let said = String::from_utf8_lossy(&said).into_owned();
-    assert!(said.contains("timeout") && said.contains("soon"), "{said}");
-    lambda.stop();
+    let mut lambda = Lambda::start(&sandbox);
+    let said = lambda.api().init_error(Duration::from_secs(10));
+    let said: Value = serde_json::from_slice(&said.expect("a report")).unwrap();
+    assert_eq!(said["errorType"], "ConfigInvalid");
+    let message = said["errorMessage"].as_str().unwrap();
+    assert!(
+        message.contains("timeout") && message.contains("soon"),
+        "{message}"
+    );
+    // The platform starts another when it is needed; this one polls no events.
+    assert!(!lambda.api().polled(1, Duration::from_millis(200)));
+    let ended = (0..50).any(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        !lambda.process().is_running()
+    });
+    assert!(ended, "the runtime goes on after its report");
 }
 
 #[test]

@@ -10,9 +10,8 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::time::Duration;
 
-use nix::mount::{MsFlags, mount, umount};
 use serde_json::json;
-use tests::{Lambda, Mode, Moto, RangeS3, Sandbox, s3_event};
+use tests::{Lambda, Mode, Moto, RangeS3, Sandbox, SmallDisk, s3_event};
 
 /// Most memory the supervisor may take, in KiB.
 const MEMORY_LIMIT: u64 = 64 * 1024;
@@ -143,37 +142,6 @@ fn a_thousand_small_outputs_all_arrive() {
     assert!(run.peak_kib <= MEMORY_LIMIT, "{} KiB", run.peak_kib);
 }
 
-/// A small file system on a directory, for as long as this lives.
-struct SmallDisk<'a>(&'a Path);
-
-impl<'a> SmallDisk<'a> {
-    /// Mounts one of `size` (as tmpfs takes it); nothing if this user may not mount.
-    fn mount(directory: &'a Path, size: &str) -> Option<Self> {
-        let options = format!("size={size}");
-        match mount(
-            Some("none"),
-            directory,
-            Some("tmpfs"),
-            MsFlags::empty(),
-            Some(options.as_str()),
-        ) {
-            Ok(()) => Some(Self(directory)),
-            Err(error) => {
-                println!(
-                    "SKIPPED: cannot mount a small file system: {error}; run as root for this test"
-                );
-                None
-            }
-        }
-    }
-}
-
-impl Drop for SmallDisk<'_> {
-    fn drop(&mut self) {
-        umount(self.0).unwrap();
-    }
-}
-
 #[test]
 fn an_input_larger_than_the_free_space_is_refused_before_it_is_written() {
     let moto = Moto::shared();
@@ -228,7 +196,7 @@ fn a_log_that_finds_the_disk_full_still_gets_an_answer() {
         "cat /dev/zero > \"$TMP_OUTPUT_DIR/fill\"; head -c 20000000 /dev/zero | tr '\\0' x | fold -w 99; echo last",
         &json!({}),
     );
-    let mut lambda = Lambda::start(&sandbox);
+    let mut lambda = Lambda::start_with(&sandbox, |launch| launch.env("FAAS_METRICS", "off"));
     let (status, log) = lambda.invoke(&json!({})).status_and_log();
     assert_eq!(status, 200, "{log}");
     assert!(

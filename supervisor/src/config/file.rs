@@ -7,7 +7,9 @@ use serde_json::Value;
 use super::choices::{HttpStorageEvents, StageIn};
 use super::error::ConfigError;
 use super::reader::Node;
-use super::{FUNCTION_DIRECTORY, FunctionConfig, MultiNode, container, providers, storage};
+use super::{
+    EVENT_FOLDER, FUNCTION_DIRECTORY, FunctionConfig, MultiNode, container, providers, storage,
+};
 
 /// Keys of a function that mean something here; a file holds many more for the deployment command.
 const KNOWN: &[&str] = &[
@@ -23,6 +25,7 @@ const KNOWN: &[&str] = &[
     "output",
     "storage_providers",
     "batch",
+    "deployment",
     "response",
     "on_failure",
     "http",
@@ -153,6 +156,7 @@ fn read_function(
         response: function.choice_or_default("response")?,
         on_failure: function.choice_or_default("on_failure")?,
         multi_node_parallel: parts.batch.as_ref().map(multi_node).transpose()?.flatten(),
+        event_path: event_path(function, parts.batch.as_ref())?,
     })
 }
 
@@ -185,6 +189,31 @@ fn http_storage_events(function: &Node<'_>) -> Result<HttpStorageEvents, ConfigE
         Some(true) => Ok(HttpStorageEvents::Accept),
         None | Some(false) => Ok(HttpStorageEvents::Ignore),
     }
+}
+
+/// Where the events of jobs go.
+fn event_path(
+    function: &Node<'_>,
+    batch: Option<&Node<'_>>,
+) -> Result<Option<String>, ConfigError> {
+    if let Some(node) = batch
+        .map(|batch| batch.get("event_path"))
+        .transpose()?
+        .flatten()
+    {
+        return storage::checked_path(&node).map(Some);
+    }
+    let Some(deployment) = function.get("deployment")? else {
+        return Ok(None);
+    };
+    let Some(bucket) = deployment.get("bucket")? else {
+        return Ok(None);
+    };
+    let bucket = storage::checked_path(&bucket)?;
+    Ok(Some(format!(
+        "{}/{EVENT_FOLDER}",
+        bucket.trim_end_matches('/')
+    )))
 }
 
 fn multi_node(batch: &Node<'_>) -> Result<Option<MultiNode>, ConfigError> {

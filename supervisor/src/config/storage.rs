@@ -72,7 +72,11 @@ fn provider_id(rule: &Node<'_>, providers: &Providers) -> Result<ProviderId, Con
 }
 
 fn path(rule: &Node<'_>) -> Result<String, ConfigError> {
-    let node = rule.require("path", EXPECTED_PATH)?;
+    checked_path(&rule.require("path", EXPECTED_PATH)?)
+}
+
+/// A text that is `bucket` or `bucket/folder`.
+pub(super) fn checked_path(node: &Node<'_>) -> Result<String, ConfigError> {
     let text = node.text()?;
     split_path(text)
         .map(|_| text.to_owned())

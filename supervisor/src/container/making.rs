@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::Path, time::Duration};
 
 use tokio::{sync::watch, time::Instant};
 
-use crate::config::ExecMode;
+use crate::{config::ExecMode, storage::free_bytes};
 
 use super::{ContainerError, ImageSource, Limits, prepare::Preparer};
 
@@ -16,6 +16,9 @@ const CLEAN_UP_LIMIT: Duration = Duration::from_secs(2);
 pub(super) struct Making<'a> {
     pub(super) preparer: &'a Preparer,
     pub(super) image: &'a ImageSource,
+    /// What udocker calls the image.
+    pub(super) reference: String,
+    /// What the container will be called.
     pub(super) name: &'a str,
     pub(super) temp: &'a Path,
     pub(super) limits: &'a Limits,
@@ -25,19 +28,19 @@ impl Making<'_> {
     pub(super) async fn make(&self) -> Result<(), ContainerError> {
         let store = &self.preparer.store;
         store.clear_ready(self.name);
-        let reference = image_reference(self.image, self.name);
-        store.end_creating(&reference, false);
+        let reference = self.reference.as_str();
+        store.end_creating(reference, false);
         if store.has_name(self.name) {
             self.step("rm", &["rm".into(), "-f".into(), self.name.into()])
                 .await?;
         }
-        self.fetch(&reference).await?;
-        self.create(&reference).await?;
+        self.fetch(reference).await?;
+        self.create(reference).await?;
         let mode = self.preparer.udocker.settings().mode;
         self.step("setup", &setup_arguments(mode, self.name))
             .await?;
         if !self.preparer.keeps_layers() {
-            self.remove_image(&reference).await;
+            self.remove_image(reference).await;
         }
         store
             .set_ready(self.name)
@@ -52,10 +55,17 @@ impl Making<'_> {
                 self.step("pull", &fetch_arguments(self.image, reference))
                     .await
             }
+            // For another container of the same archive.
+            ImageSource::Archive(_)
+                if self.preparer.has_loaded(reference) && store.has_image(reference) =>
+            {
+                return Ok(());
+            }
             ImageSource::Archive(_) => {
                 if store.has_repo(reference) {
                     self.remove_image(reference).await;
                 }
+                self.check_room()?;
                 self.step("load", &fetch_arguments(self.image, reference))
                     .await
             }
@@ -72,7 +82,29 @@ impl Making<'_> {
                 };
                 Err(self.incomplete(step, message))
             }
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.preparer.set_loaded(reference);
+                Ok(())
+            }
+        }
+    }
+
+    /// An archive's layers are copied into the store before they are unpacked: what has no room for the copy has none for
+    /// the container.
+    fn check_room(&self) -> Result<(), ContainerError> {
+        let ImageSource::Archive(archive) = self.image else {
+            return Ok(());
+        };
+        let path = &self.preparer.udocker.settings().store;
+        match (std::fs::metadata(archive), free_bytes(path)) {
+            (Ok(archive), Ok(free)) if archive.len() > free => Err(ContainerError::NoSpace {
+                step: "load",
+                image: self.image.to_string(),
+                path: path.clone(),
+                needed: Some(archive.len()),
+                free,
+            }),
+            _ => Ok(()),
         }
     }
 

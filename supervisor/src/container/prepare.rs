@@ -1,7 +1,7 @@
 //! Brings an image into udocker's store as a container that is ready to run, once.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     ffi::OsString,
     path::{Path, PathBuf},
     sync::Mutex,
@@ -17,6 +17,8 @@ use super::{
     clean::Baseline,
     command::ImageCommand,
     making::{Making, create_arguments, fetch_arguments, image_reference, setup_arguments},
+    settings::Invocations,
+    slots::Slot,
     store::{self, Store},
     udocker::Udocker,
 };
@@ -45,6 +47,8 @@ pub struct Preparer {
     pub(super) store: Store,
     keep_layers: KeepLayers,
     ready: Mutex<HashMap<String, Prepared>>,
+    /// Archives that this process has loaded, by the name of the image.
+    loaded: Mutex<HashSet<String>>,
 }
 
 impl Preparer {
@@ -56,20 +60,23 @@ impl Preparer {
             store,
             keep_layers,
             ready: Mutex::default(),
+            loaded: Mutex::default(),
         }
     }
 
-    /// The container for `image`: remembered, found in the store, or made now.
+    /// The container of `slot` for `image`: remembered, found in the store, or made now.
     ///
     /// # Errors
     /// Any of [`ContainerError`]; what a failed step left behind is removed.
     pub async fn prepare(
         &self,
         image: &ImageSource,
+        slot: &Slot,
         temp: &Path,
         limits: &Limits,
     ) -> Result<Prepared, ContainerError> {
-        let name = self.container_name(image)?;
+        let first = self.container_name(image)?;
+        let name = slot.name(&first);
         if let Some(prepared) = self.remembered(&name) {
             return Ok(prepared);
         }
@@ -85,6 +92,7 @@ impl Preparer {
             let making = Making {
                 preparer: self,
                 image,
+                reference: image_reference(image, &first),
                 name: &name,
                 temp,
                 limits,
@@ -161,11 +169,28 @@ impl Preparer {
             .then(|| prepared.clone())
     }
 
+    /// Whether this process has loaded the archive of that image.
+    pub(super) fn has_loaded(&self, reference: &str) -> bool {
+        self.loaded
+            .lock()
+            .is_ok_and(|loaded| loaded.contains(reference))
+    }
+
+    /// Notes that it has.
+    pub(super) fn set_loaded(&self, reference: &str) {
+        if let Ok(mut loaded) = self.loaded.lock() {
+            loaded.insert(reference.to_owned());
+        }
+    }
+
     pub(super) fn keeps_layers(&self) -> bool {
         match self.keep_layers {
             KeepLayers::Keep => true,
             KeepLayers::Drop => false,
-            KeepLayers::Default => self.udocker.settings().place == Place::Terminal,
+            KeepLayers::Default => {
+                let settings = self.udocker.settings();
+                settings.place == Place::Terminal || settings.invocations == Invocations::AtOnce
+            }
         }
     }
 }

@@ -43,6 +43,27 @@ pub struct UdockerSettings {
     pub task_root: PathBuf,
     /// Whether layers go once the container exists, where the configuration does not say.
     pub place: Place,
+    /// Whether more containers of the same image may be wanted.
+    pub invocations: Invocations,
+}
+
+/// How many invocations go on at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Invocations {
+    /// One after the other.
+    OneByOne,
+    /// Several (`AWS_LAMBDA_MAX_CONCURRENCY`).
+    AtOnce,
+}
+
+impl Invocations {
+    fn of(environment: &Environment) -> Self {
+        let limit = environment.get(names::AWS_LAMBDA_MAX_CONCURRENCY);
+        match limit.and_then(|limit| limit.parse::<u32>().ok()) {
+            None | Some(0 | 1) => Self::OneByOne,
+            Some(_) => Self::AtOnce,
+        }
+    }
 }
 
 impl UdockerSettings {
@@ -81,6 +102,7 @@ impl UdockerSettings {
             supervisor: environment.own_binary(),
             task_root: environment.task_root(),
             place,
+            invocations: Invocations::of(environment),
         }
     }
 }

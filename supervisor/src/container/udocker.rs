@@ -10,6 +10,10 @@ use std::{
     },
 };
 
+use nix::errno::Errno;
+
+use crate::storage::free_bytes;
+
 use super::{
     ContainerError, Limits, init_copy::InitCopy, running::Running, settings::UdockerSettings,
 };
@@ -92,7 +96,7 @@ impl Udocker {
     /// Runs a preparing command to its end and checks its exit status; tells what it printed.
     ///
     /// # Errors
-    /// [`ContainerError::Step`] when it failed, [`ContainerError::Stopped`] at the deadline.
+    /// [`ContainerError::Step`] when it failed, [`ContainerError::NoSpace`] when it filled the disk, [`ContainerError::Stopped`] at the deadline.
     pub async fn step(
         &self,
         step: &'static str,
@@ -124,6 +128,15 @@ impl Udocker {
         if status.success() && !failed_all_the_same(step, &message) {
             return Ok(message);
         }
+        if let Some(free) = self.full_disk(&message) {
+            return Err(ContainerError::NoSpace {
+                step,
+                image: image.to_owned(),
+                path: self.settings.store.clone(),
+                needed: None,
+                free,
+            });
+        }
         Err(ContainerError::Step {
             step,
             image: image.to_owned(),
@@ -131,6 +144,20 @@ impl Udocker {
             hint: hint(step),
             message,
         })
+    }
+}
+
+/// Less than this, in bytes, and a failed step has filled the disk whatever it says: the smallest layer is larger.
+const FULL: u64 = 256 * 1024;
+
+impl Udocker {
+    /// The bytes that are free, if it was for want of them that a step failed. Not every step says so.
+    fn full_disk(&self, message: &str) -> Option<u64> {
+        let free = free_bytes(&self.settings.store).ok()?;
+        let said = [Errno::ENOSPC, Errno::EDQUOT]
+            .iter()
+            .any(|errno| message.contains(errno.desc()));
+        (said || free < FULL).then_some(free)
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod answer;
 mod input;
+mod message;
 mod place;
 
 use std::{ffi::OsString, io::IsTerminal, process::ExitCode, time::Duration};
@@ -12,6 +13,7 @@ use std::{ffi::OsString, io::IsTerminal, process::ExitCode, time::Duration};
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
+    batch::message::Pointer,
     config::ExecutionMode,
     container::log::Keep,
     environment::{self as names, Environment},
@@ -62,10 +64,15 @@ fn run(environment: &Environment, command: Vec<String>) -> anyhow::Result<Option
     config.multi_node_parallel = None;
     let (environment, scratch) = place::make_room(environment.clone())?;
     let environment = &environment;
-    let payload = input::event(environment)?;
-    if let Some(script) = input::script(environment, scratch.path())? {
-        config.init_script = Some(script);
+    let mut payload = input::event(environment)?;
+    let mut script = input::script(environment, scratch.path())?;
+    if let Some(pointer) = Pointer::read(&payload) {
+        let stores = setup::store_settings(&config, environment, None);
+        let message = block_on(message::fetch(&pointer, stores, scratch.path()))?;
+        payload = message.event;
+        script = message.script.or(script);
     }
+    config.init_script = script.or(config.init_script);
     // A request without a body is an event, but only where something was set up for it.
     let set_up = config.init_script.is_some() || !command.is_empty();
     if payload.is_empty() && !set_up {

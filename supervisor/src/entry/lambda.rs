@@ -1,5 +1,8 @@
 //! The Lambda entry: polls the Runtime API and answers each invocation.
 
+mod metrics;
+mod platform;
+
 use std::{
     process::ExitCode,
     sync::Arc,
@@ -16,7 +19,7 @@ use tokio::{
 
 use crate::{
     config::{FunctionConfig, LogLevel},
-    container::log::Keep,
+    container::log::{Keep, Stream},
     environment::{self as names, Environment, Place},
     invocation::{AnswerFiles, Invocation, Monitor, Services, TimeBudget, WhenCancelled, invoke},
     plan::{InvocationContext, LocalStore},
@@ -25,7 +28,10 @@ use crate::{
     workspace::Retention,
 };
 
-use super::{block_on, setup, sink};
+use super::{block_on, setup, sink, sink::Ids};
+
+use metrics::Metrics;
+use platform::Platform;
 
 /// Variables that `lambda_runtime` cannot do without; Lambda always sets them.
 const REQUIRED: [&str; 3] = [
@@ -58,16 +64,16 @@ fn serve(
     config: Result<FunctionConfig, setup::SetupError>,
     command: Vec<String>,
 ) -> anyhow::Result<()> {
-    for name in REQUIRED {
-        anyhow::ensure!(
-            environment.get(name).is_some(),
-            "environment variable {name} is missing: the Lambda runtime needs it (an emulator must set it)"
-        );
-    }
     block_on(async {
-        // A wrong configuration is answered to every invocation: the caller can see what is wrong,
-        // which a process that ends at start-up could not tell.
-        let function = Function::new(environment, config, command)?;
+        let platform = Platform::new(environment)?;
+        let initialised = check(environment, config);
+        if let Err(message) = &initialised {
+            let accepted = platform.report_init_error("ConfigInvalid", message).await;
+            anyhow::ensure!(!accepted, "initialisation failed: {message}");
+            // Nobody took the report: then every invocation is answered with it.
+        }
+        platform.ask_for_shutdown_signal().await;
+        let function = Arc::new(Function::new(environment, initialised, command)?);
         tokio::select! {
             ended = poll(&function) => ended,
             () = function.shutdown() => Ok(()),
@@ -75,9 +81,28 @@ fn serve(
     })
 }
 
-async fn poll(function: &Function) -> anyhow::Result<()> {
-    let handler = |event: LambdaEvent<Box<RawValue>>| function.answer(event);
-    lambda_runtime::run(service_fn(handler))
+/// What has to be right before the first invocation.
+fn check(
+    environment: &Environment,
+    config: Result<FunctionConfig, setup::SetupError>,
+) -> Result<FunctionConfig, String> {
+    let missing = REQUIRED.iter().find(|name| environment.get(name).is_none());
+    if let Some(name) = missing {
+        return Err(format!(
+            "environment variable {name} is missing: the Lambda runtime needs it (an emulator must set it)"
+        ));
+    }
+    config.map_err(|error| error.to_string())
+}
+
+/// One invocation at a time, or as many as `AWS_LAMBDA_MAX_CONCURRENCY` says.
+async fn poll(function: &Arc<Function>) -> anyhow::Result<()> {
+    let function = Arc::clone(function);
+    let handler = move |event: LambdaEvent<Box<RawValue>>| {
+        let function = Arc::clone(&function);
+        async move { function.answer(event).await }
+    };
+    lambda_runtime::run_concurrent(service_fn(handler))
         .await
         .map_err(|error| anyhow::anyhow!("the Runtime API failed: {error}"))
 }
@@ -87,6 +112,7 @@ struct Function {
     environment: Environment,
     services: Result<Services, String>,
     instance_ip: String,
+    metrics: Metrics,
     writer: sink::Writer,
     cancel: Arc<watch::Sender<Option<i32>>>,
     terminate: tokio::sync::Mutex<tokio::signal::unix::Signal>,
@@ -95,12 +121,14 @@ struct Function {
 impl Function {
     fn new(
         environment: &Environment,
-        config: Result<FunctionConfig, setup::SetupError>,
+        config: Result<FunctionConfig, String>,
         command: Vec<String>,
     ) -> anyhow::Result<Self> {
-        let services = config.map_err(|e| e.to_string()).map(|config| {
+        let services = config.map(|config| {
             let stores = setup::store_settings(&config, environment, None);
-            let services = Services::new(config, environment, stores);
+            let aws = stores.aws.clone();
+            let services =
+                Services::new(config, environment, stores).delegating(aws.region, aws.ca_bundle);
             if environment.is_image_function() {
                 services.here(environment, command)
             } else {
@@ -108,6 +136,7 @@ impl Function {
             }
         });
         Ok(Self {
+            metrics: Metrics::new(environment),
             environment: environment.clone(),
             services,
             instance_ip: setup::instance_ip(),
@@ -151,9 +180,14 @@ impl Function {
             when_cancelled: WhenCancelled::Drop,
             monitor: Monitor::default(),
         };
-        let request_id = &invocation.context.request_id;
-        let mut sink = sink::Lambda::new(&self.environment, request_id, self.writer.clone());
+        let ids = Ids {
+            request: event.context.request_id,
+            trace: event.context.xray_trace_id,
+        };
+        let mut sink = sink::Lambda::new(&self.environment, ids.clone(), self.writer.clone());
         let report = Box::pin(invoke(services, &invocation, &mut sink)).await;
+        self.writer
+            .write(Stream::Stdout, self.metrics.lines(&report, &ids));
         // After the answer the environment is frozen: what is not written then comes late or never.
         self.writer.flush().await;
         let (finished, source) = report.into_finished(invocation.context, time.limit);

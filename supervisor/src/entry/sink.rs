@@ -1,12 +1,11 @@
 //! Where the container's output goes as it happens, one sink per place.
 
-use std::{pin::Pin, time::SystemTime};
-
-use aws_smithy_types::{DateTime, date_time::Format};
+use std::pin::Pin;
 
 use crate::{
     container::log::{LogSink, Stream},
     environment::{self as names, Environment},
+    telemetry::json,
 };
 
 pub use writer::Writer;
@@ -48,7 +47,16 @@ impl LogSink for StandardError {
 pub struct Lambda {
     writer: Writer,
     format: LogFormat,
-    request_id: String,
+    ids: Ids,
+}
+
+/// What a log line of an invocation is found by.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ids {
+    /// The request's id.
+    pub request: String,
+    /// The X-Ray trace's header, where the platform sent one.
+    pub trace: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +67,7 @@ enum LogFormat {
 
 impl Lambda {
     /// The format is the function's own setting, `AWS_LAMBDA_LOG_FORMAT`.
-    pub fn new(environment: &Environment, request_id: &str, writer: Writer) -> Self {
+    pub fn new(environment: &Environment, ids: Ids, writer: Writer) -> Self {
         let format = match environment.get(names::AWS_LAMBDA_LOG_FORMAT) {
             Some(format) if format.eq_ignore_ascii_case("json") => LogFormat::Json,
             _ => LogFormat::Text,
@@ -67,7 +75,7 @@ impl Lambda {
         Self {
             writer,
             format,
-            request_id: request_id.to_owned(),
+            ids,
         }
     }
 }
@@ -76,7 +84,7 @@ impl LogSink for Lambda {
     fn lines(&mut self, stream: Stream, lines: &[u8]) {
         let text = match self.format {
             LogFormat::Text => lines.to_vec(),
-            LogFormat::Json => json_lines(&self.request_id, stream, lines),
+            LogFormat::Json => json_lines(&self.ids, stream, lines),
         };
         self.writer.write(Stream::Stdout, text);
     }
@@ -86,18 +94,20 @@ impl LogSink for Lambda {
     }
 }
 
-fn json_lines(request_id: &str, stream: Stream, lines: &[u8]) -> Vec<u8> {
-    let now = DateTime::from(SystemTime::now());
-    let timestamp = now.fmt(Format::DateTime).unwrap_or_default();
+fn json_lines(ids: &Ids, stream: Stream, lines: &[u8]) -> Vec<u8> {
+    let timestamp = json::now();
     let mut text = Vec::new();
     for line in lines.split(|&b| b == b'\n').filter(|l| !l.is_empty()) {
-        let record = serde_json::json!({
+        let mut record = serde_json::json!({
             "timestamp": timestamp,
             "level": "INFO",
             "message": String::from_utf8_lossy(line),
             "stream": stream.name(),
-            "requestId": request_id,
+            "requestId": ids.request,
         });
+        if let Some(trace) = &ids.trace {
+            record["xrayTraceId"] = trace.as_str().into();
+        }
         text.extend(record.to_string().into_bytes());
         text.push(b'\n');
     }

@@ -110,6 +110,7 @@ fn ending(outcome: &Outcome) -> String {
         Outcome::Exited { code } => format!("container failed with code {code}"),
         Outcome::Killed { signal } => format!("container killed by signal {signal}"),
         Outcome::TimedOut => "stopped at the deadline".to_owned(),
+        Outcome::Delegated { job_id } => format!("delegated to AWS Batch job {job_id}"),
         Outcome::Failed(_) => "failed".to_owned(),
     }
 }
@@ -156,6 +157,7 @@ fn outcome(outcome: &Outcome) -> Value {
         Outcome::Exited { .. } => ("exited", None, None),
         Outcome::Killed { signal } => ("killed", Some(*signal), None),
         Outcome::TimedOut => ("timed-out", None, None),
+        Outcome::Delegated { .. } => ("delegated", None, None),
         Outcome::Failed(failure) => (
             "failed",
             None,

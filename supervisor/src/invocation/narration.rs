@@ -15,23 +15,25 @@ use super::{RecordReport, Report};
 /// Settings that are understood and do nothing yet: said once, rather than left to be found out.
 pub(super) fn without_effect(config: &FunctionConfig) {
     let container = &config.container;
-    let set = [
-        (
-            config.execution_mode == ExecutionMode::LambdaBatch,
-            "execution_mode: lambda-batch",
-        ),
-        (
-            container.engine == Engine::Native,
-            "container.engine: native",
-        ),
-        (
-            config.multi_node_parallel.is_some(),
-            "batch.multi_node_parallel",
-        ),
-    ];
+    let set = [(
+        container.engine == Engine::Native,
+        "container.engine: native",
+    )];
     for (_, name) in set.iter().filter(|(is_set, _)| *is_set) {
         tracing::warn!("{name} has no effect in this version");
     }
+}
+
+/// Only functions delegate; a terminal is where one looks at what a job would do.
+pub(super) fn runs_here(mode: ExecutionMode) {
+    if mode != ExecutionMode::Lambda {
+        tracing::info!("execution_mode counts in Lambda only: the container runs here");
+    }
+}
+
+/// A record goes on, or begins, as a job.
+pub(super) fn delegating(label: &str, why: &str) {
+    tracing::info!(record = label, "delegating to AWS Batch: {why}");
 }
 
 /// The event was taken apart.
@@ -70,6 +72,9 @@ pub(super) fn record_done(record: &RecordReport) {
             );
         }
         Outcome::TimedOut => tracing::error!(record = label, files, "stopped at the deadline"),
+        Outcome::Delegated { job_id } => {
+            tracing::info!(record = label, job_id, "delegated to AWS Batch");
+        }
         Outcome::Failed(failure) => {
             tracing::error!(record = label, error = failure.name, "{}", failure.message);
         }

@@ -2,33 +2,35 @@
 
 mod after;
 mod broken;
+mod delegate;
 mod files;
+mod ready;
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, path::Path, time::Instant};
 
 use crate::{
     config::FunctionConfig,
     container::{
-        self, Container, ContainerCommand, ContainerError, Direct, ImageSource, Limits, Prepared,
-        RunReport, RunRequest,
+        self, Container, ContainerCommand, ImageSource, Limits, RunReport, RunRequest,
         log::{Keep, LogSink},
         run::RunEnd,
+        slots::Slot,
     },
     plan::{OutputTarget, Paths, RunPlan},
     response::Outcome,
-    stage_in::{StagedInput, stage_in},
+    stage_in::StagedInput,
     workspace::{RecordDir, Workspace},
 };
 
 use broken::{Broken, local_failure, with_end};
 use files::write_files;
+use ready::Target;
 
 use super::{
-    Invocation, Phase, RecordReport, Services, Site, collect::Collector, narration,
-    report::PhaseTimes,
+    Invocation, Phase, RecordReport, Services,
+    collect::Collector,
+    narration,
+    report::{PhaseOutcome, PhaseTimes, RecordPhase},
 };
 
 /// The image that the configuration names; an archive wins over a name.
@@ -44,6 +46,8 @@ pub fn image_source(config: &FunctionConfig) -> Option<ImageSource> {
 /// Runs the records of one invocation.
 pub(super) struct Runner<'a> {
     pub(super) services: &'a Services,
+    /// Whose container it is.
+    pub(super) slot: Slot,
     pub(super) invocation: &'a Invocation<'a>,
     pub(super) workspace: &'a Workspace,
     pub(super) outputs: &'a [OutputTarget],
@@ -51,12 +55,6 @@ pub(super) struct Runner<'a> {
     pub(super) collector: Option<Collector>,
     /// Where the answer is put as a file, if it is.
     pub(super) answer_file: Option<&'a Path>,
-}
-
-/// Where a record's command runs.
-enum Target<'a> {
-    Container(Prepared),
-    Here(&'a Direct),
 }
 
 impl Runner<'_> {
@@ -77,18 +75,27 @@ impl Runner<'_> {
             bytes_in: 0,
             uploaded: Vec::new(),
             phases: PhaseTimes::default(),
+            outcomes: BTreeMap::new(),
         };
-        report.outcome = match self.attempt(index, count, plan, sink, &mut report).await {
-            Ok(outcome) => outcome,
-            Err(Broken::Failed(failure)) => Outcome::Failed(failure),
-            Err(Broken::Cancelled(signal)) => Outcome::Killed { signal },
-            Err(Broken::TimedOut(doing)) => {
-                let line = format!("[stopped at the deadline while {doing}]\n");
-                sink.lines(container::log::Stream::Stderr, line.as_bytes());
-                report.log.extend_from_slice(line.as_bytes());
-                Outcome::TimedOut
-            }
+        let ended = if self.delegates_at_once() {
+            Err(Broken::NotHere)
+        } else {
+            self.attempt(index, count, plan, sink, &mut report).await
         };
+        let line = match &ended {
+            Err(Broken::TimedOut(doing)) => format!("[stopped at the deadline while {doing}]\n"),
+            _ => String::new(),
+        };
+        let (outcome, job) = match ended {
+            Ok(outcome) => (outcome, None),
+            Err(broken) => self.settle(broken, index, plan).await,
+        };
+        let line = line + &job.unwrap_or_default();
+        if !line.is_empty() {
+            sink.lines(container::log::Stream::Stderr, line.as_bytes());
+            report.log.extend_from_slice(line.as_bytes());
+        }
+        report.outcome = outcome;
         narration::record_done(&report);
         report
     }
@@ -112,16 +119,23 @@ impl Runner<'_> {
             .record(index)
             .map_err(|e| local_failure("make the record's directories", &e))?;
         self.enter(Phase::Preparing);
-        let (target, input) = Box::pin(self.get_ready(plan, &record, &mut report.phases)).await?;
+        let (target, input) = Box::pin(self.get_ready(plan, &record, report)).await?;
         report.bytes_in = input.as_ref().map_or(0, |i| i.bytes);
         write_files(plan, &record).map_err(|e| local_failure("write the script", &e))?;
 
         self.enter(Phase::Running);
         let ran = self
             .run_command(count, plan, &record, &target, input.as_ref(), sink)
-            .await?;
+            .await;
+        let ended = ran.as_ref().map(|ran| outcome_of(ran.end));
+        report.note(RecordPhase::Run, phase_outcome(&ended));
+        let ran = ran?;
         report.phases.run = ran.elapsed;
         report.log = ran.log.read().unwrap_or_default();
+        if ran.end == RunEnd::TimedOut && self.services.delegator.is_some() {
+            // Outputs so far are not uploaded: the job begins anew.
+            return Err(Broken::TimedOut("running the container"));
+        }
         let limits = self.limits_of_outputs(ran.end)?;
 
         self.enter(Phase::StagingOut);
@@ -135,6 +149,9 @@ impl Runner<'_> {
             _ => Ok(()),
         };
         report.phases.stage_out = started.elapsed();
+        let stored = uploaded.as_ref().map_err(|(broken, _)| broken);
+        let stored = stored.and(kept.as_ref()).map(|()| Outcome::SUCCESS);
+        report.note(RecordPhase::StageOut, phase_outcome(&stored));
         match uploaded {
             Ok(done) => {
                 report.uploaded = done.uploaded;
@@ -147,51 +164,6 @@ impl Runner<'_> {
                     stopped => stopped,
                 })
             }
-        }
-    }
-
-    /// Prepares the image and downloads the input at the same time.
-    async fn get_ready(
-        &self,
-        plan: &RunPlan,
-        record: &RecordDir,
-        phases: &mut PhaseTimes,
-    ) -> Result<(Target<'_>, Option<StagedInput>), Broken> {
-        let (mut prepare_time, mut stage_in_time) = (Duration::ZERO, Duration::ZERO);
-        let input_dir = record.input();
-        // Both to their end: an image that is half prepared when an input is missing would have
-        // to be prepared again.
-        let (prepared, input) = tokio::join!(
-            timed(&mut prepare_time, self.prepare()),
-            timed(&mut stage_in_time, self.download(plan, &input_dir)),
-        );
-        phases.prepare = prepare_time;
-        phases.stage_in = stage_in_time;
-        let input = input?;
-        Ok((prepared?, input))
-    }
-
-    async fn prepare(&self) -> Result<Target<'_>, Broken> {
-        if let Site::Here(direct) = &self.services.site {
-            return Ok(Target::Here(direct));
-        }
-        let image = image_source(&self.services.config).ok_or(ContainerError::NoImage)?;
-        let temp = self.workspace.udocker_tmp();
-        let prepared = self
-            .services
-            .preparer
-            .prepare(&image, &temp, &self.limits())
-            .await?;
-        Ok(Target::Container(prepared))
-    }
-
-    async fn download(&self, plan: &RunPlan, dir: &Path) -> Result<Option<StagedInput>, Broken> {
-        let progress = &self.invocation.monitor.received;
-        let limits = self.limits();
-        let staging = Box::pin(stage_in(&self.services.stores, &plan.input, dir, progress));
-        tokio::select! {
-            staged = staging => Ok(staged?),
-            why = limits.reached() => Err(Broken::stopped(why, "downloading the input")),
         }
     }
 
@@ -253,11 +225,13 @@ impl Runner<'_> {
     }
 }
 
-async fn timed<T>(elapsed: &mut Duration, work: impl Future<Output = T>) -> T {
-    let started = Instant::now();
-    let done = work.await;
-    *elapsed = started.elapsed();
-    done
+/// What metrics make of a phase.
+fn phase_outcome<E: std::borrow::Borrow<Broken>>(ended: &Result<Outcome, E>) -> PhaseOutcome {
+    match ended.as_ref().map_err(std::borrow::Borrow::borrow) {
+        Ok(Outcome::Exited { code: 0 }) => PhaseOutcome::Succeeded,
+        Ok(Outcome::TimedOut) | Err(Broken::TimedOut(_)) => PhaseOutcome::TimedOut,
+        Ok(_) | Err(_) => PhaseOutcome::Failed,
+    }
 }
 
 /// Each record may fill its share of the answer.

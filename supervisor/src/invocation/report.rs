@@ -1,6 +1,6 @@
 //! What an invocation came to: the outcome, the log and the figures of the closing summary.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use crate::{
     event::Source,
@@ -22,6 +22,63 @@ pub struct PhaseTimes {
     pub stage_out: Duration,
 }
 
+impl PhaseTimes {
+    /// How long one of them took.
+    pub fn of(&self, phase: RecordPhase) -> Duration {
+        match phase {
+            RecordPhase::Prepare => self.prepare,
+            RecordPhase::StageIn => self.stage_in,
+            RecordPhase::Run => self.run,
+            RecordPhase::StageOut => self.stage_out,
+        }
+    }
+}
+
+/// The phases of a record, in order; the first two go on at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RecordPhase {
+    /// The image is prepared.
+    Prepare,
+    /// The input is downloaded.
+    StageIn,
+    /// The container runs.
+    Run,
+    /// Outputs are uploaded.
+    StageOut,
+}
+
+impl RecordPhase {
+    /// All of them, and what metrics call them.
+    pub const ALL: [(Self, &'static str); 4] = [
+        (Self::Prepare, "Prepare"),
+        (Self::StageIn, "StageIn"),
+        (Self::Run, "Run"),
+        (Self::StageOut, "StageOut"),
+    ];
+}
+
+/// What became of a phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PhaseOutcome {
+    /// It did what it should.
+    Succeeded,
+    /// The record ended with it.
+    Failed,
+    /// The deadline came in it.
+    TimedOut,
+}
+
+impl PhaseOutcome {
+    /// What metrics call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed-out",
+        }
+    }
+}
+
 /// One record's part of the report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordReport {
@@ -39,6 +96,8 @@ pub struct RecordReport {
     pub uploaded: Vec<Uploaded>,
     /// How long its phases took.
     pub phases: PhaseTimes,
+    /// What became of each phase that was reached.
+    pub outcomes: BTreeMap<RecordPhase, PhaseOutcome>,
 }
 
 impl RecordReport {
@@ -52,6 +111,21 @@ impl RecordReport {
             bytes_in: 0,
             uploaded: Vec::new(),
             phases: PhaseTimes::default(),
+            outcomes: BTreeMap::new(),
+        }
+    }
+
+    /// Notes what became of a phase.
+    pub(super) fn note(&mut self, phase: RecordPhase, outcome: PhaseOutcome) {
+        self.outcomes.insert(phase, outcome);
+    }
+
+    /// Bytes that a phase moved, where it moves any.
+    pub fn bytes_of(&self, phase: RecordPhase) -> Option<u64> {
+        match phase {
+            RecordPhase::StageIn => Some(self.bytes_in),
+            RecordPhase::StageOut => Some(self.uploaded.iter().map(|u| u.bytes).sum()),
+            RecordPhase::Prepare | RecordPhase::Run => None,
         }
     }
 }
@@ -127,6 +201,7 @@ impl Report {
             log: self.log(),
             items: self.finished_items(),
             destinations: self.uploaded().map(|u| u.destination.clone()).collect(),
+            jobs: self.jobs(),
             files: self.files,
             outcome: self.outcome,
             request_id: context.request_id,
@@ -135,6 +210,15 @@ impl Report {
             time_limit,
         };
         (finished, self.source)
+    }
+
+    /// The jobs that records were delegated to, in the event's order.
+    fn jobs(&self) -> Vec<String> {
+        let job = |record: &RecordReport| match &record.outcome {
+            Outcome::Delegated { job_id } => Some(job_id.clone()),
+            _ => None,
+        };
+        self.records.iter().filter_map(job).collect()
     }
 
     /// What became of each message or task: the worst of its records. One without any had nothing to process.

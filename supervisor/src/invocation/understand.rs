@@ -1,7 +1,6 @@
 //! What an invocation is asked to do, found out before anything is touched.
 
 use crate::{
-    config::ExecutionMode,
     event::{self, Event, Source},
     plan::{self, Entry, Plan},
     response::Failure,
@@ -21,13 +20,6 @@ pub fn understand(
     let event = event::parse(invocation.payload, config)
         .map_err(|e| (e.source.clone(), failure("EventInvalid", e.to_string())))?;
     let unusable = |message| (event.source.clone(), failure("ConfigInvalid", message));
-    if config.execution_mode == ExecutionMode::Batch {
-        return Err(unusable(
-            "execution_mode: batch is not available yet: this version runs containers in the \
-             function itself; set execution_mode to lambda"
-                .to_owned(),
-        ));
-    }
     let plan =
         plan::plan(&event, config, &invocation.context).map_err(|e| unusable(e.to_string()))?;
     match missing_script(&plan) {

@@ -12,7 +12,13 @@ use crate::event::Operation;
 pub(super) fn queue(items: &[FinishedItem]) -> Value {
     let failed = items
         .iter()
-        .filter(|item| item.outcome != Outcome::Exited { code: 0 })
+        .filter(|item| {
+            // A job that works on the message is not to be started twice.
+            !matches!(
+                item.outcome,
+                Outcome::Exited { code: 0 } | Outcome::Delegated { .. }
+            )
+        })
         .map(|item| json!({ "itemIdentifier": item.id }));
     json!({ "batchItemFailures": failed.collect::<Vec<_>>() })
 }
@@ -29,7 +35,7 @@ pub(super) fn operations(operation: &Operation, items: &[FinishedItem]) -> Value
 
 fn result(item: &FinishedItem) -> S3BatchJobResult {
     let code = match &item.outcome {
-        Outcome::Exited { code: 0 } => "Succeeded",
+        Outcome::Exited { code: 0 } | Outcome::Delegated { .. } => "Succeeded",
         Outcome::Exited { .. } | Outcome::Killed { .. } => "PermanentFailure",
         Outcome::TimedOut => "TemporaryFailure",
         Outcome::Failed(failure) => match failure.name {

@@ -82,6 +82,7 @@ fn answer(finished: &Finished, limit: usize) -> Answer<'_> {
                 body: files.too_large(limit, &finished.destinations).into(),
             },
         },
+        Outcome::Delegated { .. } => log(202),
         Outcome::Exited { .. } | Outcome::Killed { .. } => log(500),
         Outcome::TimedOut => log(504),
         Outcome::Failed(failure) => {
@@ -115,6 +116,10 @@ fn headers(finished: &Finished) -> Map<String, Value> {
     {
         headers.insert("x-faas-exit-code".to_owned(), json!(code.to_string()));
     }
+    if !finished.jobs.is_empty() {
+        let jobs = shortened_text(finished.jobs.join(", ").as_bytes(), HEADER_LIMIT);
+        headers.insert("x-faas-batch-job-id".to_owned(), json!(jobs));
+    }
     headers
 }
 
@@ -122,6 +127,7 @@ fn headers(finished: &Finished) -> Map<String, Value> {
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        202 => "Accepted",
         413 => "Content Too Large",
         504 => "Gateway Timeout",
         _ => "Internal Server Error",
@@ -134,6 +140,7 @@ pub(super) fn what(outcome: &Outcome) -> String {
         Outcome::Exited { code } => format!("the container exited with code {code}"),
         Outcome::Killed { signal } => format!("the container was killed by signal {signal}"),
         Outcome::TimedOut => "the container was stopped at its time limit".to_owned(),
+        Outcome::Delegated { job_id } => format!("delegated to AWS Batch job {job_id}"),
         Outcome::Failed(failure) => shortened_text(failure.message.as_bytes(), log_limit() / 8),
     }
 }

@@ -1,4 +1,4 @@
-//! Builds the AWS SDK's client for one storage provider.
+//! Builds the AWS SDK's client for one storage provider, and what other AWS services' clients need.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,9 +38,35 @@ pub(super) struct ClientSettings {
     pub(super) ca_bundle: Option<PathBuf>,
 }
 
-/// A client for one provider. Reads the environment and profile files through the SDK, connects to nothing
-/// except, where nothing else names a region, the instance's metadata service.
+/// A client for one provider.
 pub(super) async fn connect(settings: ClientSettings) -> Client {
+    let shared = shared_config(settings).await;
+    let config = aws_sdk_s3::config::Builder::from(&shared)
+        .force_path_style(has_endpoint(&shared))
+        // Asked for by whole-object requests only: of a range some servers send the checksum of the whole.
+        .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+    Client::from_conf(config.build())
+}
+
+/// What the client of an AWS service other than S3 is made of: the function's own role, the service's endpoint as the
+/// SDK finds it (`AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL`, the profile).
+pub(crate) async fn own_role_config(
+    region: Option<String>,
+    ca_bundle: Option<PathBuf>,
+) -> SdkConfig {
+    shared_config(ClientSettings {
+        keys: None,
+        region,
+        endpoint: None,
+        verify: TlsVerify::Verify,
+        ca_bundle,
+    })
+    .await
+}
+
+/// Reads the environment and profile files through the SDK, connects to nothing except, where nothing else names a
+/// region, the instance's metadata service.
+async fn shared_config(settings: ClientSettings) -> SdkConfig {
     let http = http_client(settings.verify, settings.ca_bundle.clone());
     let retry = RetryConfig::standard()
         .with_max_attempts(ATTEMPTS)
@@ -56,12 +82,7 @@ pub(super) async fn connect(settings: ClientSettings) -> Client {
     if let Some(endpoint) = &settings.endpoint {
         loader = loader.endpoint_url(endpoint);
     }
-    let shared = loader.load().await;
-    let config = aws_sdk_s3::config::Builder::from(&shared)
-        .force_path_style(has_endpoint(&shared))
-        // Asked for by whole-object requests only: of a range some servers send the checksum of the whole.
-        .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
-    Client::from_conf(config.build())
+    loader.load().await
 }
 
 /// The configured region, else the environment's, else the profile's. The instance is asked only when the store

@@ -332,7 +332,7 @@ fn bucket_word(protocol: Protocol) -> &'static str {
 }
 
 /// The messages of an error and of its sources, outermost first, on one line, without repetitions.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = one_line(error);
     let mut next = error.source();
     while let Some(source) = next {

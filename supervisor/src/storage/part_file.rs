@@ -107,8 +107,13 @@ fn no_space(target: &Target, directory: &Path, needed: u64, free: u64) -> Storag
     }
 }
 
-fn free_bytes(directory: &Path) -> nix::Result<u64> {
-    let system = statvfs(directory)?;
+/// Bytes that the file system of `directory` can still take. A directory that does not exist yet will be made below the
+/// first of its parents that does.
+pub(crate) fn free_bytes(directory: &Path) -> nix::Result<u64> {
+    let system = match statvfs(directory) {
+        Err(Errno::ENOENT) if directory.parent().is_some() => return free_bytes(parent(directory)),
+        found => found?,
+    };
     Ok(system
         .blocks_available()
         .saturating_mul(system.fragment_size()))

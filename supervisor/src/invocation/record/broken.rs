@@ -6,12 +6,17 @@ use crate::{
     container::{ContainerError, Stop},
     response::{Failure, Outcome},
     stage_in::StageInError,
+    storage::StorageError,
 };
 
 /// Why a record did not get as far as its container's end.
 pub(super) enum Broken {
     Failed(Failure),
+    /// As `Failed`, because the image or the input does not fit onto the disk here.
+    NoRoom(Failure),
     TimedOut(&'static str),
+    /// It was never meant to run here: `execution_mode: batch`.
+    NotHere,
     Cancelled(i32),
 }
 
@@ -28,17 +33,31 @@ impl From<ContainerError> for Broken {
     fn from(error: ContainerError) -> Self {
         match error {
             ContainerError::Stopped { why, .. } => Self::stopped(why, "preparing the image"),
-            error => Self::Failed(Failure {
-                name: "ImageFailed",
-                message: error.to_string(),
-            }),
+            error => {
+                let broken = if matches!(error, ContainerError::NoSpace { .. }) {
+                    Self::NoRoom
+                } else {
+                    Self::Failed
+                };
+                broken(Failure {
+                    name: "ImageFailed",
+                    message: error.to_string(),
+                })
+            }
         }
     }
 }
 
 impl From<StageInError> for Broken {
     fn from(error: StageInError) -> Self {
-        Self::Failed(Failure {
+        let broken = match &error {
+            StageInError::Storage(StorageError::NoSpace { .. }) => Self::NoRoom,
+            StageInError::Payload { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                Self::NoRoom
+            }
+            StageInError::Storage(_) | StageInError::Payload { .. } => Self::Failed,
+        };
+        broken(Failure {
             name: "StageInFailed",
             message: error.to_string(),
         })
@@ -56,7 +75,9 @@ pub(super) fn local_failure(action: &str, error: &io::Error) -> Broken {
 /// A failed upload hides how the container ended: its message says it.
 pub(super) fn with_end(mut failure: Failure, outcome: &Outcome) -> Failure {
     let end = match outcome {
-        Outcome::Exited { code: 0 } | Outcome::Failed(_) => return failure,
+        Outcome::Exited { code: 0 } | Outcome::Delegated { .. } | Outcome::Failed(_) => {
+            return failure;
+        }
         Outcome::Exited { code } => format!("exited with code {code}"),
         Outcome::Killed { signal } => format!("was killed by signal {signal}"),
         Outcome::TimedOut => "was stopped at the deadline".to_owned(),

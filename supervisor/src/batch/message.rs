@@ -1,0 +1,99 @@
+//! What a job is sent when its variables cannot hold it: a pointer in `EVENT`, and the object that it leads to.
+//!
+//! ```text
+//! EVENT = {"faas_job_message": {"bucket": "…", "key": "…"}}
+//! object = {"event": "<the event's text>", "script": "<base64, where there is one>"}
+//! ```
+//!
+//! Objects are not removed: reading and writing is all that the roles have to allow. A lifecycle rule on their folder does.
+
+use std::fs;
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{Entry, PlannedInput, RunPlan};
+
+use super::DelegationError;
+
+/// Where the object is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pointer {
+    /// Its bucket, in S3, read with the job's own role.
+    pub bucket: String,
+    /// Its key.
+    pub key: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Message {
+    faas_job_message: Pointer,
+}
+
+impl Pointer {
+    /// The pointer, when a variable `EVENT` is one and not an event.
+    pub fn read(event: &[u8]) -> Option<Self> {
+        let message: Message = serde_json::from_slice(event).ok()?;
+        Some(message.faas_job_message)
+    }
+
+    /// The text of the variable `EVENT`.
+    pub fn to_json(&self) -> String {
+        serde_json::json!({ "faas_job_message": self }).to_string()
+    }
+}
+
+/// What a job has to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// The event, as text: of this record alone.
+    pub event: String,
+    /// Base64 of the script to run where the event brings none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub script: Option<String>,
+}
+
+impl Envelope {
+    /// From the plan of a record.
+    ///
+    /// # Errors
+    /// [`DelegationError::Script`] when the configured script cannot be read.
+    pub(super) fn new(plan: &RunPlan) -> Result<Self, DelegationError> {
+        let script = match &plan.entry {
+            Entry::InitScript(path) => {
+                let script = fs::read(path).map_err(|source| DelegationError::Script {
+                    path: path.clone(),
+                    source,
+                })?;
+                Some(BASE64_STANDARD.encode(script))
+            }
+            // The event has the others, and the job's own configuration the image's command.
+            Entry::Script(_) | Entry::Arguments(_) | Entry::ImageDefault => None,
+        };
+        Ok(Self {
+            event: job_event(plan),
+            script,
+        })
+    }
+
+    /// The object's content.
+    pub fn to_json(&self) -> String {
+        serde_json::json!(self).to_string()
+    }
+}
+
+/// The event of one record, so that the job reads it as the function did: an object's store was found from what
+/// surrounded the record, so it is named.
+fn job_event(plan: &RunPlan) -> String {
+    match &plan.input {
+        PlannedInput::Object { object, .. } => {
+            let provider = serde_json::json!(object.provider.to_string());
+            format!(
+                "{{\"event\":{},\"storage_provider\":{provider}}}",
+                plan.event_json
+            )
+        }
+        PlannedInput::None | PlannedInput::Payload { .. } => plan.event_json.clone(),
+    }
+}
