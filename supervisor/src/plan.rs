@@ -158,7 +158,7 @@ pub fn plan(
     ctx: &InvocationContext,
 ) -> Result<Plan, PlanError> {
     let outputs = config.output.iter().enumerate().map(|(index, rule)| {
-        OutputTarget::new(rule).ok_or_else(|| PlanError::OutputPath {
+        OutputTarget::of(rule, config).ok_or_else(|| PlanError::OutputPath {
             index,
             path: rule.path.clone(),
         })
@@ -183,7 +183,7 @@ pub fn plan(
 fn label(record: &Record, event: &Event) -> String {
     let item = record.item.and_then(|position| event.items.get(position));
     match (&record.input, item, &event.source) {
-        (Input::Object(object), _, _) => format!("s3://{}/{}", object.bucket, object.key),
+        (Input::Object(object), _, _) => object.url(),
         (_, Some(item), _) => format!("message {}", item.id),
         (_, None, Source::Http(_)) => "http".to_owned(),
         (_, None, _) => "direct".to_owned(),
