@@ -7,7 +7,6 @@
 )]
 
 use std::fs::{self, File};
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
