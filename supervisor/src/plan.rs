@@ -95,10 +95,8 @@ pub struct RunPlan {
 pub enum Carrier {
     /// Nothing.
     Alone,
-    /// A queue's message.
-    Queue,
-    /// A topic's message (or a bus, which is told apart by the event).
-    Topic {
+    /// A message of a queue, a topic or a bus: all may carry the same.
+    Message {
         /// When the event happened, if anything said so.
         time: Option<String>,
     },
@@ -192,8 +190,7 @@ pub fn plan(
             label: label(record, event),
             item: record.item,
             carrier: match event.source {
-                Source::Queue => Carrier::Queue,
-                Source::Notification => Carrier::Topic {
+                Source::Queue | Source::Notification => Carrier::Message {
                     time: record.event_time.clone(),
                 },
                 _ => Carrier::Alone,

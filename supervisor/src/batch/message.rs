@@ -90,11 +90,7 @@ pub fn job_event(plan: &RunPlan) -> String {
     let event = named_store(plan);
     match &plan.carrier {
         Carrier::Alone => event,
-        Carrier::Queue => json!({
-            "Records": [{ "eventSource": "aws:sqs", "messageId": "delegated", "body": event }],
-        })
-        .to_string(),
-        Carrier::Topic { time } => json!({
+        Carrier::Message { time } => json!({
             "Records": [{ "EventSource": "aws:sns", "Sns": { "Message": event, "Timestamp": time } }],
         })
         .to_string(),
