@@ -146,11 +146,12 @@ impl Dialect for Cdmi {
     }
 
     /// An object made by moving another (CDMI 1.1.1, 8.2: the field `move`).
-    fn rename(&self, server: &Server, from: &Place, to: &Place) -> Ask {
+    fn rename(&self, server: &Server, from: &Place, to: &Place) -> Option<Ask> {
         let source = json!({ "move": from.plain() }).to_string();
-        Ask::new(Method::PUT, server.url(to))
+        let ask = Ask::new(Method::PUT, server.url(to))
             .header(VERSION.0, VERSION.1)
-            .content(OBJECT, Content::Text(source))
+            .content(OBJECT, Content::Text(source));
+        Some(ask)
     }
 
     /// A Oneprovider passes on what its file system says, `enoent`, as 400 in older versions.

@@ -101,16 +101,20 @@ impl Dialect for Webdav {
         Ask::new(extension("MKCOL"), server.folder_url(folder))
     }
 
-    /// With a whole URL as destination: not every server takes a path alone.
-    fn rename(&self, server: &Server, from: &Place, to: &Place) -> Ask {
-        let ask = Ask::new(extension("MOVE"), server.url(from)).header(
-            HeaderName::from_static("overwrite"),
-            HeaderValue::from_static("T"),
-        );
-        match HeaderValue::from_str(&server.url(to)) {
-            Ok(url) => ask.header(HeaderName::from_static("destination"), url),
-            Err(_) => ask,
+    /// With a whole URL as destination: not every server takes a path alone. Some decode it before they look for a query
+    /// or parameters (`WsgiDAV`), and would cut a name with these signs short.
+    fn rename(&self, server: &Server, from: &Place, to: &Place) -> Option<Ask> {
+        if to.plain().contains(['?', ';']) {
+            return None;
         }
+        let destination = HeaderValue::from_str(&server.url(to)).ok()?;
+        let ask = Ask::new(extension("MOVE"), server.url(from))
+            .header(
+                HeaderName::from_static("overwrite"),
+                HeaderValue::from_static("T"),
+            )
+            .header(HeaderName::from_static("destination"), destination);
+        Some(ask)
     }
 
     /// 409 by RFC 4918, 9.7.1; some say 404.

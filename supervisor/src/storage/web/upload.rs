@@ -20,8 +20,8 @@ pub(in crate::storage) trait Dialect: Sync {
     /// Makes a folder whose parent is there, if it is not there itself.
     fn make_folder(&self, server: &Server, folder: Folder<'_>) -> Ask;
 
-    /// Gives a file another name in its folder, in place of a file of that name.
-    fn rename(&self, server: &Server, from: &Place, to: &Place) -> Ask;
+    /// Gives a file another name in its folder, in place of a file of that name. `None` where that is not safe.
+    fn rename(&self, server: &Server, from: &Place, to: &Place) -> Option<Ask>;
 
     /// Whether a refusal to write a file may mean that its folder is missing.
     fn folder_is_missing(&self, status: StatusCode) -> bool;
@@ -54,15 +54,7 @@ pub(in crate::storage) async fn upload(
         },
         content_type,
     };
-    let unfinished = Unfinished::new(server, place.unfinished(), &upload.target);
-    upload.put_in_folder(unfinished.place()).await?;
-    match upload.rename(unfinished.place(), &place).await? {
-        Renamed::Yes => unfinished.forget(),
-        Renamed::Never => {
-            unfinished.remove().await;
-            upload.put_in_folder(&place).await?;
-        }
-    }
+    upload.run(server, &place).await?;
     progress.add(size);
     Ok(size)
 }
@@ -83,6 +75,25 @@ enum Renamed {
 }
 
 impl Upload<'_> {
+    async fn run(&self, server: &Arc<Server>, place: &Place) -> Result<(), StorageError> {
+        let unfinished = place.unfinished();
+        let Some(rename) = self.dialect.rename(server, &unfinished, place) else {
+            return self.put_in_folder(place).await;
+        };
+        let unfinished = Unfinished::new(server, unfinished, &self.target);
+        self.put_in_folder(unfinished.place()).await?;
+        match self.rename(&rename).await? {
+            Renamed::Yes => {
+                unfinished.forget();
+                Ok(())
+            }
+            Renamed::Never => {
+                unfinished.remove().await;
+                self.put_in_folder(place).await
+            }
+        }
+    }
+
     /// Writes the file; where its folder turns out to be missing, that is made first.
     async fn put_in_folder(&self, place: &Place) -> Result<(), StorageError> {
         let first = self.put(place).await?;
@@ -118,16 +129,19 @@ impl Upload<'_> {
             if response.status().is_success() {
                 read_text(response, REST).await;
                 refused = None;
-            } else if response.status() != StatusCode::METHOD_NOT_ALLOWED {
+                continue;
+            }
+            // That a folder's own parent is missing says less than why that could not be made.
+            let news = refused.is_none() || !self.dialect.folder_is_missing(response.status());
+            if news && response.status() != StatusCode::METHOD_NOT_ALLOWED {
                 refused = Some(refusal(response, &self.target).await);
             }
         }
         Ok(refused)
     }
 
-    async fn rename(&self, from: &Place, to: &Place) -> Result<Renamed, StorageError> {
-        let ask = self.dialect.rename(self.server, from, to);
-        let Answer { response, tries } = self.server.send(&ask, &self.target).await?;
+    async fn rename(&self, ask: &Ask) -> Result<Renamed, StorageError> {
+        let Answer { response, tries } = self.server.send(ask, &self.target).await?;
         let status = response.status();
         // An earlier try whose answer was lost has done it: the temporary name is nobody else's.
         let done_before = tries > 1 && status == StatusCode::NOT_FOUND;
