@@ -2,6 +2,7 @@
 //! was found that way (`fuzz/regressions`).
 #![allow(
     dead_code,
+    unreachable_pub,
     clippy::panic,
     clippy::unwrap_used,
     reason = "a check that fails panics, and each target calls one of them"

@@ -1,5 +1,5 @@
 //! Events of Onedata's `OneTrigger`: `{"Key": "/space/dir/file", "Records": [{"eventSource": "OneTrigger", "objectKey": "file",
-//! "objectId": …, "eventTime": …}]}` (as `OneTrigger` posts them and the faas-supervisor of GRyCAP reads them). `Key` is the
+//! "objectId": …, "eventTime": …}]}` (as `OneTrigger` posts them and the faas-supervisor of `GRyCAP` reads them). `Key` is the
 //! path of the one file, space first, and not encoded.
 
 use super::document::{Document, marked};

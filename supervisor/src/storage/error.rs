@@ -88,6 +88,7 @@ impl Target {
     }
 
     /// The same through another protocol than S3's.
+    #[must_use]
     pub fn over(self, protocol: Protocol) -> Self {
         Self { protocol, ..self }
     }
