@@ -1,0 +1,36 @@
+//! The zip archive: the same files always become the same bytes.
+//!
+//! No extra fields, one date (the earliest the format knows), one compression level, entries in order of their paths; what
+//! the deflate encoder writes is fixed by its version in the lockfile.
+
+use std::io::{Cursor, Write as _};
+
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipWriter};
+
+use super::content::Files;
+use super::error::LayerError;
+
+/// Deflate's level: a layer is written once and read at every cold start.
+const LEVEL: i64 = 9;
+
+/// Packs the files.
+///
+/// # Errors
+/// [`LayerError::Zip`] when a path or size is beyond the format.
+pub fn pack(name: &str, files: &Files) -> Result<Vec<u8>, LayerError> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for (path, file) in files {
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Deflated)
+            .compression_level(Some(LEVEL))
+            .last_modified_time(DateTime::default())
+            .unix_permissions(file.kind.permissions());
+        writer
+            .start_file(path.as_str(), options)
+            .and_then(|()| Ok(writer.write_all(&file.content)?))
+            .map_err(LayerError::zip(name))?;
+    }
+    let bytes = writer.finish().map_err(LayerError::zip(name))?;
+    Ok(bytes.into_inner())
+}
