@@ -55,7 +55,7 @@ struct DependencyKind {
 ///
 /// # Errors
 /// [`LayerError::Program`] when cargo cannot tell, which it can after the supervisor has been built.
-pub fn list(project: &Path, arch: Arch) -> Result<String, LayerError> {
+pub(super) fn list(project: &Path, arch: Arch) -> Result<String, LayerError> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command

@@ -129,7 +129,8 @@ fn run_install(
     let settings = directory.join("udocker.conf");
     fs::write(&settings, "[DEFAULT]\ninstallinfo =\n")
         .map_err(LayerError::io("write", &settings))?;
-    let mut udocker = Command::new(python);
+    // Started in the scratch directory, where Python looks for modules first.
+    let mut udocker = Command::new(from_here(python)?);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("UDOCKER_") {
             udocker.env_remove(name);
@@ -159,6 +160,14 @@ fn run_install(
             said,
         },
     })
+}
+
+/// A program named by a path keeps its meaning in another directory; a bare name is looked up on the `PATH`.
+fn from_here(program: &Path) -> Result<PathBuf, LayerError> {
+    if program.components().count() == 1 {
+        return Ok(program.to_path_buf());
+    }
+    std::path::absolute(program).map_err(LayerError::io("find", program))
 }
 
 /// The files of a directory; links are followed when they are read, so a layer holds none.
