@@ -126,8 +126,10 @@ fn run_install(
     directory: &Path,
 ) -> Result<(), LayerError> {
     // No look at the project's news page, which would cost time where there is no network.
-    let settings = directory.join("udocker.conf");
-    fs::write(&settings, "[DEFAULT]\ninstallinfo =\n")
+    let home = directory.join(".udocker");
+    let settings = home.join("udocker.conf");
+    fs::create_dir(&home)
+        .and_then(|()| fs::write(&settings, "[DEFAULT]\ninstallinfo =\n"))
         .map_err(LayerError::io("write", &settings))?;
     // Started in the scratch directory, where Python looks for modules first.
     let mut udocker = Command::new(from_here(python)?);
@@ -248,7 +250,11 @@ mod tests {
             ("crun-x86_64", false, false),
             ("proot-arm", false, false),
         ] {
-            assert_eq!(is_chosen(name, Arch::Arm64, Choice::FModes), f_modes, "{name}");
+            assert_eq!(
+                is_chosen(name, Arch::Arm64, Choice::FModes),
+                f_modes,
+                "{name}"
+            );
             assert_eq!(is_chosen(name, Arch::Arm64, Choice::All), all, "{name}");
         }
     }

@@ -47,7 +47,8 @@ pub enum LayerError {
     /// The udocker package cannot be downloaded.
     #[error(
         "cannot download udocker {} with pip: {said}\nWithout a network, fetch {} elsewhere and hand it in with --udocker-package FILE",
-        pin::UDOCKER_VERSION, pin::UDOCKER_WHEEL
+        pin::UDOCKER_VERSION,
+        pin::UDOCKER_WHEEL
     )]
     NoPackage {
         /// pip's last words.
@@ -76,7 +77,8 @@ pub enum LayerError {
     /// The installed engines would make udocker download others.
     #[error(
         "the engines are version {found:?}, but udocker {} downloads its own unless they are {} or newer: hand in a newer tarball",
-        pin::UDOCKER_VERSION, pin::ENGINES_MINIMUM
+        pin::UDOCKER_VERSION,
+        pin::ENGINES_MINIMUM
     )]
     OldEngines {
         /// The version found.

@@ -1,5 +1,6 @@
 //! The options of `layer-build assemble`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -23,7 +24,7 @@ pub struct Options {
     udocker_package: Option<PathBuf>,
     /// udocker's engine tarball instead of the download of `udocker install`.
     #[arg(long, value_name = "FILE", env = "UDOCKER_TARBALL")]
-    engines_tarball: Option<PathBuf>,
+    engines_tarball: Option<OsString>,
     /// Which engines go into the layer.
     #[arg(long, value_enum, default_value = "f-modes")]
     engines: Choice,
@@ -50,9 +51,8 @@ impl Options {
             directory.join("release/supervisor")
         };
         // An empty variable is how udocker is told to download nothing: no tarball either way.
-        let tarball = self
-            .engines_tarball
-            .filter(|path| !path.as_os_str().is_empty());
+        let tarball = self.engines_tarball.filter(|path| !path.is_empty());
+        let tarball = tarball.map(PathBuf::from);
         Settings {
             arch,
             binary: self.binary.unwrap_or_else(built),

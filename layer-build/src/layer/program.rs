@@ -1,5 +1,6 @@
 //! Helper programs: started, waited for, and what they said last.
 
+use std::collections::BTreeSet;
 use std::process::{Command, Output, Stdio};
 
 use super::error::LayerError;
@@ -33,7 +34,9 @@ pub(super) fn last_words(output: &Output) -> String {
     if chosen.is_empty() {
         chosen = lines;
     }
-    chosen.dedup();
+    // What is tried several times fails several times.
+    let mut seen = BTreeSet::new();
+    chosen.retain(|line| !line.ends_with("retrying ...") && seen.insert(*line));
     if chosen.is_empty() {
         return output.status.to_string();
     }
