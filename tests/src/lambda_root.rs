@@ -12,9 +12,10 @@ use crate::paths;
 use crate::run::Launch;
 use crate::sandbox::Sandbox;
 
-/// Programs that a managed Python runtime of Lambda has and udocker uses, and what Debian's patchelf needs.
-const PROGRAMS: [&str; 6] = [
+/// Programs of the runtime that udocker uses: `tar`, `find` and `chmod` to unpack an image, `curl` to come up at all.
+const PROGRAMS: [&str; 7] = [
     "/usr/bin/env",
+    "/usr/bin/find",
     "/usr/bin/tar",
     "/usr/bin/gzip",
     "/usr/bin/curl",
@@ -113,7 +114,7 @@ impl LambdaRoot {
              && mount -o remount,bind,ro {root}{library} && mount --bind /proc {root}/proc \
              && mount --rbind /dev {root}/dev && mount --bind {root}/tmp {root}/tmp \
              && mount -o remount,bind,ro {root} && cd / \
-             && exec chroot --userspec={USER}:990 {root} \"$@\""
+             && exec /usr/sbin/chroot --userspec={USER}:990 {root} \"$@\""
         );
         let words = ["unshare", "--mount", "sh", "-c", &line, "sh"];
         words.iter().chain(command).map(OsString::from).collect()

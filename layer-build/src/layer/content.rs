@@ -20,7 +20,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Its mode, with the file type as in `st_mode`.
+    /// Its mode.
     pub fn permissions(self) -> u32 {
         match self {
             Self::Program => 0o755,

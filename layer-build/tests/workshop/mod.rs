@@ -119,7 +119,7 @@ impl Workshop {
     }
 }
 
-/// The files of a zip with their modes.
+/// The files of a zip with their modes; checks what holds for every entry.
 pub(crate) fn unzip(zip: &[u8]) -> BTreeMap<String, (Vec<u8>, u32)> {
     let mut archive = ZipArchive::new(Cursor::new(zip)).unwrap();
     let mut files = BTreeMap::new();
@@ -130,6 +130,10 @@ pub(crate) fn unzip(zip: &[u8]) -> BTreeMap<String, (Vec<u8>, u32)> {
             member.name().unwrap().into_owned(),
             member.unix_mode().unwrap(),
         );
+        if member.is_dir() {
+            assert_eq!(mode & 0o777, 0o755, "{name}");
+            continue;
+        }
         let mut content = Vec::new();
         member.read_to_end(&mut content).unwrap();
         files.insert(name, (content, mode));
