@@ -7,7 +7,7 @@ TOOLS  := $(CURDIR)/target/tools
 BINARY := target/$(TARGET)/release/supervisor
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench fuzz build build-arm64 lint fmt tools tools-demo images clean
+.PHONY: help demo test bench fuzz build build-arm64 layer lint fmt tools tools-demo images clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,14 @@ build: ## the static release binary for this machine
 build-arm64: tools ## the static release binary for arm64, cross-compiled with zig
 	PATH="$(TOOLS)/venv/bin:$$PATH" cargo zigbuild --locked --release --target $(ARM64) -p supervisor
 
+# What may be added: `make layer UDOCKER_TARBALL=FILE`, `make layer ENGINES=all`.
+layer: tools build build-arm64 ## the Lambda layer for both architectures, into target/layer (UDOCKER_TARBALL=FILE without internet)
+	for arch in x86_64 arm64; do \
+	  cargo run --quiet --locked -p layer-build -- assemble --arch $$arch --engines $(or $(ENGINES),f-modes) \
+	    --binary target/$$(case $$arch in arm64) echo aarch64 ;; *) echo $$arch ;; esac)-unknown-linux-musl/release/supervisor \
+	    --python $(TOOLS)/venv/bin/python || exit; \
+	done
+
 lint: tools ## formatting, clippy, and licences and sources of all dependencies
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
@@ -47,6 +55,7 @@ tools-demo:
 
 images: tools
 	@python3 tests/setup/images.py target/fixtures
+	@for arch in x86_64 arm64; do python3 tests/setup/engine_tarball.py target/fixtures/engines-$$arch.tar.gz $$arch; done
 
 clean: ## remove everything that was built or downloaded
 	rm -rf target

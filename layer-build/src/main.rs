@@ -1,4 +1,4 @@
-//! `layer-build`: checks what goes into the layer.
+//! `layer-build`: checks what goes into the layer, and assembles it.
 #![allow(
     clippy::print_stdout,
     reason = "this is the command's entry: its report goes to standard output"
@@ -9,12 +9,13 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use layer_build::elf::{self, Linkage};
+use layer_build::layer::{self, options::Options};
 
 /// Largest binary that is accepted, in bytes: it is downloaded and read at every cold start.
 const SIZE_LIMIT: u64 = 10_000_000;
 
 #[derive(Debug, Parser)]
-#[command(version, about = "Checks what goes into the faas-supervisor layer")]
+#[command(version, about = "Checks and assembles the faas-supervisor layer")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -28,10 +29,33 @@ enum Command {
         #[arg(required = true)]
         binaries: Vec<PathBuf>,
     },
+    /// Assembles the layer for one processor: the zip, and its description as JSON beside it.
+    Assemble(Box<Options>),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
-    let Command::Check { binaries } = Arguments::parse().command;
+    match Arguments::parse().command {
+        Command::Check { binaries } => check(binaries),
+        Command::Assemble(options) => assemble(*options),
+    }
+}
+
+fn assemble(options: Options) -> anyhow::Result<ExitCode> {
+    let settings = options.settings();
+    let made = layer::assemble(&settings)?;
+    println!(
+        "{}/faas-supervisor-{}.zip: {} bytes, udocker {}, engines {}\n{}",
+        settings.output.display(),
+        made.arch,
+        made.size,
+        made.udocker_version,
+        made.engines_version,
+        made.version_text()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(binaries: Vec<PathBuf>) -> anyhow::Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     for path in binaries {
         let found = elf::inspect(&path)?;

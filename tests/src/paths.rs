@@ -11,7 +11,8 @@ pub fn root() -> PathBuf {
         .to_path_buf()
 }
 
-fn target() -> PathBuf {
+/// The directory of everything that is built.
+pub fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
@@ -47,10 +48,15 @@ pub fn tool(name: &str) -> PathBuf {
 
 /// A `docker save` archive made by `tests/setup/images.py`: `busybox`, `arguments` or `debian`.
 pub fn archive(name: &str) -> PathBuf {
-    let path = target().join("fixtures").join(format!("{name}.tar"));
+    fixture(&format!("{name}.tar"))
+}
+
+/// A file that `make images` makes.
+pub fn fixture(name: &str) -> PathBuf {
+    let path = target().join("fixtures").join(name);
     assert!(
         path.exists(),
-        "{} is missing: run tests/setup/images.py",
+        "{} is missing: run `make images`",
         path.display()
     );
     path

@@ -1,0 +1,138 @@
+//! The udocker package: the pinned wheel, downloaded by pip or handed in, and its files.
+
+use std::fs;
+use std::io::{Cursor, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use zip::ZipArchive;
+
+use super::content::{Files, Kind, LayerFile, Source, sha256};
+use super::error::LayerError;
+use super::pin;
+use super::program;
+
+/// Where the package's modules are, as the launcher expects them.
+const MODULES: &str = "udocker/site-packages/";
+/// The launcher, at the place the default configuration names in `UDOCKER_EXEC`.
+const LAUNCHER_PATH: &str = "udocker/udocker.py";
+const LAUNCHER: &str = include_str!("../../layer/udocker/udocker.py");
+const LICENCE: &str = "Apache-2.0";
+
+/// The pinned package, checked.
+#[derive(Debug)]
+pub struct Package {
+    /// The wheel, from which Python can import as it is.
+    pub path: PathBuf,
+    content: Vec<u8>,
+}
+
+impl Package {
+    /// Takes the file that was handed in, else the one in `cache`, else lets pip download it there.
+    ///
+    /// # Errors
+    /// [`LayerError::WrongPackage`] when the file is another one, [`LayerError::NoPackage`] when it cannot be had.
+    pub fn obtain(
+        handed_in: Option<&Path>,
+        cache: &Path,
+        python: &Path,
+    ) -> Result<Self, LayerError> {
+        let path = match handed_in {
+            Some(path) => path.to_path_buf(),
+            None => cache.join(pin::UDOCKER_WHEEL),
+        };
+        if handed_in.is_none() && !path.exists() {
+            download(cache, python)?;
+        }
+        let content = fs::read(&path).map_err(LayerError::io("read", &path))?;
+        let found = sha256(&content);
+        if found != pin::UDOCKER_SHA256 {
+            return Err(LayerError::WrongPackage { path, found });
+        }
+        let path = path.canonicalize().map_err(LayerError::io("find", &path))?;
+        Ok(Self { path, content })
+    }
+
+    /// Adds the launcher, the modules and the licence.
+    ///
+    /// # Errors
+    /// [`LayerError::Zip`] when the wheel cannot be read.
+    pub fn add_to(&self, files: &mut Files, project: &Source) -> Result<(), LayerError> {
+        let launcher = LAUNCHER.replace("@UDOCKER_VERSION@", pin::UDOCKER_VERSION);
+        let launcher = LayerFile {
+            kind: Kind::Program,
+            content: launcher.into_bytes(),
+            source: project.clone(),
+        };
+        files.insert(LAUNCHER_PATH.to_owned(), launcher);
+        let source = Source {
+            origin: format!("udocker {}, {}", pin::UDOCKER_VERSION, pin::UDOCKER_WHEEL),
+            licence: LICENCE,
+        };
+        self.add_members(files, &source)
+            .map_err(LayerError::zip(pin::UDOCKER_WHEEL))
+    }
+
+    fn add_members(&self, files: &mut Files, source: &Source) -> zip::result::ZipResult<()> {
+        let mut wheel = ZipArchive::new(Cursor::new(&self.content))?;
+        for index in 0..wheel.len() {
+            let mut member = wheel.by_index(index)?;
+            let Some(path) = place(&member.name()?) else {
+                continue;
+            };
+            let mut content = Vec::new();
+            member.read_to_end(&mut content)?;
+            let file = LayerFile {
+                kind: Kind::Data,
+                content,
+                source: source.clone(),
+            };
+            files.insert(path, file);
+        }
+        Ok(())
+    }
+}
+
+/// Where a member of the wheel goes, if it is of use in the layer.
+fn place(member: &str) -> Option<String> {
+    let (top, rest) = member.split_once('/')?;
+    match (top, rest) {
+        (_, "") => None,
+        ("udocker", _) if !rest.ends_with('/') => Some(format!("{MODULES}{member}")),
+        (_, "LICENSE" | "AUTHORS.md") => Some(format!("licenses/udocker/{rest}")),
+        _ => None,
+    }
+}
+
+/// pip checks the hash while it downloads; it is checked again when the file is read.
+fn download(cache: &Path, python: &Path) -> Result<(), LayerError> {
+    fs::create_dir_all(cache).map_err(LayerError::io("make", cache))?;
+    let requirements = cache.join("requirements.txt");
+    let line = format!(
+        "udocker=={} --hash=sha256:{}\n",
+        pin::UDOCKER_VERSION,
+        pin::UDOCKER_SHA256
+    );
+    fs::write(&requirements, line).map_err(LayerError::io("write", &requirements))?;
+    let mut pip = Command::new(python);
+    pip.args([
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-input",
+    ])
+    .args(["--no-deps", "--require-hashes", "--only-binary", ":all:"])
+    .arg("--dest")
+    .arg(cache)
+    .arg("--requirement")
+    .arg(&requirements);
+    let output = program::run("pip download", &mut pip)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(LayerError::NoPackage {
+        said: program::last_words(&output),
+    })
+}

@@ -1,0 +1,44 @@
+//! Helper programs: started, waited for, and what they said last.
+
+use std::collections::BTreeSet;
+use std::process::{Command, Output, Stdio};
+
+use super::error::LayerError;
+
+/// How many lines of a failed program's messages are repeated.
+const LINES: usize = 6;
+
+/// Runs a program to its end, without input.
+///
+/// # Errors
+/// [`LayerError::Program`] when it cannot be started.
+pub(super) fn run(name: &'static str, command: &mut Command) -> Result<Output, LayerError> {
+    command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| LayerError::Program {
+            program: name,
+            said: format!(
+                "{} cannot be started: {error}",
+                command.get_program().display()
+            ),
+        })
+}
+
+/// The errors a program reported, else the end of what it said.
+pub(super) fn last_words(output: &Output) -> String {
+    let said = [&output.stdout, &output.stderr].map(|stream| String::from_utf8_lossy(stream));
+    let lines: Vec<&str> = said.iter().flat_map(|stream| stream.lines()).collect();
+    let is_error = |line: &&&str| line.to_lowercase().starts_with("error");
+    let mut chosen: Vec<&str> = lines.iter().filter(is_error).copied().collect();
+    if chosen.is_empty() {
+        chosen = lines;
+    }
+    // What is tried several times fails several times.
+    let mut seen = BTreeSet::new();
+    chosen.retain(|line| !line.ends_with("retrying ...") && seen.insert(*line));
+    if chosen.is_empty() {
+        return output.status.to_string();
+    }
+    chosen[chosen.len().saturating_sub(LINES)..].join("; ")
+}

@@ -1,0 +1,125 @@
+//! The assembled layer in a root directory like that of a Lambda function: both ways to start, and an image in F1.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on has failed, and one that is skipped says so"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use layer_build::layer::arch::Arch;
+use layer_build::layer::engines::{Choice, Supply};
+use layer_build::layer::{Settings, assemble, pin};
+use serde_json::json;
+use tests::{Lambda, LambdaRoot, Mode, Sandbox, fixture, root, supervisor, target, tool};
+
+/// The command line with which a managed Python runtime starts, as arguments of the wrapper.
+const MANAGED: [&str; 5] = [
+    "/opt/exec-wrapper",
+    "/var/lang/bin/python3",
+    "-m",
+    "awslambdaric",
+    "function.handler",
+];
+
+#[test]
+fn both_ways_to_start_run_an_image_with_what_is_in_the_layer() {
+    if !may_chroot() {
+        return;
+    }
+    for start in [&["/opt/bootstrap"][..], &MANAGED] {
+        let sandbox = Sandbox::new(Mode::F1);
+        let script =
+            "cat \"$INPUT_FILE_PATH\"; echo; [ -e /opt/bootstrap ] || echo \"in $IMAGE_VARIABLE\"";
+        let container = json!({ "image_file": "debian.tar", "execmode": null });
+        sandbox.function(script, &json!({ "container": container }));
+        fs::copy(Mode::F1.image(), sandbox.path("work/debian.tar")).unwrap();
+        let layer = layer();
+        let place = LambdaRoot::new(&sandbox, &layer);
+        let mut lambda = Lambda::start_with(&sandbox, |launch| place.enter(launch, start));
+        for turn in 0..2 {
+            let (status, log) = lambda.invoke(&json!({ "turn": turn })).status_and_log();
+            assert_eq!(status, 200, "{start:?}: {log}");
+            assert_eq!(
+                log,
+                format!("{{\"turn\":{turn}}}\nin from the image\n"),
+                "{start:?}"
+            );
+        }
+        let left = place.left();
+        lambda.stop();
+        assert!(left.len() <= 1, "{left:?}");
+        // What was prepared is in the store, and Python's compiled modules beside it.
+        let store = place.path("/tmp/shared/udocker");
+        assert!(store.join("containers").is_dir());
+        assert!(
+            store
+                .join(format!("pycache-{}", pin::UDOCKER_VERSION))
+                .is_dir()
+        );
+    }
+}
+
+#[test]
+fn the_launcher_downloads_nothing_and_has_its_own_engines() {
+    if !may_chroot() {
+        return;
+    }
+    let sandbox = Sandbox::new(Mode::F1);
+    let place = LambdaRoot::new(&sandbox, &layer());
+    let command = ["/opt/udocker/udocker.py", "ps"];
+    // As anybody might start it: without the variables that say where its parts are.
+    let launch = place.enter(sandbox.launch(), &command);
+    let launch = ["UDOCKER_BIN", "UDOCKER_LIB", "UDOCKER_EXEC"]
+        .into_iter()
+        .fold(launch, tests::Launch::without);
+    let run = launch.run();
+    run.expect_code(0);
+    let said = run.stdout() + &run.stderr();
+    assert!(
+        !said.contains("install") && !said.contains("rror"),
+        "{said}"
+    );
+    assert!(place.path("/tmp/shared/udocker/repos").is_dir());
+    assert!(!place.path("/tmp/shared/udocker/lib").exists());
+}
+
+/// The layer of the binary under test, assembled once.
+fn layer() -> PathBuf {
+    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+    let make = || {
+        let output = target().join("layer-tests");
+        let name = format!("engines-{}.tar.gz", Arch::X86_64);
+        assemble(&settings(&output, fixture(&name))).unwrap();
+        output.join("faas-supervisor-x86_64.zip")
+    };
+    DIRECTORY.get_or_init(make).clone()
+}
+
+fn settings(output: &Path, tarball: PathBuf) -> Settings {
+    Settings {
+        arch: Arch::X86_64,
+        binary: supervisor(),
+        package: None,
+        cache: target().join("layer/cache"),
+        python: tool("python"),
+        supply: Supply::Tarball(tarball),
+        engines: Choice::FModes,
+        project: root(),
+        output: output.to_path_buf(),
+        zipped_limit: pin::ZIPPED_LIMIT,
+    }
+}
+
+/// Another root directory and mounts of one's own are for root only.
+fn may_chroot() -> bool {
+    let may = nix::unistd::Uid::effective().is_root();
+    if !may {
+        eprintln!(
+            "SKIPPED: only root can enter a root directory of its own; run the tests as root"
+        );
+    }
+    may
+}
