@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 
 pub use error::{Operation, StorageError, Target};
+pub(crate) use http::clients::Clients as HttpClients;
 pub use location::{Bucket, Key};
 pub(crate) use part_file::free_bytes;
 pub use provider::{AwsSettings, StoreSettings, Stores};
