@@ -203,14 +203,14 @@ impl ImageError {
 
     /// Whether it was for want of room on the disk.
     pub fn is_full_disk(&self) -> bool {
-        let source = match self {
-            Self::Io { source, .. }
-            | Self::Layer {
-                // Layers that are kept are written while they are read.
-                source: LayerError::Write { source, .. } | LayerError::Read(source),
-                ..
-            } => source,
-            _ => return false,
+        let (Self::Io { source, .. }
+        | Self::Layer {
+            // Layers that are kept are written while they are read.
+            source: LayerError::Write { source, .. } | LayerError::Read(source),
+            ..
+        }) = self
+        else {
+            return false;
         };
         matches!(
             source.kind(),

@@ -26,10 +26,10 @@ const PIECE: usize = 64 * 1024;
 /// Pieces that wait to be unpacked.
 const PIECES: usize = 32;
 /// What a layer may always unpack to, in bytes.
-const ALLOWANCE: u64 = 256 * 1024 * 1024;
+const ALLOWANCE: u64 = 64 * 1024 * 1024;
 /// What it may unpack to beyond that, in times its size: more than any program or data set, less than a file made to
 /// fill a disk (gzip reaches 1,032, zstd more).
-const RATIO: u64 = 200;
+const RATIO: u64 = 100;
 
 /// Turns true when the work is to stop.
 #[derive(Debug, Clone, Default)]

@@ -5,7 +5,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::{
     Registry,
-    exchange::{ATTEMPTS, backoff},
+    exchange::{ATTEMPTS, backoff, unreachable},
 };
 use crate::image::{ImageError, document::Descriptor};
 
@@ -61,7 +61,7 @@ impl Registry<'_> {
         let url = self.url(&path);
         if position > *delivered {
             let reason = "the server left out a part of the answer".to_owned();
-            return Err(self.exchange.unreachable(&url, reason));
+            return Err(unreachable(&url, reason));
         }
         while let Some(mut piece) = self.exchange.piece(&mut reply).await? {
             let known = usize::try_from(*delivered - position).unwrap_or(usize::MAX);
@@ -77,7 +77,7 @@ impl Registry<'_> {
         }
         if *delivered < layer.size {
             let reason = format!("the answer ended after {delivered} of {} bytes", layer.size);
-            return Err(self.exchange.unreachable(&url, reason));
+            return Err(unreachable(&url, reason));
         }
         Ok(End::Complete)
     }

@@ -86,7 +86,7 @@ impl Exchange {
             }
             request.url = next;
         }
-        Err(self.unreachable(&request.url, "too many redirects".to_owned()))
+        Err(unreachable(&request.url, "too many redirects".to_owned()))
     }
 
     async fn patiently(&self, request: &Request, address: &Uri) -> Result<Reply, ImageError> {
@@ -119,7 +119,7 @@ impl Exchange {
     }
 
     async fn once(&self, request: &Request, address: &Uri) -> Result<Reply, ImageError> {
-        let unreachable = |reason| self.unreachable(&request.url, reason);
+        let failed = |reason| unreachable(&request.url, reason);
         let agent = concat!("faas-supervisor/", env!("CARGO_PKG_VERSION"));
         let mut builder = http::Request::get(address.clone()).header(USER_AGENT, agent);
         if let Some(accept) = request.accept {
@@ -133,31 +133,25 @@ impl Exchange {
         }
         let message = builder
             .body(SdkBody::empty())
-            .map_err(|error| unreachable(error.to_string()))?;
-        let response = self.clients.request(message).map_err(unreachable)?;
+            .map_err(|error| failed(error.to_string()))?;
+        let response = self.clients.request(message).map_err(failed)?;
         match tokio::time::timeout(SILENCE, response).await {
             Ok(Ok(response)) => Ok(reply(&request.url, response.map(SdkBody::from_body_1_x))),
-            Ok(Err(error)) => Err(unreachable(whole_story(&error))),
-            Err(_) => Err(unreachable(silence())),
+            Ok(Err(error)) => Err(failed(whole_story(&error))),
+            Err(_) => Err(failed(silence())),
         }
-    }
-
-    pub(super) fn unreachable(&self, url: &str, reason: String) -> ImageError {
-        // What follows the question mark may be a signature.
-        let url = url.split('?').next().unwrap_or(url).to_owned();
-        ImageError::Unreachable { url, reason }
     }
 
     /// The next piece of a reply; none at its end.
     pub(super) async fn piece(&self, reply: &mut Reply) -> Result<Option<Bytes>, ImageError> {
         let piece = next_piece(&mut reply.body).await;
-        piece.map_err(|reason| self.unreachable(&reply.url, reason))
+        piece.map_err(|reason| unreachable(&reply.url, reason))
     }
 
     /// All of a reply.
     pub(super) async fn whole(&self, reply: Reply, limit: usize) -> Result<Vec<u8>, ImageError> {
         let bytes = read_all(reply.body, limit).await;
-        bytes.map_err(|reason| self.unreachable(&reply.url, reason))
+        bytes.map_err(|reason| unreachable(&reply.url, reason))
     }
 
     /// The error of a reply that is no use.
@@ -175,6 +169,13 @@ impl Exchange {
             body: String::from_utf8_lossy(&body).trim().to_owned(),
         }
     }
+}
+
+/// The error of a request that got no answer, or not the whole of it.
+pub(super) fn unreachable(url: &str, reason: String) -> ImageError {
+    // What follows the question mark may be a signature.
+    let url = url.split('?').next().unwrap_or(url).to_owned();
+    ImageError::Unreachable { url, reason }
 }
 
 /// The wait before another try: doubled each time, and not the same for all.
@@ -224,13 +225,11 @@ fn resolve(base: &Uri, location: &str) -> String {
         return location.to_owned();
     }
     let scheme = base.scheme_str().unwrap_or("https");
-    match location.strip_prefix("//") {
-        Some(rest) => format!("{scheme}://{rest}"),
-        None => {
-            let host = base.authority().map_or("", |authority| authority.as_str());
-            format!("{scheme}://{host}/{}", location.trim_start_matches('/'))
-        }
+    if let Some(rest) = location.strip_prefix("//") {
+        return format!("{scheme}://{rest}");
     }
+    let host = base.authority().map_or("", |authority| authority.as_str());
+    format!("{scheme}://{host}/{}", location.trim_start_matches('/'))
 }
 
 /// All of a body.

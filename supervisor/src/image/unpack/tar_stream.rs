@@ -325,6 +325,7 @@ fn text(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn malformed(error: io::Error) -> LayerError {
     LayerError::malformed(error.to_string())
 }

@@ -81,13 +81,13 @@ impl<'a> Writer<'a> {
                 self.parent = None;
                 return done.map_err(failed);
             }
-            Kind::File => self.file(&parent, name, path, member, stream)?,
+            Kind::File => Self::file(&parent, name, path, member, stream)?,
             Kind::Directory => self
                 .directory(&parent, name, path, member)
                 .map_err(failed)?,
-            Kind::Symlink => self.symlink(&parent, name, member).map_err(failed)?,
+            Kind::Symlink => Self::symlink(&parent, name, member).map_err(failed)?,
             Kind::HardLink => self.hard_link(&parent, name, member, path)?,
-            Kind::Fifo => self.fifo(&parent, name, member).map_err(failed)?,
+            Kind::Fifo => Self::fifo(&parent, name, member).map_err(failed)?,
             Kind::Device | Kind::Other => {
                 tracing::debug!(path = %path.display(), kind = ?member.kind, "not unpacked");
                 Made::Nothing
@@ -144,7 +144,6 @@ impl<'a> Writer<'a> {
     }
 
     fn file<R: BufRead>(
-        &self,
         parent: &Parent,
         name: &OsStr,
         path: &Path,
@@ -155,7 +154,7 @@ impl<'a> Writer<'a> {
             OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;
         let failed = |error: std::io::Error| LayerError::write(path, error);
-        let opened = self.in_place(parent, name, || {
+        let opened = in_place(parent, name, || {
             openat(&parent.directory, name, flags, mode)
         });
         let mut file = File::from(opened.map_err(|error| failed(error.into()))?);
@@ -187,7 +186,7 @@ impl<'a> Writer<'a> {
         match mkdirat(&parent.directory, name, Mode::S_IRWXU) {
             Err(Errno::EEXIST) if is_directory(&parent.directory, name)? => {}
             Err(Errno::EEXIST) => {
-                self.remove(parent, name)?;
+                remove(parent, name)?;
                 mkdirat(&parent.directory, name, Mode::S_IRWXU)?;
             }
             made => made?,
@@ -204,16 +203,16 @@ impl<'a> Writer<'a> {
         Ok(Made::Something)
     }
 
-    fn symlink(&self, parent: &Parent, name: &OsStr, member: &Member) -> nix::Result<Made> {
+    fn symlink(parent: &Parent, name: &OsStr, member: &Member) -> nix::Result<Made> {
         let target = OsStr::from_bytes(&member.link);
-        self.in_place(parent, name, || symlinkat(target, &parent.directory, name))?;
+        in_place(parent, name, || symlinkat(target, &parent.directory, name))?;
         set_time(&parent.directory, name, member.modified);
         Ok(Made::Something)
     }
 
-    fn fifo(&self, parent: &Parent, name: &OsStr, member: &Member) -> nix::Result<Made> {
+    fn fifo(parent: &Parent, name: &OsStr, member: &Member) -> nix::Result<Made> {
         let mode = Mode::from_bits_truncate(member.mode & 0o777 | 0o600);
-        self.in_place(parent, name, || mkfifoat(&parent.directory, name, mode))?;
+        in_place(parent, name, || mkfifoat(&parent.directory, name, mode))?;
         Ok(Made::Something)
     }
 
@@ -246,7 +245,7 @@ impl<'a> Writer<'a> {
         {
             return Ok(Made::Something);
         }
-        self.in_place(parent, name, || {
+        in_place(parent, name, || {
             linkat(
                 &directory,
                 target_name,
@@ -258,26 +257,21 @@ impl<'a> Writer<'a> {
         .map_err(of_target)?;
         Ok(Made::Something)
     }
+}
 
-    /// Makes something under a name that may be taken: what is there is removed, never written to.
-    fn in_place<T>(
-        &self,
-        parent: &Parent,
-        name: &OsStr,
-        make: impl Fn() -> nix::Result<T>,
-    ) -> nix::Result<T> {
-        match make() {
-            Err(Errno::EEXIST) => {
-                self.remove(parent, name)?;
-                make()
-            }
-            made => made,
+/// Makes something under a name that may be taken: what is there is removed, never written to.
+fn in_place<T>(parent: &Parent, name: &OsStr, make: impl Fn() -> nix::Result<T>) -> nix::Result<T> {
+    match make() {
+        Err(Errno::EEXIST) => {
+            remove(parent, name)?;
+            make()
         }
+        first => first,
     }
+}
 
-    fn remove(&self, parent: &Parent, name: &OsStr) -> nix::Result<()> {
-        removal::remove(&parent.directory, name, &Kept::new())
-    }
+fn remove(parent: &Parent, name: &OsStr) -> nix::Result<()> {
+    removal::remove(&parent.directory, name, &Kept::new())
 }
 
 /// Whether a member is in the root now.
