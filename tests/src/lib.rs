@@ -31,7 +31,7 @@ mod runtime_api;
 mod sandbox;
 mod small_disk;
 
-pub use bare_root::{BareRoot, Room};
+pub use bare_root::{BareRoot, Room, copy_program};
 pub use batch_service::{BatchService, Job};
 pub use cargo_lambda::CargoLambda;
 pub use disk_s3::DiskS3;

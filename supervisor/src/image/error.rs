@@ -56,6 +56,16 @@ pub enum ImageError {
         /// Why it failed, the last time.
         reason: String,
     },
+    /// Whoever answers cannot prove to be the registry.
+    #[error(
+        "{registry} shows a certificate that is not accepted: {reason}; AWS_CA_BUNDLE names a file of further authorities"
+    )]
+    Untrusted {
+        /// The registry.
+        registry: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// An answer that is no use.
     #[error("{url} answered {status}: {body}")]
     Answer {

@@ -24,7 +24,7 @@ use super::{
     document::{Config, ImageManifest, MANIFESTS, Manifest, choose},
     reference::{Reference, Version},
 };
-use crate::{config::TlsVerify, storage::HttpClients};
+use crate::{config::TlsVerify, storage::Transport};
 
 /// Largest manifest that is read, in bytes (OCI distribution specification: registries need not take more).
 const LARGEST_MANIFEST: usize = 4 * 1024 * 1024;
@@ -81,10 +81,10 @@ impl<'a> Registry<'a> {
             access.authorization = Some(format!("Basic {}", token.basic));
             access.credentials = Some(token);
         }
-        let clients = HttpClients::new(TlsVerify::Verify, settings.ca_bundle.clone());
+        let transport = Transport::new(TlsVerify::Verify, settings.ca_bundle.clone());
         Ok(Self {
             reference,
-            exchange: Exchange::new(clients, endpoint.base.clone()),
+            exchange: Exchange::new(transport, endpoint.base.clone()),
             endpoint,
             access: Mutex::new(access),
         })

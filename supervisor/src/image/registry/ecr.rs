@@ -11,14 +11,11 @@ use aws_sigv4::{
 };
 use serde::Deserialize;
 
-use super::{
-    credentials::Credentials,
-    exchange::{SILENCE, read_all},
-};
+use super::{credentials::Credentials, exchange::read_all};
 use crate::{
     config::TlsVerify,
     image::{ImageError, error::Source},
-    storage::{HttpClients, client::own_role_config},
+    storage::{Transport, client::own_role_config},
 };
 
 /// The operation, in the header that names it.
@@ -84,12 +81,11 @@ async fn ask(host: &EcrHost, ca_bundle: Option<PathBuf>) -> Result<Credentials, 
     let credentials = provider.provide_credentials().await;
     let credentials = credentials.map_err(|error| error.to_string())?;
     let request = signed(&url, &host.region, credentials)?;
-    let clients = HttpClients::new(TlsVerify::Verify, ca_bundle);
-    let response = tokio::time::timeout(SILENCE, clients.request(request)?).await;
-    let response = response.map_err(|_| format!("{url} does not answer"))?;
+    let transport = Transport::new(TlsVerify::Verify, ca_bundle);
+    let response = transport.send(request).await;
     let response = response.map_err(|error| format!("{url}: {error}"))?;
     let status = response.status();
-    let body = read_all(SdkBody::from_body_1_x(response.into_body()), LARGEST).await?;
+    let body = read_all(response.into_body(), LARGEST).await?;
     if !status.is_success() {
         return Err(format!(
             "{url} answered {status}: {}",

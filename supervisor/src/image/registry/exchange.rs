@@ -13,7 +13,10 @@ use http::{
 };
 use http_body::Body as _;
 
-use crate::{image::ImageError, storage::HttpClients};
+use crate::{
+    image::ImageError,
+    storage::{SendError, Transport, error::chain},
+};
 
 /// Time to wait for the beginning of a reply, and then for each further piece of it.
 pub(super) const SILENCE: Duration = Duration::from_secs(30);
@@ -51,14 +54,14 @@ pub(super) struct Reply {
 
 /// Sends requests.
 pub(super) struct Exchange {
-    clients: HttpClients,
+    transport: Transport,
     /// What messages call the server.
     server: String,
 }
 
 impl Exchange {
-    pub(super) fn new(clients: HttpClients, server: String) -> Self {
-        Self { clients, server }
+    pub(super) fn new(transport: Transport, server: String) -> Self {
+        Self { transport, server }
     }
 
     /// Sends a GET request and follows redirects to addresses that `allowed` does not refuse. What may pass by waiting is
@@ -106,7 +109,7 @@ impl Exchange {
                     wait.min(LONGEST_WAIT)
                 }
                 Ok(reply) if reply.status >= 500 || reply.status == 408 => backoff(attempt),
-                Ok(_) => return reply,
+                Ok(_) | Err(ImageError::Untrusted { .. }) => return reply,
                 Err(_) => backoff(attempt),
             };
             if last {
@@ -134,10 +137,13 @@ impl Exchange {
         let message = builder
             .body(SdkBody::empty())
             .map_err(|error| failed(error.to_string()))?;
-        let response = self.clients.request(message).map_err(failed)?;
-        match tokio::time::timeout(SILENCE, response).await {
-            Ok(Ok(response)) => Ok(reply(&request.url, response.map(SdkBody::from_body_1_x))),
-            Ok(Err(error)) => Err(failed(whole_story(&error))),
+        match tokio::time::timeout(SILENCE, self.transport.send(message)).await {
+            Ok(Ok(response)) => Ok(reply(&request.url, response)),
+            Ok(Err(error @ SendError::Untrusted(_))) => Err(ImageError::Untrusted {
+                registry: self.server.clone(),
+                reason: error.to_string(),
+            }),
+            Ok(Err(error)) => Err(failed(error.to_string())),
             Err(_) => Err(failed(silence())),
         }
     }
@@ -251,7 +257,7 @@ async fn next_piece(body: &mut SdkBody) -> Result<Option<Bytes>, String> {
         let frame = match tokio::time::timeout(SILENCE, frame).await {
             Err(_) => return Err(silence()),
             Ok(None) => return Ok(None),
-            Ok(Some(Err(error))) => return Err(whole_story(error.as_ref())),
+            Ok(Some(Err(error))) => return Err(chain(error.as_ref())),
             Ok(Some(Ok(frame))) => frame,
         };
         // Anything else is a trailer.
@@ -259,18 +265,4 @@ async fn next_piece(body: &mut SdkBody) -> Result<Option<Bytes>, String> {
             return Ok(Some(data));
         }
     }
-}
-
-/// An error with all its causes.
-fn whole_story(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut story = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        let text = source.to_string();
-        if !story.contains(&text) {
-            story = format!("{story}: {text}");
-        }
-        next = source.source();
-    }
-    story
 }
