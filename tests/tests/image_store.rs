@@ -354,3 +354,26 @@ fn the_disk_holds_the_image_once() {
     assert!(run.peak_kib < 96 * 1024, "{} KiB", run.peak_kib);
     drop(disk);
 }
+
+#[test]
+fn the_roles_token_opens_ecr() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = runtime.block_on(wiremock::MockServer::start());
+    let refusal = json!({ "__type": "AccessDeniedException", "message": "not allowed" });
+    let refuse = wiremock::Mock::given(wiremock::matchers::any())
+        .respond_with(wiremock::ResponseTemplate::new(400).set_body_json(refusal));
+    runtime.block_on(refuse.mount(&server));
+    let mut sandbox = Sandbox::new(Mode::P1);
+    sandbox.use_aws(&server.uri(), "AKIDEXAMPLE", "ecr-secret");
+    let image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/tools:1";
+    pulling(&sandbox, image, &json!({}));
+    let run = sandbox.invoke_local(&json!({})).run();
+    run.expect_code(1)
+        .expect_stderr("ecr:GetAuthorizationToken")
+        .expect_stderr("AccessDeniedException");
+    assert!(!run.stderr().contains("ecr-secret"));
+    let asked = runtime.block_on(server.received_requests()).unwrap();
+    let header = |name: &str| asked[0].headers[name].to_str().unwrap().to_owned();
+    assert!(header("x-amz-target").ends_with(".GetAuthorizationToken"));
+    assert!(header("authorization").contains("/eu-west-1/ecr/aws4_request"));
+}

@@ -45,10 +45,11 @@ fn whiteouts_are_about_lower_layers_only() {
     }
 }
 
+type Make = fn(Layer) -> Layer;
+
 #[test]
 fn anything_can_become_anything() {
     let world = World::new(RESOLVERS[0]);
-    type Make = fn(Layer) -> Layer;
     let kinds: [Make; 5] = [
         |layer| layer.file("it", "file"),
         |layer| layer.directory("it").file("it/inside", "x"),
