@@ -180,11 +180,8 @@ fn value(found: &JobDefinition) -> Value {
     let environment: BTreeMap<_, _> = pairs
         .filter_map(|pair| Some((pair.name()?, pair.value()?)))
         .collect();
-    let secrets: BTreeMap<_, _> = container
-        .secrets()
-        .iter()
-        .map(|secret| (secret.name(), secret.value_from()))
-        .collect();
+    let secrets = container.secrets().iter();
+    let secrets: BTreeMap<_, _> = secrets.filter_map(|secret| Some((secret.name()?, secret.value_from()?))).collect();
     json!({
         "image": container.image(),
         "vcpus": requirement(ResourceType::Vcpu),
