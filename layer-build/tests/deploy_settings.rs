@@ -105,81 +105,85 @@ fn an_error_says_where_the_value_was_set() {
     );
 }
 
+/// Every key below `aws`, and a value that is not its default.
+const CHANGES: &str = r#"
+    iam.boto_profile = "p"
+    iam.role = "r"
+    lambda.boto_profile = "p"
+    lambda.region = "eu-west-1"
+    lambda.execution_mode = "batch"
+    lambda.timeout = 1
+    lambda.memory = 200
+    lambda.description = "d"
+    lambda.runtime = "python3.12"
+    lambda.layers = ["l"]
+    lambda.invocation_type = "Event"
+    lambda.asynchronous = true
+    lambda.log_type = "None"
+    lambda.log_level = "DEBUG"
+    lambda.environment.Variables = { "A": "b" }
+    lambda.deployment.max_payload_size = 1
+    lambda.deployment.max_s3_payload_size = 1
+    lambda.container.environment.Variables = { "A": "b" }
+    lambda.container.timeout_threshold = 3
+    lambda.supervisor.version = "9"
+    lambda.supervisor.layer_name = "l"
+    lambda.supervisor.license_info = "l"
+    s3.boto_profile = "p"
+    s3.region = "eu-west-1"
+    s3.event = { "a": 1 }
+    api_gateway.boto_profile = "p"
+    api_gateway.region = "eu-west-1"
+    api_gateway.endpoint = "e"
+    api_gateway.request_parameters = { "a": "b" }
+    api_gateway.http_method = "GET"
+    api_gateway.method.authorizationType = "AWS_IAM"
+    api_gateway.method.requestParameters = { "a": true }
+    api_gateway.integration.type = "AWS"
+    api_gateway.integration.integrationHttpMethod = "GET"
+    api_gateway.integration.uri = "u"
+    api_gateway.integration.requestParameters = { "a": "b" }
+    api_gateway.path_part = "p"
+    api_gateway.stage_name = "s"
+    api_gateway.service_id = "s"
+    api_gateway.source_arn_testing = "s"
+    api_gateway.source_arn_invocation = "s"
+    cloudwatch.boto_profile = "p"
+    cloudwatch.region = "eu-west-1"
+    cloudwatch.log_retention_policy_in_days = 7
+    batch.boto_profile = "p"
+    batch.region = "eu-west-1"
+    batch.vcpus = 2
+    batch.memory = 8
+    batch.enable_gpu = true
+    batch.state = "DISABLED"
+    batch.type = "UNMANAGED"
+    batch.environment.Variables = { "A": "b" }
+    batch.compute_resources.security_group_ids = ["g"]
+    batch.compute_resources.type = "SPOT"
+    batch.compute_resources.desired_v_cpus = 1
+    batch.compute_resources.min_v_cpus = 1
+    batch.compute_resources.max_v_cpus = 9
+    batch.compute_resources.subnets = ["n"]
+    batch.compute_resources.instance_types = ["t"]
+    batch.compute_resources.launch_template_name = "t"
+    batch.compute_resources.instance_role = "r"
+    batch.service_role = "r"
+"#;
+
+/// Key and value of each line.
+fn changes() -> Vec<(&'static str, Value)> {
+    let lines = CHANGES
+        .lines()
+        .filter_map(|line| line.trim().split_once(" = "));
+    lines
+        .map(|(key, value)| (key, serde_json::from_str(value).unwrap()))
+        .collect()
+}
+
 #[test]
 fn every_key_of_the_default_file_reaches_the_settings() {
-    let cases: &[(&str, Value)] = &[
-        ("iam.boto_profile", json!("p")),
-        ("iam.role", json!("r")),
-        ("lambda.boto_profile", json!("p")),
-        ("lambda.region", json!("eu-west-1")),
-        ("lambda.execution_mode", json!("batch")),
-        ("lambda.timeout", json!(1)),
-        ("lambda.memory", json!(200)),
-        ("lambda.description", json!("d")),
-        ("lambda.runtime", json!("python3.12")),
-        ("lambda.layers", json!(["l"])),
-        ("lambda.invocation_type", json!("Event")),
-        ("lambda.asynchronous", json!(true)),
-        ("lambda.log_type", json!("None")),
-        ("lambda.log_level", json!("DEBUG")),
-        ("lambda.environment.Variables", json!({ "A": "b" })),
-        ("lambda.deployment.max_payload_size", json!(1)),
-        ("lambda.deployment.max_s3_payload_size", json!(1)),
-        (
-            "lambda.container.environment.Variables",
-            json!({ "A": "b" }),
-        ),
-        ("lambda.container.timeout_threshold", json!(3)),
-        ("lambda.supervisor.version", json!("9")),
-        ("lambda.supervisor.layer_name", json!("l")),
-        ("lambda.supervisor.license_info", json!("l")),
-        ("s3.boto_profile", json!("p")),
-        ("s3.region", json!("eu-west-1")),
-        ("s3.event", json!({ "a": 1 })),
-        ("api_gateway.boto_profile", json!("p")),
-        ("api_gateway.region", json!("eu-west-1")),
-        ("api_gateway.endpoint", json!("e")),
-        ("api_gateway.request_parameters", json!({ "a": "b" })),
-        ("api_gateway.http_method", json!("GET")),
-        ("api_gateway.method.authorizationType", json!("AWS_IAM")),
-        ("api_gateway.method.requestParameters", json!({ "a": true })),
-        ("api_gateway.integration.type", json!("AWS")),
-        (
-            "api_gateway.integration.integrationHttpMethod",
-            json!("GET"),
-        ),
-        ("api_gateway.integration.uri", json!("u")),
-        (
-            "api_gateway.integration.requestParameters",
-            json!({ "a": "b" }),
-        ),
-        ("api_gateway.path_part", json!("p")),
-        ("api_gateway.stage_name", json!("s")),
-        ("api_gateway.service_id", json!("s")),
-        ("api_gateway.source_arn_testing", json!("s")),
-        ("api_gateway.source_arn_invocation", json!("s")),
-        ("cloudwatch.boto_profile", json!("p")),
-        ("cloudwatch.region", json!("eu-west-1")),
-        ("cloudwatch.log_retention_policy_in_days", json!(7)),
-        ("batch.boto_profile", json!("p")),
-        ("batch.region", json!("eu-west-1")),
-        ("batch.vcpus", json!(2)),
-        ("batch.memory", json!(8)),
-        ("batch.enable_gpu", json!(true)),
-        ("batch.state", json!("DISABLED")),
-        ("batch.type", json!("UNMANAGED")),
-        ("batch.environment.Variables", json!({ "A": "b" })),
-        ("batch.compute_resources.security_group_ids", json!(["g"])),
-        ("batch.compute_resources.type", json!("SPOT")),
-        ("batch.compute_resources.desired_v_cpus", json!(1)),
-        ("batch.compute_resources.min_v_cpus", json!(1)),
-        ("batch.compute_resources.max_v_cpus", json!(9)),
-        ("batch.compute_resources.subnets", json!(["n"])),
-        ("batch.compute_resources.instance_types", json!(["t"])),
-        ("batch.compute_resources.launch_template_name", json!("t")),
-        ("batch.compute_resources.instance_role", json!("r")),
-        ("batch.service_role", json!("r")),
-    ];
+    let cases = changes();
     let reached = |value: &Value| {
         let mut cfg = cfg(|_| {});
         cfg.value = value.clone();
@@ -211,7 +215,7 @@ fn every_key_of_the_default_file_reaches_the_settings() {
         )
     };
     let usual = reached(&cfg::defaults());
-    for (key, changed) in cases {
+    for (key, changed) in &cases {
         let mut value = cfg::defaults();
         *value
             .pointer_mut(&format!("/aws/{}", key.replace('.', "/")))

@@ -122,11 +122,6 @@ pub async fn create(
     template: &Template,
     exists: bool,
 ) -> Result<String, AwsError> {
-    let action = if exists {
-        "CreateLaunchTemplateVersion"
-    } else {
-        "CreateLaunchTemplate"
-    };
     let doing = format!("make launch template {}", template.name);
     let fields = [
         ("LaunchTemplateName".to_owned(), template.name.clone()),
@@ -136,7 +131,17 @@ pub async fn create(
             BASE64_STANDARD.encode(&template.user_data),
         ),
     ];
-    let xml = services.ec2.query(&doing, EC2, action, &fields).await?;
+    let call = |action| services.ec2.query(&doing, EC2, action, &fields);
+    let made = if exists {
+        call("CreateLaunchTemplateVersion").await
+    } else {
+        match call("CreateLaunchTemplate").await {
+            // All functions share the template: another deployment has just made it.
+            Err(error) if error.is_presence() => call("CreateLaunchTemplateVersion").await,
+            made => made,
+        }
+    };
+    let xml = made?;
     let number = tag(&xml, "versionNumber").or_else(|| tag(&xml, "latestVersionNumber"));
     number.ok_or_else(|| AwsError::new(doing, "the answer has no version"))
 }

@@ -1,0 +1,2 @@
+#!/bin/sh
+wc -w < "$INPUT_FILE_PATH"

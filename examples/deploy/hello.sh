@@ -1,0 +1,4 @@
+#!/bin/sh
+echo " _______"
+echo "< hello >"
+echo " -------"
