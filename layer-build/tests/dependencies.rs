@@ -1,6 +1,10 @@
 //! What the supervisor is linked with: nothing of what only the deployment command needs.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 use std::process::Command;
 

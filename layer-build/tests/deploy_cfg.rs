@@ -1,6 +1,10 @@
 //! `scar.cfg`: made at first use, upgraded, and errors that point into it.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 use std::fs;
 

@@ -1,6 +1,10 @@
 //! Pure parts of a deployment: notifications, differences, packages, and which layer version fits.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 use layer_build::deploy::aws::layers::{Version, choose, unused};
 use layer_build::deploy::notification::{Entry, has, merge, remove};

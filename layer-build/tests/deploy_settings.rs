@@ -1,6 +1,10 @@
 //! Settings: which layer wins, every key of the default file, and errors that say where a value was set.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 use std::path::Path;
 

@@ -416,6 +416,43 @@ fn run_shows_the_output_and_exits_with_the_containers_code() {
         user.run(&["run", "-n", &name, "-a"])
             .contains("has been started")
     );
+    let failing = Interceptor::start(Moto::shared().url(), |seen| {
+        const ANSWER: &str = r#"{"statusCode": 500, "headers": {"x-faas-exit-code": "7"}, "body": "AP9i", "isBase64Encoded": true}"#;
+        seen.path
+            .ends_with("/invocations")
+            .then_some((200, "", ANSWER))
+    });
+    let output = user.at(&failing.url(), &["run", "-n", &name]);
+    let expected = (Some(7), b"\x00\xffb".as_slice());
+    assert_eq!((output.status.code(), output.stdout.as_slice()), expected);
+    user.at(&failing.url(), &["run", "-n", &name, "-o", "out.bin"]);
+    assert_eq!(std::fs::read(user.path("out.bin")).unwrap(), b"\x00\xffb");
+}
+
+#[test]
+fn an_image_function_carries_its_configuration_in_a_variable() {
+    let user = Deploy::new();
+    let name = user.name("image");
+    let text = format!(
+        "functions: {{aws: [{{lambda: {{name: {name}, runtime: image, \
+         container: {{image: '123456789012.dkr.ecr.us-east-1.amazonaws.com/i:1'}}}}}}]}}"
+    );
+    let file = user.write("image.yaml", &text).display().to_string();
+    assert!(
+        user.fails(&["init", "-f", &file])
+            .contains("create_image to false")
+    );
+    let text = text.replace("container: {", "container: {create_image: false, ");
+    user.write("image.yaml", &text);
+    let interceptor = Interceptor::start(Moto::shared().url(), |_| None);
+    let output = user.at(&interceptor.url(), &["init", "-f", &file]);
+    let is_creation = |seen: &Seen| seen.method == "POST" && seen.path.ends_with("/functions");
+    let created = interceptor.seen().into_iter().find(is_creation);
+    let created = created.unwrap_or_else(|| panic!("{:?}", texts(&output)));
+    let body: Value = serde_json::from_str(&created.body).unwrap();
+    assert_eq!(body["PackageType"], "Image");
+    assert!(body.get("Layers").is_none() && body.get("Runtime").is_none());
+    assert!(body["Environment"]["Variables"]["FDL"].is_string());
 }
 
 #[test]
@@ -576,12 +613,21 @@ fn configuration_and_layer_commands() {
 #[test]
 fn every_example_passes_plan() {
     let user = Deploy::new();
-    for (example, functions) in [("hello", 1), ("convert", 1), ("http", 1), ("batch", 1), ("workflow", 2)] {
+    for (example, functions) in [
+        ("hello", 1),
+        ("convert", 1),
+        ("http", 1),
+        ("batch", 1),
+        ("workflow", 2),
+    ] {
         let file = root().join(format!("examples/deploy/{example}.yaml"));
         let plans = user.json(&["plan", "-f", file.to_str().unwrap()]);
         assert_eq!(plans.as_array().unwrap().len(), functions, "{example}");
         for plan in plans.as_array().unwrap() {
-            assert!(plan["steps"].to_string().contains("create"), "{example}: {plan}");
+            assert!(
+                plan["steps"].to_string().contains("create"),
+                "{example}: {plan}"
+            );
         }
     }
 }
