@@ -7,7 +7,7 @@ TOOLS  := $(CURDIR)/target/tools
 BINARY := target/$(TARGET)/release/supervisor
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench build build-arm64 layer lint fmt tools tools-demo images clean
+.PHONY: help demo test bench fuzz build build-arm64 layer lint fmt tools tools-demo images clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test: tools images build build-arm64 ## every test: units, end to end against re
 
 bench: tools build ## measure against the physical limit and existing clients, as one table
 	tests/bench/run.sh
+
+fuzz: ## fuzz events, configuration and paths, a minute each
+	tests/setup/fuzz.sh
 
 build: ## the static release binary for this machine
 	cargo build --locked --release --target $(TARGET) -p supervisor

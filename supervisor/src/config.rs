@@ -9,19 +9,26 @@ mod error;
 mod file;
 mod overrides;
 mod provider;
+mod providers;
 mod reader;
+mod server;
 mod storage;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::storage::location::Bucket;
 pub use choices::{
     AwsCredentials, Engine, ExecMode, ExecutionMode, HttpStorageEvents, KeepLayers, LogLevel,
     OnFailure, Prepare, ResponseContent, StageIn, TlsVerify, UnknownChoice,
 };
 pub use error::ConfigError;
-pub use provider::{DEFAULT_ID, ProviderId, ProviderKind, S3Provider, Secret};
+pub use provider::{
+    DEFAULT_ID, OnedataProvider, ProviderId, ProviderKind, ProviderSettings, S3Provider, Secret,
+    WebdavProvider,
+};
+pub use server::ServerUrl;
 pub use storage::split_path;
 
 /// Time kept back for staging out and answering when `container.timeout_threshold` is absent.
@@ -58,7 +65,7 @@ pub struct FunctionConfig {
     /// Where outputs go (`output`).
     pub output: Vec<OutputRule>,
     /// The stores that inputs and outputs name (`storage_providers`).
-    pub storage_providers: BTreeMap<ProviderId, S3Provider>,
+    pub storage_providers: BTreeMap<ProviderId, ProviderSettings>,
     /// Whether HTTP bodies may be storage events (`http.storage_events`).
     pub http_storage_events: HttpStorageEvents,
     /// What a successful response carries (`response`).
@@ -168,5 +175,19 @@ impl FunctionConfig {
         let mut config = file::read(text, base_dir)?;
         overrides.apply(&mut config)?;
         Ok(config)
+    }
+
+    /// Splits a path of a provider into bucket and folder, see [`split_path`]. In Onedata, paths are below the
+    /// provider's space, which is their bucket.
+    pub fn place(&self, provider: &ProviderId, path: &str) -> Option<(Bucket, String)> {
+        let (bucket, folder) = split_path(path)?;
+        let Some(ProviderSettings::Onedata(onedata)) = self.storage_providers.get(provider) else {
+            return Some((bucket, folder));
+        };
+        let folder = match folder.as_str() {
+            "" => bucket.to_string(),
+            folder => format!("{bucket}/{folder}"),
+        };
+        Some((onedata.space.clone(), folder))
     }
 }

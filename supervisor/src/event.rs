@@ -8,6 +8,8 @@
 //! | `Event` = `s3:TestEvent` | [`Source::Storage`] | none; skipped |
 //! | `Records[].eventSource` = `aws:s3` or `minio:s3` | [`Source::Storage`] | one object per record; removals and folder markers are skipped |
 //! | `EventName` = `s3:…` and `Key`, without `Records` | [`Source::Storage`] | the object that `MinIO` names |
+//! | `Records[].eventSource` = `OneTrigger` | [`Source::Storage`] | the file of Onedata that `Key` names |
+//! | `mask` of `IN_…` in `event` beside `subscription`, or alone | [`Source::Storage`] | the file of dCache, in the folder of the `webdav` input; directories and removals are skipped |
 //! | `Records[].eventSource` = `aws:sqs` | [`Source::Queue`] | what each message carries; a malformed message fails alone |
 //! | `Records[].EventSource` = `aws:sns` | [`Source::Notification`] | what each message carries |
 //! | `source` = `aws.s3` and `detail-type` | [`Source::Notification`] | the object of `Object Created`; other types are skipped |
@@ -21,15 +23,16 @@
 //! inside. A load balancer's request has an `httpMethod` too, so it comes before version 1.0. All other rows exclude each
 //! other. Whoever sends an HTTP request chooses its body, headers and parameters only, never the fields looked at here.
 //!
-//! A message (of a queue, a topic) carries, again the first that matches: a delegated event, a storage notification, an
-//! `EventBridge` event, the envelope of a topic (`Type` = `Notification`, with one of these inside), or anything else,
-//! which is a direct payload. An HTTP body is a direct payload, unless `http.storage_events` lets the first three be found
-//! in it.
+//! A message (of a queue, a topic) carries, again the first that matches: a delegated event, a storage notification (of
+//! Onedata and dCache too), an `EventBridge` event, the envelope of a topic (`Type` = `Notification`, with one of these inside), or anything else,
+//! which is a direct payload. An HTTP body is a direct payload, unless `http.storage_events` lets the first three
+//! kinds be found in it.
 //!
 //! A further source is a row here, a variant of [`Source`], a module beside `s3` and a line in `SOURCES`; the compiler
 //! then asks for its column in the response table.
 
 mod bridge;
+mod dcache;
 mod decode;
 mod delegated;
 mod direct;
@@ -37,6 +40,7 @@ mod document;
 mod error;
 mod http;
 mod object;
+mod onedata;
 mod operations;
 mod queue;
 mod s3;
@@ -130,6 +134,13 @@ pub struct ObjectRef {
     pub size_hint: Option<u64>,
 }
 
+impl ObjectRef {
+    /// The object for people: `s3://bucket/key`.
+    pub fn url(&self) -> String {
+        self.provider.kind.url(&self.bucket, self.key.as_str())
+    }
+}
+
 /// Finds out what kind of event the payload is and takes it apart.
 ///
 /// # Errors
@@ -146,6 +157,8 @@ type Parser = fn(&Document<'_>, Scope<'_>) -> Option<Result<Event, Rejected>>;
 const SOURCES: &[Parser] = &[
     delegated::parse,
     s3::parse,
+    onedata::parse,
+    dcache::parse,
     queue::parse,
     topic::parse,
     bridge::parse,
@@ -157,6 +170,8 @@ const SOURCES: &[Parser] = &[
 const CARRIED: &[Parser] = &[
     delegated::parse,
     s3::parse,
+    onedata::parse,
+    dcache::parse,
     bridge::parse,
     topic::parse_envelope,
 ];

@@ -86,6 +86,20 @@ pub struct RunPlan {
     pub label: String,
     /// The message or task it belongs to, a position in [`Event::items`].
     pub item: Option<usize>,
+    /// What the event came in.
+    pub carrier: Carrier,
+}
+
+/// What an event came in. It decides what the event is taken for: a message that looks like a request is not one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Carrier {
+    /// Nothing.
+    Alone,
+    /// A message of a queue, a topic or a bus: all may carry the same.
+    Message {
+        /// When the event happened, if anything said so.
+        time: Option<String>,
+    },
 }
 
 /// The input file of a run.
@@ -158,7 +172,7 @@ pub fn plan(
     ctx: &InvocationContext,
 ) -> Result<Plan, PlanError> {
     let outputs = config.output.iter().enumerate().map(|(index, rule)| {
-        OutputTarget::new(rule).ok_or_else(|| PlanError::OutputPath {
+        OutputTarget::of(rule, config).ok_or_else(|| PlanError::OutputPath {
             index,
             path: rule.path.clone(),
         })
@@ -175,6 +189,12 @@ pub fn plan(
             event_json: record.raw.clone(),
             label: label(record, event),
             item: record.item,
+            carrier: match event.source {
+                Source::Queue | Source::Notification => Carrier::Message {
+                    time: record.event_time.clone(),
+                },
+                _ => Carrier::Alone,
+            },
         })
         .collect();
     Ok(Plan { runs, outputs })
@@ -183,7 +203,7 @@ pub fn plan(
 fn label(record: &Record, event: &Event) -> String {
     let item = record.item.and_then(|position| event.items.get(position));
     match (&record.input, item, &event.source) {
-        (Input::Object(object), _, _) => format!("s3://{}/{}", object.bucket, object.key),
+        (Input::Object(object), _, _) => object.url(),
         (_, Some(item), _) => format!("message {}", item.id),
         (_, None, Source::Http(_)) => "http".to_owned(),
         (_, None, _) => "direct".to_owned(),

@@ -187,10 +187,13 @@ impl Job<'_> {
         let Self { file, target } = self;
         let relative = &file.relative;
         let key = target.key_for(relative).map_err(|error| {
-            let place = format!("s3://{}/{}", target.bucket, target.prefix_path);
+            let place = target
+                .provider
+                .kind
+                .url(&target.bucket, &target.prefix_path);
             failed(relative, place, error.to_string())
         })?;
-        let destination = format!("s3://{}/{key}", target.bucket);
+        let destination = target.provider.kind.url(&target.bucket, key.as_str());
         let content_type = mime_guess::from_path(relative)
             .first_raw()
             .unwrap_or("application/octet-stream");

@@ -4,15 +4,21 @@
 //! store serves which storage provider of the configuration.
 
 pub(crate) mod client;
+mod content_range;
 pub mod error;
+mod file_slice;
 mod http;
 pub mod local;
 pub mod location;
+pub mod onedata;
 mod part_file;
 pub mod provider;
+mod retry;
 pub mod s3;
 mod source_file;
 mod tls;
+mod web;
+pub mod webdav;
 
 use std::fmt::Debug;
 use std::path::Path;
@@ -21,7 +27,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 
-pub use error::{Operation, StorageError, Target};
+pub use error::{Operation, Protocol, StorageError, Target};
 pub use location::{Bucket, Key};
 pub(crate) use part_file::free_bytes;
 pub use provider::{AwsSettings, StoreSettings, Stores};

@@ -14,7 +14,8 @@ use std::time::Duration;
 use faas_supervisor::config::{
     AwsCredentials, ConfigError, Engine, ExecMode, ExecutionMode, FunctionConfig,
     HttpStorageEvents, KeepLayers, LogLevel, MultiNode, OnFailure, Overrides, Prepare, ProviderId,
-    ProviderKind, ResponseContent, Secret, StageIn, TlsVerify, split_path,
+    ProviderKind, ProviderSettings, ResponseContent, S3Provider, Secret, ServerUrl, StageIn,
+    TlsVerify, split_path,
 };
 use proptest::prelude::*;
 
@@ -132,6 +133,13 @@ fn assert_flat(config: &FunctionConfig) {
     assert_storage(config);
 }
 
+fn s3_settings<'c>(config: &'c FunctionConfig, kind: ProviderKind, id: &str) -> &'c S3Provider {
+    match &config.storage_providers[&ProviderId::new(kind, id)] {
+        ProviderSettings::S3(settings) => settings,
+        other => panic!("{other:?}"),
+    }
+}
+
 fn assert_storage(config: &FunctionConfig) {
     assert_eq!(config.input.len(), 1);
     assert_eq!(config.input[0].storage_provider.to_string(), "s3.default");
@@ -144,7 +152,7 @@ fn assert_storage(config: &FunctionConfig) {
     assert_eq!(config.output[0].suffix, [".png"]);
     assert_eq!(config.output[1].storage_provider.to_string(), "minio.lab");
     assert!(config.output[1].prefix.is_empty() && config.output[1].suffix.is_empty());
-    let archive = &config.storage_providers[&ProviderId::new(ProviderKind::S3, "archive")];
+    let archive = s3_settings(config, ProviderKind::S3, "archive");
     assert_eq!(
         archive.secret_key.as_ref().map(Secret::expose),
         Some("hidden")
@@ -155,7 +163,7 @@ fn assert_storage(config: &FunctionConfig) {
     );
     assert_eq!(archive.region.as_deref(), Some("eu-west-1"));
     assert_eq!(archive.tls, TlsVerify::Verify);
-    let lab = &config.storage_providers[&ProviderId::new(ProviderKind::Minio, "lab")];
+    let lab = s3_settings(config, ProviderKind::Minio, "lab");
     assert_eq!(
         (lab.endpoint.as_deref(), lab.tls),
         (Some("https://minio.lab:9000"), TlsVerify::Skip)
@@ -364,15 +372,15 @@ const WRONG: &[(&str, &str)] = &[
     ("input: s3", "input: found \"s3\", expected a list"),
     (
         "input: [{path: b}]",
-        "input[0].storage_provider is missing, expected s3, s3.<id>, minio.<id> or local",
+        "input[0].storage_provider is missing, expected s3, s3.<id>, minio.<id>, webdav.<id>, onedata.<id> or local",
     ),
     (
         "input: [{storage_provider: s3}]",
         "input[0].path is missing, expected bucket or bucket/folder",
     ),
     (
-        "output: [{storage_provider: onedata.x, path: b}]",
-        "output[0].storage_provider: found \"onedata.x\", expected s3",
+        "output: [{storage_provider: ceph.x, path: b}]",
+        "output[0].storage_provider: found \"ceph.x\", expected s3",
     ),
     (
         "output: [{storage_provider: s3., path: b}]",
@@ -466,6 +474,12 @@ fn secrets_are_never_in_a_message() {
         "storage_providers: {s3: {x: {session_token: 53237}}}",
         "storage_providers: {minio: {x: {endpoint: 'ftp://u:s3cr3t@host'}}}",
         "storage_providers: {s3: {x: {secret_key: s3cr3t, secret_key: 53237}}}",
+        "storage_providers: {webdav: {x: {hostname: h, login: s3cr3t}}}",
+        "storage_providers: {webdav: {x: {hostname: h, login: 'a:s3cr3t', password: p}}}",
+        "storage_providers: {webdav: {x: {hostname: h, login: a, password: 53237}}}",
+        "storage_providers: {webdav: {x: {hostname: 'u:s3cr3t@host', login: a, password: p}}}",
+        "storage_providers: {onedata: {x: {oneprovider_host: h, space: s, token: 's3cr3t 53237'}}}",
+        "storage_providers: {onedata: {x: {oneprovider_host: h, space: s, token: [s3cr3t]}}}",
         "storage_providers:\n  s3:\n    x: {secret_key: s3cr3t, : ]\n",
     ] {
         let message = message(text);
@@ -609,5 +623,153 @@ proptest! {
     fn execution_modes_read_what_they_write(index in 0usize..10) {
         let name = ["P1", "P2", "F1", "F2", "F3", "F4", "R1", "R2", "R3", "S1"][index];
         prop_assert_eq!(name.parse::<ExecMode>().unwrap().to_string(), name);
+    }
+}
+
+const OTHER_STORES: &str = "
+storage_providers:
+  webdav:
+    dcache: {hostname: 'dcache.example.org:2880/data', login: me, password: 'p:w', verify: false}
+  onedata:
+    lab: {oneprovider_host: one.example.org, token: T0K, space: my space}
+input: [{storage_provider: webdav.dcache, path: in}]
+output: [{storage_provider: onedata.lab, path: results/today}]
+";
+
+#[test]
+fn webdav_and_onedata_have_the_keys_of_their_kinds() {
+    let config = parse(OTHER_STORES).unwrap();
+    let settings = |id: &str| &config.storage_providers[&id.parse().unwrap()];
+    let ProviderSettings::Webdav(webdav) = settings("webdav.dcache") else {
+        panic!("{config:?}");
+    };
+    assert_eq!(
+        webdav.server.as_str(),
+        "https://dcache.example.org:2880/data"
+    );
+    assert_eq!(
+        (webdav.login.expose(), webdav.password.expose(), webdav.tls),
+        ("me", "p:w", TlsVerify::Skip)
+    );
+    let ProviderSettings::Onedata(onedata) = settings("onedata.lab") else {
+        panic!("{config:?}");
+    };
+    assert_eq!(onedata.server.as_str(), "https://one.example.org");
+    assert_eq!(
+        (onedata.token.expose(), onedata.space.as_str(), onedata.tls),
+        ("T0K", "my space", TlsVerify::Verify)
+    );
+    let place = |id: &str, path: &str| config.place(&id.parse().unwrap(), path).unwrap();
+    let (bucket, folder) = place("onedata.lab", "/results//today/");
+    assert_eq!(
+        (bucket.as_str(), folder.as_str()),
+        ("my space", "results/today")
+    );
+    let (bucket, folder) = place("webdav.dcache", "in/today");
+    assert_eq!((bucket.as_str(), folder.as_str()), ("in", "today"));
+}
+
+#[test]
+fn what_webdav_and_onedata_lack_is_named() {
+    for (entry, key) in [
+        (
+            "webdav: {x: {login: a, password: b}}",
+            "webdav.x.hostname is missing",
+        ),
+        (
+            "webdav: {x: {hostname: h, password: b}}",
+            "webdav.x.login is missing",
+        ),
+        (
+            "webdav: {x: {hostname: h, login: a}}",
+            "webdav.x.password is missing",
+        ),
+        (
+            "webdav: {x: {hostname: h, login: a, password: ''}}",
+            "webdav.x.password is missing",
+        ),
+        (
+            "webdav: {x: {hostname: 'ftp://h', login: a, password: b}}",
+            "webdav.x.hostname: found \"ftp://h\"",
+        ),
+        (
+            "webdav: {x: {hostname: h, login: 'a:b', password: b}}",
+            "webdav.x.login: found",
+        ),
+        (
+            "webdav: {x: {hostname: h, login: a, password: b, verify: 2}}",
+            "webdav.x.verify: found 2",
+        ),
+        ("webdav: {x: 5}", "webdav.x: found"),
+        (
+            "onedata: {x: {token: t, space: s}}",
+            "onedata.x.oneprovider_host is missing",
+        ),
+        (
+            "onedata: {x: {oneprovider_host: h, space: s}}",
+            "onedata.x.token is missing",
+        ),
+        (
+            "onedata: {x: {oneprovider_host: h, token: t}}",
+            "onedata.x.space is missing",
+        ),
+        (
+            "onedata: {x: {oneprovider_host: h, token: t, space: a/b}}",
+            "onedata.x.space: found \"a/b\"",
+        ),
+        (
+            "onedata: {x: {oneprovider_host: 'h:port', token: t, space: a}}",
+            "onedata.x.oneprovider_host: found",
+        ),
+    ] {
+        let message = message(&format!("storage_providers: {{{entry}}}"));
+        assert!(
+            message.starts_with(&format!("configuration key storage_providers.{key}")),
+            "{entry}: {message}"
+        );
+    }
+    for id in ["webdav.y", "onedata.y", "webdav", "onedata"] {
+        let text = format!("{OTHER_STORES}output: [{{storage_provider: {id}, path: p}}]");
+        let text = text.replacen(
+            "output: [{storage_provider: onedata",
+            "ignored: [{storage_provider: onedata",
+            1,
+        );
+        let message = message(&text);
+        assert!(message.contains("is not configured"), "{message}");
+        assert!(message.contains("onedata.lab"), "{message}");
+    }
+}
+
+#[test]
+fn addresses_of_servers() {
+    for (text, url) in [
+        ("host", "https://host"),
+        ("host:8443/", "https://host:8443"),
+        ("http://host/a%20b//", "http://host/a%20b"),
+        ("HTTPS://Host/a", "HTTPS://Host/a"),
+        ("[::1]:80/x", "https://[::1]:80/x"),
+    ] {
+        let parsed = ServerUrl::parse(text).unwrap_or_else(|| panic!("{text}"));
+        assert_eq!(parsed.as_str(), url);
+    }
+    for text in [
+        "",
+        "/",
+        "https://",
+        "https:///path",
+        "ftp://h",
+        "u:p@host",
+        "host?q",
+        "host#f",
+        "a b",
+        "h:99999",
+        "h:0",
+        "h/ä",
+        "h/a/../b",
+        "h//a",
+        "h\nx",
+    ] {
+        assert_eq!(ServerUrl::parse(text), None, "{text}");
     }
 }

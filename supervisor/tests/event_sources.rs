@@ -633,3 +633,233 @@ proptest! {
         prop_assert!(kept);
     }
 }
+
+/// Two providers of each of the other stores, and a folder of one to watch.
+const OTHERS: &str = "storage_providers:
+  webdav: {dcache: {hostname: d, login: a, password: b}, other: {hostname: o, login: a, password: b}}
+  onedata: {lab: {oneprovider_host: o, token: t, space: lab}, home: {oneprovider_host: o, token: t, space: home}}
+";
+
+fn one_trigger(key: &str) -> Value {
+    json!({"Key": key, "Records": [{"objectKey": "f", "objectId": "0001", "eventTime": "then", "eventSource": "OneTrigger"}]})
+}
+
+fn dcache(name: &str, mask: &[&str]) -> Value {
+    json!({"event": {"name": name, "mask": mask}, "subscription": "https://door:3880/api/v1/events/1"})
+}
+
+fn watching(rules: &str) -> String {
+    format!("{OTHERS}input: [{rules}]\n")
+}
+
+const WATCHED: &str = "{storage_provider: webdav.dcache, path: data/incoming}";
+
+#[test]
+fn files_of_onedata_and_dcache() {
+    let bare = json!({"name": "a+b%20.jpg", "mask": ["IN_MOVED_TO"]});
+    let twin = "{storage_provider: onedata.twin, path: d}";
+    let twins = watching(twin).replace(
+        "home: {oneprovider_host",
+        "twin: {oneprovider_host: o, token: t, space: lab}, home: {oneprovider_host",
+    );
+    for (event_value, text, expected) in [
+        (
+            one_trigger("/lab/d/a +%20ü.txt"),
+            watching(""),
+            "onedata.lab lab/d/a +%20ü.txt",
+        ),
+        (one_trigger("home/f"), watching(""), "onedata.home home/f"),
+        (one_trigger("/lab/d/f"), twins, "onedata.twin lab/d/f"),
+        (
+            delegated("onedata.lab", &one_trigger("/lab/x")),
+            watching(""),
+            "onedata.lab lab/x",
+        ),
+        (
+            dcache("f.jpg", &["IN_CREATE"]),
+            watching(WATCHED),
+            "webdav.dcache data/incoming/f.jpg",
+        ),
+        (
+            bare.clone(),
+            watching(WATCHED),
+            "webdav.dcache data/incoming/a+b%20.jpg",
+        ),
+        (
+            delegated("webdav.other", &dcache("f", &["IN_CLOSE_WRITE"])),
+            watching(&format!(
+                "{WATCHED}, {{storage_provider: webdav.other, path: /o/}}"
+            )),
+            "webdav.other o/f",
+        ),
+        (
+            delegated("webdav.dcache", &bare),
+            watching(WATCHED),
+            "webdav.dcache data/incoming/a+b%20.jpg",
+        ),
+        (
+            queue(&[dcache("f", &["IN_CREATE"])]),
+            watching(WATCHED),
+            "webdav.dcache data/incoming/f",
+        ),
+        (
+            topic(&json!(one_trigger("/lab/t").to_string())),
+            watching(""),
+            "onedata.lab lab/t",
+        ),
+        (
+            request(&one_trigger("/lab/h").to_string()),
+            format!("{}{ACCEPT}", watching("")),
+            "onedata.lab lab/h",
+        ),
+    ] {
+        let event = event(&event_value, &text);
+        assert_eq!(inputs(&event), [expected], "{event_value}");
+    }
+    let event = event(&one_trigger("/lab/d/f"), OTHERS);
+    assert_eq!(event.source, Source::Storage);
+    assert_eq!(event.records[0].event_time.as_deref(), Some("then"));
+    let again = parse(event.records[0].raw.as_bytes(), &config(OTHERS)).unwrap();
+    assert_eq!(again, event);
+    let text = watching(WATCHED);
+    let event = self::event(&dcache("f", &["IN_CREATE"]), &text);
+    assert_eq!(event.source, Source::Storage);
+    assert_eq!(
+        parse(event.records[0].raw.as_bytes(), &config(&text)).unwrap(),
+        event
+    );
+}
+
+#[test]
+fn what_is_no_file_in_onedata_and_dcache_is_skipped() {
+    for event_value in [
+        one_trigger("/lab/d/"),
+        dcache("d", &["IN_CREATE", "IN_ISDIR"]),
+        dcache("f", &["IN_DELETE"]),
+        dcache("f", &["IN_MOVED_FROM"]),
+        dcache("f", &["IN_ATTRIB"]),
+        dcache("f", &["IN_OPEN", "IN_ACCESS"]),
+        json!({"event": {"mask": ["IN_DELETE_SELF"]}, "subscription": "s"}),
+        json!({"event": {"mask": ["IN_Q_OVERFLOW"]}, "subscription": "s"}),
+    ] {
+        // Without a folder to watch: what is skipped need not be found.
+        let event = event(&event_value, OTHERS);
+        assert_eq!(
+            (event.records.len(), event.skipped.len()),
+            (0, 1),
+            "{event_value}"
+        );
+        assert_eq!(event.source, Source::Storage);
+    }
+}
+
+#[test]
+fn what_only_looks_like_them_is_direct() {
+    for event_value in [
+        json!({"Key": "/lab/f"}),
+        json!({"Key": "/lab/f", "Records": []}),
+        json!({"Key": "/lab/f", "Records": [{"eventSource": "other"}]}),
+        json!({"event": {"name": "f", "mask": "IN_CREATE"}, "subscription": "s"}),
+        json!({"event": {"name": "f", "mask": ["IN_CREATE"]}}),
+        json!({"name": "f", "mask": []}),
+        json!({"name": "f", "mask": ["IN_CREATE", "other"]}),
+        json!({"name": "f", "mask": ["IN_CREATE", 5]}),
+    ] {
+        assert_eq!(
+            event(&event_value, OTHERS).source,
+            Source::Direct,
+            "{event_value}"
+        );
+    }
+}
+
+#[test]
+fn what_is_wrong_with_them_names_the_field() {
+    let two = watching(&format!(
+        "{WATCHED}, {{storage_provider: webdav.other, path: o}}"
+    ));
+    let mut several = one_trigger("/lab/f");
+    several["Records"] = json!([several["Records"][0], several["Records"][0]]);
+    let mut odd_time = one_trigger("/lab/f");
+    odd_time["Records"][0]["eventTime"] = json!(5);
+    for (event_value, text, reason) in [
+        (
+            one_trigger("/lab"),
+            watching(""),
+            "event field Key: found \"/lab\", expected /space/path",
+        ),
+        (
+            one_trigger("//f"),
+            watching(""),
+            "event field Key: bucket name",
+        ),
+        (
+            one_trigger("/lab/"),
+            watching(""),
+            "event field Key: object key",
+        ),
+        (
+            one_trigger("/elsewhere/f"),
+            watching(""),
+            "and 0 onedata providers",
+        ),
+        (
+            delegated("onedata.home", &one_trigger("/lab/f")),
+            watching(""),
+            "event field event.Key: found \"/lab/f\", but onedata.home is the space home",
+        ),
+        (
+            json!({"Records": one_trigger("")["Records"]}),
+            watching(""),
+            "event field Key is missing",
+        ),
+        (
+            several,
+            watching(""),
+            "event field Records: expected one record",
+        ),
+        (
+            odd_time,
+            watching(""),
+            "event field Records[0].eventTime: expected text",
+        ),
+        (
+            dcache("f", &["IN_CREATE"]),
+            watching(""),
+            "event field event.name: a dCache event does not say which folder the file is in, and 0 inputs",
+        ),
+        (
+            dcache("f", &["IN_CREATE"]),
+            two.clone(),
+            "2 inputs have a webdav provider",
+        ),
+        (
+            delegated("webdav.other", &dcache("f", &["IN_CREATE"])),
+            watching(WATCHED),
+            "0 inputs have webdav.other",
+        ),
+        (
+            dcache("../f", &["IN_CREATE"]),
+            watching(WATCHED),
+            "event field event.name: found \"../f\", expected the name of a file",
+        ),
+        (
+            dcache("", &["IN_CREATE"]),
+            watching(WATCHED),
+            "event field event.name: found \"\"",
+        ),
+        (
+            json!({"event": {"mask": ["IN_CREATE"]}, "subscription": "s"}),
+            watching(WATCHED),
+            "event field event.name is missing",
+        ),
+        (
+            delegated("webdav.nowhere", &one_trigger("/lab/f")),
+            two,
+            "webdav.nowhere is not configured",
+        ),
+    ] {
+        let (_, message) = error(&event_value, &text);
+        assert!(message.contains(reason), "{event_value}: {message}");
+    }
+}

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::paths;
 use crate::run::Launch;
@@ -33,9 +34,9 @@ impl BareRoot {
     pub fn new(sandbox: &Sandbox, room: Room, user: u32) -> Self {
         let path = sandbox.path("root");
         fs::create_dir_all(path.join("bin")).unwrap();
-        fs::copy("/bin/busybox", path.join("bin/busybox")).unwrap();
+        copy_program(Path::new("/bin/busybox"), &path.join("bin/busybox"));
         symlink("busybox", path.join("bin/sh")).unwrap();
-        fs::copy(paths::supervisor(), path.join("bin/supervisor")).unwrap();
+        copy_program(&paths::supervisor(), &path.join("bin/supervisor"));
         let writable = match room {
             Room::Tmp => Some("tmp"),
             Room::OnlyShm => Some("dev/shm"),
@@ -107,4 +108,11 @@ fn words(words: &[&str]) -> Vec<OsString> {
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("sandboxes have plain names")
+}
+
+/// Copies a program that is to be started. Another process does it: a file that this one writes to is inherited by what
+/// other threads are just starting, and cannot be run as long as they have it.
+pub fn copy_program(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg(from).arg(to).status();
+    assert!(copied.expect("cp starts").success());
 }

@@ -1,7 +1,8 @@
 //! Peers and helpers for the end-to-end tests.
 //!
 //! A test makes a [`Sandbox`], which is everything one supervisor may touch, and drives the built binary in it against
-//! real peers: udocker in the modes of [`Mode`], S3 servers ([`Moto`], [`DiskS3`]), a registry ([`Registry`]) and the
+//! real peers: udocker in the modes of [`Mode`], S3 servers ([`Moto`], [`DiskS3`]), a `WebDAV` server
+//! ([`WsgiDav`]), a Oneprovider ([`Oneprovider`]), a registry ([`Registry`]) and the
 //! Lambda Runtime API ([`RuntimeApi`], [`CargoLambda`]). What a sandbox leaves behind fails its test.
 #![allow(
     clippy::unwrap_used,
@@ -15,6 +16,8 @@ mod background;
 mod bare_root;
 mod batch_service;
 mod cargo_lambda;
+mod cdmi;
+mod cutting;
 mod disk_s3;
 mod event;
 mod fault;
@@ -31,10 +34,13 @@ mod run;
 mod runtime_api;
 mod sandbox;
 mod small_disk;
+mod wsgidav;
 
-pub use bare_root::{BareRoot, Room};
+pub use bare_root::{BareRoot, Room, copy_program};
 pub use batch_service::{BatchService, Job};
 pub use cargo_lambda::CargoLambda;
+pub use cdmi::{Moving, Oneprovider};
+pub use cutting::CuttingProxy;
 pub use disk_s3::DiskS3;
 pub use event::{direct_script, s3_event, s3_records};
 pub use fault::{Fault, FaultyS3, Refusal};
@@ -51,3 +57,4 @@ pub use run::{Finished, Launch, Running};
 pub use runtime_api::{Reply, ReplyKind, RuntimeApi};
 pub use sandbox::Sandbox;
 pub use small_disk::SmallDisk;
+pub use wsgidav::{Authentication, WsgiDav};

@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 use tests::{BatchService, Job, Lambda, Mode, Moto, Sandbox, SmallDisk, s3_event, s3_records};
 
 /// A function of that name, which is an image itself where `mode` is none.
-fn function(moto: &Moto, name: &str, script: &str, mode: Option<Mode>, more: &Value) -> Sandbox {
-    let mut sandbox = Sandbox::new(mode.unwrap_or(Mode::P1));
+fn function(moto: &Moto, name: &str, script: &str, engine: Option<Mode>, more: &Value) -> Sandbox {
+    let mut sandbox = Sandbox::new(engine.unwrap_or(Mode::P1));
     sandbox.use_aws(moto.url(), "AKIDEXAMPLE", "secret");
     sandbox.set("AWS_LAMBDA_FUNCTION_NAME", name);
-    match mode {
+    match engine {
         Some(_) => sandbox.function(script, more),
         None => sandbox.image_function(script, more),
     };

@@ -7,7 +7,6 @@
 )]
 
 use std::fs::{self, File};
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
@@ -196,7 +195,7 @@ fn a_log_that_finds_the_disk_full_still_gets_an_answer() {
         "cat /dev/zero > \"$TMP_OUTPUT_DIR/fill\"; head -c 20000000 /dev/zero | tr '\\0' x | fold -w 99; echo last",
         &json!({}),
     );
-    let mut lambda = Lambda::start(&sandbox);
+    let mut lambda = Lambda::start_with(&sandbox, |launch| launch.env("FAAS_METRICS", "off"));
     let (status, log) = lambda.invoke(&json!({})).status_and_log();
     assert_eq!(status, 200, "{log}");
     assert!(

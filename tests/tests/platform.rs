@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tests::{
-    Finished, Lambda, Mode, Moto, Sandbox, processes_naming, root, s3_event, supervisor, tool,
+    Finished, Lambda, Mode, Moto, Sandbox, copy_program, processes_naming, root, s3_event,
+    supervisor, tool,
 };
 
 /// The X-Ray header that the emulator sends.
@@ -54,11 +55,10 @@ fn a_managed_python_runtime_is_replaced_by_its_wrapper() {
     // With AWS_LAMBDA_EXEC_WRAPPER its command line becomes the wrapper's arguments.
     let layer = sandbox.path("home").join("opt");
     fs::create_dir(&layer).unwrap();
-    fs::copy(
-        root().join("layer-build/layer/exec-wrapper"),
-        layer.join("exec-wrapper"),
-    )
-    .unwrap();
+    copy_program(
+        &root().join("layer-build/layer/exec-wrapper"),
+        &layer.join("exec-wrapper"),
+    );
     symlink(supervisor(), layer.join("bootstrap")).unwrap();
     let wrapper: Vec<OsString> = [vec![layer.join("exec-wrapper").into()], python].concat();
     let mut lambda = Lambda::start_with(&sandbox, |launch| {

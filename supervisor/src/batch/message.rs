@@ -11,8 +11,9 @@ use std::fs;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use crate::plan::{Entry, PlannedInput, RunPlan};
+use crate::plan::{Carrier, Entry, PlannedInput, RunPlan};
 
 use super::DelegationError;
 
@@ -40,7 +41,7 @@ impl Pointer {
 
     /// The text of the variable `EVENT`.
     pub fn to_json(&self) -> String {
-        serde_json::json!({ "faas_job_message": self }).to_string()
+        json!({ "faas_job_message": self }).to_string()
     }
 }
 
@@ -79,16 +80,27 @@ impl Envelope {
 
     /// The object's content.
     pub fn to_json(&self) -> String {
-        serde_json::json!(self).to_string()
+        json!(self).to_string()
     }
 }
 
-/// The event of one record, so that the job reads it as the function did: an object's store was found from what
-/// surrounded the record, so it is named.
-fn job_event(plan: &RunPlan) -> String {
+/// The event of one record, so that the job reads it as the function did. An object's store was found from what
+/// surrounded the record, so it is named; and what was carried by a message comes in one again.
+pub fn job_event(plan: &RunPlan) -> String {
+    let event = named_store(plan);
+    match &plan.carrier {
+        Carrier::Alone => event,
+        Carrier::Message { time } => json!({
+            "Records": [{ "EventSource": "aws:sns", "Sns": { "Message": event, "Timestamp": time } }],
+        })
+        .to_string(),
+    }
+}
+
+fn named_store(plan: &RunPlan) -> String {
     match &plan.input {
         PlannedInput::Object { object, .. } => {
-            let provider = serde_json::json!(object.provider.to_string());
+            let provider = json!(object.provider.to_string());
             format!(
                 "{{\"event\":{},\"storage_provider\":{provider}}}",
                 plan.event_json

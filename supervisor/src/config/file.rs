@@ -7,7 +7,9 @@ use serde_json::Value;
 use super::choices::{HttpStorageEvents, StageIn};
 use super::error::ConfigError;
 use super::reader::Node;
-use super::{EVENT_FOLDER, FUNCTION_DIRECTORY, FunctionConfig, MultiNode, container, storage};
+use super::{
+    EVENT_FOLDER, FUNCTION_DIRECTORY, FunctionConfig, MultiNode, container, providers, storage,
+};
 
 /// Keys of a function that mean something here; a file holds many more for the deployment command.
 const KNOWN: &[&str] = &[
@@ -127,7 +129,7 @@ fn read_function(
     let function = parts.function;
     function.note_unknown(KNOWN);
     let resolve = |path: String| base_dir.join(path);
-    let storage_providers = storage::providers(&[parts.root, function])?;
+    let storage_providers = providers::read(&[parts.root, function])?;
     Ok(FunctionConfig {
         name: function.optional_text("name")?,
         log_level: function.choice_or_default("log_level")?,

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::document::{Document, string};
-use super::object::{Origin, Parsed, Scope, provider_of, record};
+use super::object::{Origin, Parsed, Scope, provider_of, record, single};
 use super::{Event, EventError, ObjectRef, Rejected, Source, invalid, missing};
 use crate::storage::location::{Bucket, Key};
 
@@ -23,18 +23,7 @@ pub(super) fn parse(document: &Document<'_>, scope: Scope<'_>) -> Option<Result<
         let reason = format!("{kind:?} of S3: only {CREATED:?} has an object to process");
         Ok(Parsed::Skipped(reason))
     };
-    let event = parsed.map(|parsed| {
-        let (records, skipped) = match parsed {
-            Parsed::Record(record) => (vec![*record], Vec::new()),
-            Parsed::Skipped(reason) => (Vec::new(), vec![reason]),
-        };
-        Event {
-            source: Source::Notification,
-            records,
-            skipped,
-            items: Vec::new(),
-        }
-    });
+    let event = parsed.map(|parsed| single(Source::Notification, parsed));
     Some(event.map_err(|error| Rejected {
         source: Source::Notification,
         error,

@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 
 use super::document::Document;
-use super::object::{Scope, only_minio};
+use super::object::{Scope, only_of};
 use super::{Event, EventError, Rejected, SOURCES, Source, detect, invalid};
-use crate::config::{DEFAULT_ID, FunctionConfig, ProviderId, ProviderKind};
+use crate::config::{DEFAULT_ID, FunctionConfig, ProviderId};
 
 const EVENT: &str = "event";
 const PROVIDER: &str = "storage_provider";
@@ -29,7 +29,7 @@ pub(super) fn parse(document: &Document<'_>, scope: Scope<'_>) -> Option<Result<
     Some(parsed.map_err(|(source, error)| Rejected { source, error }))
 }
 
-/// The provider named; `minio` alone may also mean the only one of its kind.
+/// The provider named; a kind alone may also mean the only one of its kind.
 fn provider(document: &Document<'_>, config: &FunctionConfig) -> Result<ProviderId, EventError> {
     let name = document.required_text("", PROVIDER)?;
     let id: ProviderId = name
@@ -38,9 +38,8 @@ fn provider(document: &Document<'_>, config: &FunctionConfig) -> Result<Provider
     if id.needs_no_configuration() || config.storage_providers.contains_key(&id) {
         return Ok(id);
     }
-    let unnamed = id.kind == ProviderKind::Minio && id.id == DEFAULT_ID;
-    let only = if unnamed {
-        only_minio(config).ok()
+    let only = if id.id == DEFAULT_ID {
+        only_of(id.kind, config).ok()
     } else {
         None
     };

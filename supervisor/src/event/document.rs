@@ -68,6 +68,15 @@ impl<'a> Document<'a> {
             .ok_or_else(|| missing(path, name))
     }
 
+    /// A field that must be text without NUL if it is there: it becomes a variable of the container.
+    pub(super) fn plain_text(&self, path: &str, name: &str) -> Result<Option<String>, EventError> {
+        let text = self.checked_text(path, name)?;
+        match text {
+            Some(text) if text.contains('\0') => Err(invalid(join(path, name), "holds a NUL")),
+            text => Ok(text),
+        }
+    }
+
     /// A field that must be `true` or `false` if it is there.
     pub(super) fn checked_bool(&self, path: &str, name: &str) -> Result<Option<bool>, EventError> {
         self.checked(path, name, "expected true or false")
@@ -97,7 +106,7 @@ impl<'a> Document<'a> {
 }
 
 /// The sources that records name, in the field that some spell otherwise.
-const RECORD_SOURCES: &[&str] = &["aws:s3", "minio:s3", "aws:sqs", "aws:sns"];
+const RECORD_SOURCES: &[&str] = &["aws:s3", "minio:s3", "OneTrigger", "aws:sqs", "aws:sns"];
 
 /// Which source a list of records is from, if it is one of `wanted`: the first record that names a known source decides,
 /// so that one wrong record does not change what the others are.

@@ -15,15 +15,21 @@ use super::document::Document;
 use super::object::Scope;
 use super::source::{HeaderForm, HttpApi};
 use super::{
-    Event, EventError, Parser, Record, Rejected, Source, bridge, delegated, detect_known, direct,
-    indivisible, invalid, s3,
+    Event, EventError, Parser, Record, Rejected, Source, bridge, dcache, delegated, detect_known,
+    direct, indivisible, invalid, onedata, s3,
 };
 use crate::config::HttpStorageEvents;
 
 const BODY: &str = "body";
 
 /// What a body may be where it may be a storage event.
-const STORAGE_EVENTS: &[Parser] = &[delegated::parse, s3::parse, bridge::parse];
+const STORAGE_EVENTS: &[Parser] = &[
+    delegated::parse,
+    s3::parse,
+    onedata::parse,
+    dcache::parse,
+    bridge::parse,
+];
 
 /// The event, when the document is a request.
 pub(super) fn parse(document: &Document<'_>, scope: Scope<'_>) -> Option<Result<Event, Rejected>> {

@@ -1,7 +1,7 @@
 //! Objects that events speak of: which of them need no run, and which store holds them.
 
-use super::{EventError, Input, ObjectRef, Record, invalid};
-use crate::config::{FunctionConfig, InputRule, ProviderId, ProviderKind, split_path};
+use super::{Event, EventError, Input, ObjectRef, Record, Source, invalid};
+use crate::config::{FunctionConfig, ProviderId, ProviderKind, ProviderSettings};
 use crate::storage::location::{Bucket, Key};
 
 /// How often an event may be inside another: a topic's envelope in a queue's message in a delegated event is three.
@@ -46,6 +46,11 @@ impl<'a> Scope<'a> {
             ..self
         }
     }
+
+    /// The provider that a surrounding event names.
+    pub(super) fn provider(self) -> Option<&'a ProviderId> {
+        self.provider
+    }
 }
 
 /// What kind of store an event is from, which decides among the providers that could hold the object.
@@ -55,11 +60,24 @@ pub(super) enum Origin {
     S3,
     /// A `MinIO` server.
     Minio,
+    /// A space of Onedata.
+    Onedata,
+}
+
+impl Origin {
+    /// The kind of provider that such a store is configured as.
+    fn kind(self) -> ProviderKind {
+        match self {
+            Self::S3 => ProviderKind::S3,
+            Self::Minio => ProviderKind::Minio,
+            Self::Onedata => ProviderKind::Onedata,
+        }
+    }
 }
 
 /// The provider of an object: the one a surrounding event names, else that of the input rule for the bucket (rules of
 /// the event's own kind of store first, of these the longest matching folder). Without any, the function's own role
-/// for S3, and for `MinIO` the only provider of that kind.
+/// for S3, for `MinIO` the only provider of that kind, and for Onedata the only one of that space.
 pub(super) fn provider_of(
     origin: Origin,
     bucket: &Bucket,
@@ -69,53 +87,74 @@ pub(super) fn provider_of(
     if let Some(provider) = scope.provider {
         return Ok(provider.clone());
     }
-    if let Some(rule) = rule_of(origin, bucket, key, &scope.config.input) {
-        return Ok(rule.storage_provider.clone());
+    if let Some(provider) = ruled(origin, bucket, key, scope.config) {
+        return Ok(provider.clone());
     }
     match origin {
         Origin::S3 => Ok(ProviderId::own_role()),
-        Origin::Minio => only_minio(scope.config).map_err(|found| {
+        Origin::Minio => only_of(ProviderKind::Minio, scope.config).map_err(|found| {
             format!(
                 "a MinIO event of bucket {bucket}, and {found}; add an input with this bucket as its path, \
                  or configure exactly one provider below storage_providers.minio"
             )
         }),
+        Origin::Onedata => only_onedata(bucket, scope.config),
     }
 }
 
-fn rule_of<'c>(
+fn ruled<'c>(
     origin: Origin,
     bucket: &Bucket,
     key: &Key,
-    rules: &'c [InputRule],
-) -> Option<&'c InputRule> {
-    let matching = rules.iter().filter_map(|rule| {
-        let own_kind = match (origin, rule.storage_provider.kind) {
-            (Origin::S3, ProviderKind::S3) | (Origin::Minio, ProviderKind::Minio) => true,
-            // A MinIO server's event is never about a bucket of Amazon's.
-            (Origin::Minio, ProviderKind::S3) => return None,
-            (_, ProviderKind::Local) | (Origin::S3, ProviderKind::Minio) => false,
-        };
-        let (rule_bucket, folder) = split_path(&rule.path)?;
+    config: &'c FunctionConfig,
+) -> Option<&'c ProviderId> {
+    let matching = config.input.iter().filter_map(|rule| {
+        let kind = rule.storage_provider.kind;
+        let own_kind = kind == origin.kind();
+        // What S3 announces may be read through any store that speaks its protocol. Other stores' events are never
+        // about a bucket of Amazon's, and a directory stands in for all of them.
+        let readable = own_kind
+            || kind == ProviderKind::Local
+            || (origin == Origin::S3 && kind == ProviderKind::Minio);
+        let (rule_bucket, folder) = config.place(&rule.storage_provider, &rule.path)?;
         let inside = folder.is_empty() || key.as_str().starts_with(&format!("{folder}/"));
         let closeness = if inside { folder.len() + 1 } else { 0 };
-        (rule_bucket == *bucket).then_some(((own_kind, closeness), rule))
+        let found = readable && rule_bucket == *bucket;
+        found.then_some(((own_kind, closeness), &rule.storage_provider))
     });
     // The first of equals wins, as rules are read from the top.
     let best = matching.reduce(|best, next| if next.0 > best.0 { next } else { best });
-    best.map(|(_, rule)| rule)
+    best.map(|(_, provider)| provider)
 }
 
-/// The one configured `MinIO` provider; the error says how many there are.
-pub(super) fn only_minio(config: &FunctionConfig) -> Result<ProviderId, String> {
-    let mut minios = config
+/// The one configured Onedata provider of a space.
+fn only_onedata(space: &Bucket, config: &FunctionConfig) -> Result<ProviderId, String> {
+    let of_space = |settings: &ProviderSettings| match settings {
+        ProviderSettings::Onedata(settings) => settings.space == *space,
+        ProviderSettings::S3(_) | ProviderSettings::Webdav(_) => false,
+    };
+    let mut found = config
         .storage_providers
-        .keys()
-        .filter(|id| id.kind == ProviderKind::Minio);
-    match (minios.next(), minios.count()) {
-        (None, _) => Err("no minio provider is configured".to_owned()),
+        .iter()
+        .filter(|(_, settings)| of_space(settings))
+        .map(|(id, _)| id);
+    match (found.next(), found.count()) {
         (Some(only), 0) => Ok(only.clone()),
-        (Some(_), others) => Err(format!("{} minio providers are configured", others + 1)),
+        (found, others) => Err(format!(
+            "an event of the Onedata space {space}, and {} onedata providers have it as their space; configure \
+             exactly one below storage_providers.onedata, or add an input that names the one to read from",
+            usize::from(found.is_some()) + others
+        )),
+    }
+}
+
+/// The one configured provider of a kind; the error says how many there are.
+pub(super) fn only_of(kind: ProviderKind, config: &FunctionConfig) -> Result<ProviderId, String> {
+    let mut providers = config.storage_providers.keys().filter(|id| id.kind == kind);
+    match (providers.next(), providers.count()) {
+        (None, _) => Err(format!("no {kind} provider is configured")),
+        (Some(only), 0) => Ok(only.clone()),
+        (Some(_), others) => Err(format!("{} {kind} providers are configured", others + 1)),
     }
 }
 
@@ -150,13 +189,26 @@ pub(super) fn record(
     }))
 }
 
+/// An event of one part.
+pub(super) fn single(source: Source, parsed: Parsed) -> Event {
+    let (records, skipped) = match parsed {
+        Parsed::Record(record) => (vec![*record], Vec::new()),
+        Parsed::Skipped(reason) => (Vec::new(), vec![reason]),
+    };
+    Event {
+        source,
+        records,
+        skipped,
+        items: Vec::new(),
+    }
+}
+
 /// A part that is not processed.
 pub(super) fn skipped(object: &ObjectRef, path: &str, reason: &str) -> Parsed {
-    let ObjectRef { bucket, key, .. } = object;
     let path = if path.is_empty() {
         String::new()
     } else {
         format!("{path}, ")
     };
-    Parsed::Skipped(format!("{path}s3://{bucket}/{key}: {reason}"))
+    Parsed::Skipped(format!("{path}{}: {reason}", object.url()))
 }

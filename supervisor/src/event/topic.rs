@@ -4,7 +4,7 @@
 
 use super::document::{Document, marked};
 use super::object::Scope;
-use super::{Event, EventError, Rejected, Source, carried, invalid, missing};
+use super::{Event, EventError, Rejected, Source, carried, missing};
 
 /// The event, when the document is one of a topic.
 pub(super) fn parse(document: &Document<'_>, scope: Scope<'_>) -> Option<Result<Event, Rejected>> {
@@ -44,10 +44,7 @@ pub(super) fn parse_envelope(
 /// `Message` of either form. When the content does not say when it happened, the message does.
 fn message(message: &Document<'_>, path: &str, scope: Scope<'_>) -> Result<Event, EventError> {
     let text = message.required_text(path, "Message")?;
-    let time = message.checked_text(path, "Timestamp")?;
-    if time.as_ref().is_some_and(|time| time.contains('\0')) {
-        return Err(invalid(super::join(path, "Timestamp"), "holds a NUL"));
-    }
+    let time = message.plain_text(path, "Timestamp")?;
     let mut event = carried(&text, &super::join(path, "Message"), scope)?;
     for record in &mut event.records {
         record.event_time = record.event_time.take().or_else(|| time.clone());

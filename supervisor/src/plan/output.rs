@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::config::{OutputRule, ProviderId, split_path};
+use crate::config::{FunctionConfig, OutputRule, ProviderId, split_path};
 use crate::storage::location::{Bucket, Key, MAX_KEY_BYTES};
 
 /// Where the files of one `output` rule go.
@@ -56,13 +56,22 @@ pub enum OutputKeyError {
 impl OutputTarget {
     /// The target of a rule; `None` when the rule's path names no bucket.
     pub fn new(rule: &OutputRule) -> Option<Self> {
-        let (bucket, prefix_path) = split_path(&rule.path)?;
-        Some(Self {
+        Some(Self::at(split_path(&rule.path)?, rule))
+    }
+
+    /// The same in a configuration, where paths of an Onedata provider are below its space.
+    pub fn of(rule: &OutputRule, config: &FunctionConfig) -> Option<Self> {
+        let place = config.place(&rule.storage_provider, &rule.path)?;
+        Some(Self::at(place, rule))
+    }
+
+    fn at((bucket, prefix_path): (Bucket, String), rule: &OutputRule) -> Self {
+        Self {
             provider: rule.storage_provider.clone(),
             bucket,
             prefix_path,
             rule: rule.clone(),
-        })
+        }
     }
 
     /// Whether a file goes here. `relative` is its path below the output directory; what is compared is the file's

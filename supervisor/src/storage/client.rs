@@ -15,7 +15,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{ResponseChecksumValidation, SharedHttpClient};
 use aws_types::service_config::ServiceConfigKey;
 
-use super::http::http_client;
+use super::http::sdk::http_client;
 use crate::config::TlsVerify;
 
 /// Region of stores that have none of their own, such as `MinIO`.

@@ -39,6 +39,27 @@ impl fmt::Display for Operation {
     }
 }
 
+/// How a store is spoken to: what its objects are called and what can be done about its refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// S3's, or a directory that stands in for it.
+    S3,
+    /// `WebDAV`.
+    Webdav,
+    /// Onedata's, which is CDMI.
+    Onedata,
+}
+
+impl Protocol {
+    fn scheme(self) -> &'static str {
+        match self {
+            Self::S3 => "s3",
+            Self::Webdav => "webdav",
+            Self::Onedata => "onedata",
+        }
+    }
+}
+
 /// The object an operation was about and the storage provider it went through.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -50,6 +71,8 @@ pub struct Target {
     pub key: Key,
     /// Identifier of the storage provider, as the configuration spells it.
     pub provider: String,
+    /// How the store is spoken to.
+    pub protocol: Protocol,
 }
 
 impl Target {
@@ -60,7 +83,14 @@ impl Target {
             bucket: bucket.clone(),
             key: key.clone(),
             provider: provider.to_owned(),
+            protocol: Protocol::S3,
         }
+    }
+
+    /// The same through another protocol than S3's.
+    #[must_use]
+    pub fn over(self, protocol: Protocol) -> Self {
+        Self { protocol, ..self }
     }
 
     fn arn(&self) -> String {
@@ -75,10 +105,12 @@ impl fmt::Display for Target {
             bucket,
             key,
             provider,
+            protocol,
         } = self;
+        let scheme = protocol.scheme();
         write!(
             f,
-            "cannot {operation} s3://{bucket}/{key} (storage provider {provider})"
+            "cannot {operation} {scheme}://{bucket}/{key} (storage provider {provider})"
         )
     }
 }
@@ -96,7 +128,8 @@ pub enum StorageError {
     },
     /// The bucket does not exist.
     #[error(
-        "{target}: there is no such bucket; create it or correct the bucket's name in the configuration"
+        "{target}: there is no such {}; create it or correct its name in the configuration",
+        bucket_word(.target.protocol)
     )]
     NoSuchBucket {
         /// What was tried.
@@ -111,9 +144,7 @@ pub enum StorageError {
         detail: String,
     },
     /// The credentials are missing, unknown or wrong.
-    #[error(
-        "{target}: the credentials are not valid ({detail}); check access_key, secret_key and session_token of this provider, or for s3.default the role of the function, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-    )]
+    #[error("{target}: the credentials are not valid ({detail}); {}", credentials_hint(.target.protocol))]
     InvalidCredentials {
         /// What was tried.
         target: Box<Target>,
@@ -141,6 +172,16 @@ pub enum StorageError {
         free: u64,
         /// Directory that was to hold the file.
         path: PathBuf,
+    },
+    /// The store has no room for the object.
+    #[error(
+        "{target}: the store has no room for it ({detail}); free space there, or have the quota or the limit raised"
+    )]
+    StoreFull {
+        /// What was tried.
+        target: Box<Target>,
+        /// The store's own words.
+        detail: String,
     },
     /// The object was replaced while its parts were being fetched.
     #[error(
@@ -243,9 +284,24 @@ impl StorageError {
     }
 }
 
+/// What to do about a refusal.
+fn permission_hint(target: &Target) -> String {
+    let verb = match target.operation {
+        Operation::Upload => "write",
+        Operation::Inspect | Operation::Download => "read",
+    };
+    match target.protocol {
+        Protocol::S3 => s3_permission_hint(target),
+        Protocol::Webdav => format!("allow the login of this provider to {verb} there"),
+        Protocol::Onedata => {
+            format!("use a token that is not limited, of a user who may {verb} there")
+        }
+    }
+}
+
 /// What the credentials need. S3 answers 403, not 404, for a missing object to those who may not list the
 /// bucket (S3 API reference, `GetObject`, "Permissions").
-fn permission_hint(target: &Target) -> String {
+fn s3_permission_hint(target: &Target) -> String {
     let permission = target.operation.permission();
     let arn = target.arn();
     match target.operation {
@@ -254,6 +310,25 @@ fn permission_hint(target: &Target) -> String {
             "allow {permission} on {arn}, or check that the object exists: S3 answers 403 for a missing object \
              to those who may not list the bucket"
         ),
+    }
+}
+
+fn credentials_hint(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::S3 => {
+            "check access_key, secret_key and session_token of this provider, or for s3.default the role of the \
+             function, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        }
+        Protocol::Webdav => "check login and password of this provider",
+        Protocol::Onedata => "check the token of this provider, and that it has not expired",
+    }
+}
+
+fn bucket_word(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::S3 => "bucket",
+        Protocol::Webdav => "folder",
+        Protocol::Onedata => "space or folder",
     }
 }
 

@@ -1,28 +1,27 @@
-//! HTTP/1.1 over TCP or TLS for every AWS client of the process.
+//! HTTP/1.1 over TCP or TLS for every store of the process.
 //!
-//! One small connector in place of the SDK's own: certificates are read when the first TLS connection is made and
-//! never for a plain endpoint, a machine without any certificate store falls back to bundled roots, and a provider
-//! with `verify: false` goes through the same code.
+//! One small transport in place of the AWS SDK's own, shared by all adapters: certificates are read when the first TLS
+//! connection is made and never for a plain endpoint, a machine without any certificate store falls back to bundled
+//! roots, and a provider with `verify: false` goes through the same code.
+
+pub(super) mod sdk;
 
 use std::fmt;
+use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_sdk_s3::primitives::SdkBody;
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-    SharedHttpConnector,
-};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use http::{Request, Response};
 use http_body::Body;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use thiserror::Error;
 
+use super::error::chain;
 use super::tls;
 use crate::config::TlsVerify;
 
@@ -37,98 +36,92 @@ const IDLE: Duration = Duration::from_secs(15);
 /// Idle time after which the kernel asks whether the peer still lives.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
-/// An HTTP client for one storage provider. Nothing is opened or read before the first request.
-pub(super) fn http_client(verify: TlsVerify, ca_bundle: Option<PathBuf>) -> SharedHttpClient {
-    let connector = Connector {
-        plain: client(tcp()),
-        secure: OnceLock::new(),
-        verify,
-        ca_bundle,
-    };
-    SharedHttpClient::new(Http(SharedHttpConnector::new(connector)))
-}
-
-#[derive(Debug)]
-struct Http(SharedHttpConnector);
-
-impl HttpClient for Http {
-    fn http_connector(
-        &self,
-        _: &HttpConnectorSettings,
-        _: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        self.0.clone()
-    }
-}
-
 type PlainClient = Client<TcpConnector, SdkBody>;
 type SecureClient = Client<HttpsConnector<TcpConnector>, SdkBody>;
 
-struct Connector {
+/// Why a request has no answer.
+#[derive(Debug, Error)]
+pub(super) enum SendError {
+    /// It could not even be tried: a certificate bundle that cannot be read.
+    #[error("{0}")]
+    Setup(String),
+    /// The server's certificate is not accepted, which no retry changes.
+    #[error("{}", chain(.0))]
+    Untrusted(hyper_util::client::legacy::Error),
+    /// The connection failed or broke; it may be gone at the next try.
+    #[error("{}", chain(.0))]
+    Broken(hyper_util::client::legacy::Error),
+    /// The server took too long to begin its answer.
+    #[error("no answer within {} s", .0.as_secs())]
+    Late(Duration),
+}
+
+/// The connections of one storage provider. Nothing is opened or read before the first request.
+pub(super) struct Transport {
     plain: PlainClient,
     secure: OnceLock<Result<SecureClient, String>>,
     verify: TlsVerify,
     ca_bundle: Option<PathBuf>,
 }
 
-impl fmt::Debug for Connector {
+impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connector")
+        f.debug_struct("Transport")
             .field("verify", &self.verify)
             .finish_non_exhaustive()
     }
 }
 
-impl Connector {
-    fn secure(&self) -> Result<&SecureClient, ConnectorError> {
+impl Transport {
+    /// `ca_bundle` is a PEM file of authorities to trust beside the machine's.
+    pub(super) fn new(verify: TlsVerify, ca_bundle: Option<PathBuf>) -> Self {
+        Self {
+            plain: client(tcp()),
+            secure: OnceLock::new(),
+            verify,
+            ca_bundle,
+        }
+    }
+
+    fn secure(&self) -> Result<&SecureClient, SendError> {
         self.secure
             .get_or_init(|| secure_client(self.verify, self.ca_bundle.as_deref()))
             .as_ref()
-            .map_err(|reason| ConnectorError::user(reason.clone().into()))
+            .map_err(|reason| SendError::Setup(reason.clone()))
     }
-}
 
-impl HttpConnector for Connector {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let request = match request.try_into_http1x() {
-            Ok(request) => request,
-            Err(error) => {
-                return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into())));
-            }
-        };
+    /// Sends one request, once, and waits for the head of the answer.
+    pub(super) fn send(
+        &self,
+        request: Request<SdkBody>,
+    ) -> impl Future<Output = Result<Response<SdkBody>, SendError>> + Send + 'static {
         let body_bytes = request.body().size_hint().lower();
         let limit = RESPONSE_TIMEOUT + Duration::from_secs(body_bytes / SLOWEST_UPLOAD);
         let response = if request.uri().scheme_str() == Some("https") {
-            match self.secure() {
-                Ok(client) => client.request(request),
-                Err(error) => return HttpConnectorFuture::ready(Err(error)),
-            }
+            self.secure().map(|client| client.request(request))
         } else {
-            self.plain.request(request)
+            Ok(self.plain.request(request))
         };
-        HttpConnectorFuture::new(async move {
-            match tokio::time::timeout(limit, response).await {
-                Ok(Ok(response)) => HttpResponse::try_from(response.map(SdkBody::from_body_1_x))
-                    .map_err(|error| ConnectorError::other(error.into(), None)),
+        async move {
+            match tokio::time::timeout(limit, response?).await {
+                Ok(Ok(response)) => Ok(response.map(SdkBody::from_body_1_x)),
                 Ok(Err(error)) => Err(classify(error)),
-                Err(_) => Err(ConnectorError::timeout(
-                    format!("no answer within {} s", limit.as_secs()).into(),
-                )),
+                Err(_) => Err(SendError::Late(limit)),
             }
-        })
+        }
     }
 }
 
 /// Before the response has begun every failure but a refused certificate may be gone at the next try.
-fn classify(error: hyper_util::client::legacy::Error) -> ConnectorError {
+fn classify(error: hyper_util::client::legacy::Error) -> SendError {
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(&error);
     while let Some(source) = next {
         if tls::is_refusal(source) {
-            return ConnectorError::other(error.into(), None);
+            return SendError::Untrusted(error);
         }
         next = source.source();
     }
-    ConnectorError::io(error.into())
+    SendError::Broken(error)
 }
 
 fn secure_client(verify: TlsVerify, bundle: Option<&Path>) -> Result<SecureClient, String> {

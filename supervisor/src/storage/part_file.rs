@@ -27,9 +27,8 @@ impl PartFile {
             .file_name()
             .unwrap_or_default()
             .to_string_lossy();
-        let kept = name.floor_char_boundary(NAME_BYTES);
         let file = tempfile::Builder::new()
-            .prefix(&format!(".{}.part-", &name[..kept]))
+            .prefix(&part_prefix(&name))
             .permissions(Permissions::from_mode(0o644))
             .tempfile_in(parent(destination))?;
         Ok(Self {
@@ -57,6 +56,12 @@ impl PartFile {
             .map_err(|error| error.error)?;
         Ok(())
     }
+}
+
+/// What the temporary name of a file begins with.
+pub(super) fn part_prefix(name: &str) -> String {
+    let (kept, _) = name.split_at(name.floor_char_boundary(NAME_BYTES));
+    format!(".{kept}.part-")
 }
 
 /// Fails with [`StorageError::NoSpace`] when the file system of `destination` cannot take `needed` bytes more.

@@ -10,9 +10,12 @@ use tokio::sync::Mutex;
 use super::ObjectStore;
 use super::client::{ClientSettings, connect};
 use super::error::StorageError;
+use super::http::Transport;
 use super::local::LocalStore;
+use super::onedata::OnedataStore;
 use super::s3::S3Store;
-use crate::config::{ProviderId, ProviderKind, S3Provider, TlsVerify};
+use super::webdav::WebdavStore;
+use crate::config::{ProviderId, ProviderKind, ProviderSettings, S3Provider, TlsVerify};
 
 /// What the environment says about AWS; the rest the SDK's own chain finds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,7 +32,7 @@ pub struct AwsSettings {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StoreSettings {
     /// The configured providers.
-    pub providers: BTreeMap<ProviderId, S3Provider>,
+    pub providers: BTreeMap<ProviderId, ProviderSettings>,
     /// A directory that stands in for every provider.
     pub local_root: Option<PathBuf>,
     /// What the environment says about AWS.
@@ -63,35 +66,56 @@ impl Stores {
         }
         let store: Arc<dyn ObjectStore> = match &self.settings.local_root {
             Some(root) => Arc::new(LocalStore::new(root, id.to_string())),
-            None => Arc::new(S3Store::new(
-                id.to_string(),
-                connect(self.client_settings(id)?).await,
-            )),
+            None => self.connect(id).await?,
         };
         open.insert(id.clone(), Arc::clone(&store));
         Ok(store)
     }
 
-    fn client_settings(&self, id: &ProviderId) -> Result<ClientSettings, StorageError> {
-        let unusable = |reason: &str| StorageError::Provider {
-            provider: id.to_string(),
-            reason: reason.to_owned(),
-        };
+    async fn connect(&self, id: &ProviderId) -> Result<Arc<dyn ObjectStore>, StorageError> {
         if id.kind == ProviderKind::Local {
             return Err(unusable(
+                id,
                 "there is no local store; name its directory with --local-storage",
             ));
         }
-        let role = S3Provider::default();
-        let provider = match self.settings.providers.get(id) {
-            Some(provider) => provider,
+        let role = ProviderSettings::S3(S3Provider::default());
+        let settings = match self.settings.providers.get(id) {
+            Some(settings) => settings,
             None if id.needs_no_configuration() => &role,
             None => {
                 return Err(unusable(
+                    id,
                     "it is not configured; add it below storage_providers",
                 ));
             }
         };
+        Ok(match settings {
+            ProviderSettings::S3(settings) => {
+                let client = connect(self.client_settings(id, settings)?).await;
+                Arc::new(S3Store::new(id.to_string(), client))
+            }
+            ProviderSettings::Webdav(settings) => {
+                let transport = self.transport(id, settings.tls);
+                Arc::new(WebdavStore::new(id.to_string(), settings, transport)?)
+            }
+            ProviderSettings::Onedata(settings) => {
+                let transport = self.transport(id, settings.tls);
+                Arc::new(OnedataStore::new(id.to_string(), settings, transport)?)
+            }
+        })
+    }
+
+    fn transport(&self, id: &ProviderId, verify: TlsVerify) -> Transport {
+        warn_of_any_certificate(id, verify);
+        Transport::new(verify, self.settings.aws.ca_bundle.clone())
+    }
+
+    fn client_settings(
+        &self,
+        id: &ProviderId,
+        provider: &S3Provider,
+    ) -> Result<ClientSettings, StorageError> {
         let aws = &self.settings.aws;
         let endpoint = provider
             .endpoint
@@ -99,22 +123,36 @@ impl Stores {
             .or_else(|| aws.endpoint_url.clone());
         let region = match id.kind {
             ProviderKind::Minio if endpoint.is_none() => {
-                return Err(unusable("a MinIO server has to be named; set its endpoint"));
+                return Err(unusable(
+                    id,
+                    "a MinIO server has to be named; set its endpoint",
+                ));
             }
             // The region of the function says nothing about a MinIO server elsewhere.
             ProviderKind::Minio => Some(String::from(MINIO_REGION)),
-            ProviderKind::S3 | ProviderKind::Local => aws.region.clone(),
+            _ => aws.region.clone(),
         };
-        if provider.tls == TlsVerify::Skip {
-            tracing::warn!(provider = %id, "verify is false: any certificate is accepted from this storage provider");
-        }
+        warn_of_any_certificate(id, provider.tls);
         Ok(ClientSettings {
-            keys: keys(provider).map_err(unusable)?,
+            keys: keys(provider).map_err(|reason| unusable(id, reason))?,
             region: provider.region.clone().or(region),
             endpoint,
             verify: provider.tls,
             ca_bundle: aws.ca_bundle.clone(),
         })
+    }
+}
+
+fn unusable(id: &ProviderId, reason: &str) -> StorageError {
+    StorageError::Provider {
+        provider: id.to_string(),
+        reason: reason.to_owned(),
+    }
+}
+
+fn warn_of_any_certificate(id: &ProviderId, verify: TlsVerify) {
+    if verify == TlsVerify::Skip {
+        tracing::warn!(provider = %id, "verify is false: any certificate is accepted from this storage provider");
     }
 }
 

@@ -3,11 +3,9 @@
 //! [`download`] fetches ranges in parallel, [`upload`] sends parts in parallel; both keep no more than a few hundred
 //! kilobytes per request in memory. Needs `s3:GetObject` and `s3:PutObject` only.
 
-mod body;
 mod classify;
 mod download;
 mod first;
-mod retry;
 mod upload;
 
 use std::path::Path;

@@ -7,7 +7,7 @@ mod upload;
 
 use std::collections::BTreeMap;
 
-use faas_supervisor::config::{ProviderId, S3Provider, Secret};
+use faas_supervisor::config::{ProviderId, ProviderSettings, S3Provider, Secret};
 use faas_supervisor::storage::{StoreSettings, Stores};
 
 #[tokio::test]
@@ -31,7 +31,7 @@ async fn providers_that_cannot_work_say_why() {
     };
     let id: ProviderId = "s3.half".parse().unwrap();
     let settings = StoreSettings {
-        providers: BTreeMap::from([(id.clone(), half)]),
+        providers: BTreeMap::from([(id.clone(), ProviderSettings::S3(half))]),
         ..Default::default()
     };
     let error = Stores::new(settings)

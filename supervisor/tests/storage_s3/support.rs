@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use faas_supervisor::config::{ProviderId, ProviderKind, S3Provider, Secret};
+use faas_supervisor::config::{ProviderId, ProviderKind, ProviderSettings, S3Provider, Secret};
 use faas_supervisor::storage::{StoreSettings, Stores};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Respond, ResponseTemplate};
@@ -21,7 +21,7 @@ pub(crate) fn stores(endpoint: &str) -> Stores {
         ..Default::default()
     };
     Stores::new(StoreSettings {
-        providers: BTreeMap::from([(provider(), settings)]),
+        providers: BTreeMap::from([(provider(), ProviderSettings::S3(settings))]),
         ..Default::default()
     })
 }

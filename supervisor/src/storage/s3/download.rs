@@ -11,11 +11,12 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::classify::classify;
-use super::first::{first_answer, parse_content_range, request};
-use super::{PER_OBJECT, S3Store, retry};
+use super::first::{first_answer, request};
+use super::{PER_OBJECT, S3Store};
+use crate::storage::content_range::parse_content_range;
 use crate::storage::error::{Operation, StorageError, Target, chain};
 use crate::storage::part_file::{PartFile, ensure_space, write_error};
-use crate::storage::{Download, Progress};
+use crate::storage::{Download, Progress, retry};
 
 /// Bytes of the first range and the fewest of any other.
 pub(super) const RANGE: u64 = 8 * 1024 * 1024;

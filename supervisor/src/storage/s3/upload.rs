@@ -5,14 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::body::FileSlice;
 use super::classify::classify;
 use super::{PER_OBJECT, S3Store};
 use crate::storage::Progress;
 use crate::storage::error::{Operation, StorageError, Target};
+use crate::storage::file_slice::FileSlice;
 use crate::storage::location::{Bucket, Key};
 use crate::storage::source_file::open_regular;
 
@@ -69,7 +70,7 @@ impl Upload<'_> {
             .content_type(self.content_type)
             .content_length(signed(size))
             .checksum_crc32(self.checksum(&slice).await?)
-            .body(slice.body())
+            .body(ByteStream::new(slice.body()))
             .send()
             .await
             .map_err(|error| classify(&self.target, &error))?;
@@ -149,7 +150,7 @@ impl Upload<'_> {
             .part_number(number)
             .content_length(signed(slice.len))
             .checksum_crc32(&checksum)
-            .body(slice.body())
+            .body(ByteStream::new(slice.body()))
             .send()
             .await
             .map_err(|error| classify(&self.target, &error))?;

@@ -1,8 +1,9 @@
-//! Waiting between tries of a broken transfer. The SDK retries requests; this is for bodies that break off.
+//! Waiting between tries of a broken transfer. The AWS SDK retries its requests by itself;
+//! this is for bodies that break off, and for stores that are not S3.
 
 use std::time::Duration;
 
-/// Tries of one range, the first included.
+/// Tries of one request or range, the first included.
 pub(super) const ATTEMPTS: u32 = 6;
 /// Upper bound of the random wait before the first retry; doubled each time.
 const FIRST: Duration = Duration::from_millis(200);

@@ -7,9 +7,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use aws_sdk_s3::primitives::{ByteStream, SdkBody};
+use aws_sdk_s3::primitives::SdkBody;
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
+use thiserror::Error;
 
 /// Bytes read and sent at a time. Reads happen on the runtime's thread: outputs were just written and come from the
 /// page cache, where handing each read to another thread costs more than the read.
@@ -25,14 +26,14 @@ pub(super) struct FileSlice {
 
 impl FileSlice {
     /// The slice as a request body that can be sent more than once.
-    pub(super) fn body(&self) -> ByteStream {
+    pub(super) fn body(&self) -> SdkBody {
         let slice = self.clone();
-        ByteStream::new(SdkBody::retryable(move || {
+        SdkBody::retryable(move || {
             SdkBody::from_body_1_x(SliceBody {
                 slice: slice.clone(),
                 buffer: BytesMut::new(),
             })
-        }))
+        })
     }
 
     /// CRC32 of the slice, as S3 wants it: big-endian, base64 (S3 API reference, `x-amz-checksum-crc32`).
@@ -72,11 +73,22 @@ impl FileSlice {
     }
 }
 
+/// The file is not what it was when its size was looked up.
+#[derive(Debug, Error)]
+#[error("the file became shorter while it was being uploaded")]
+struct Shorter;
+
 fn shorter() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::UnexpectedEof,
-        "the file became shorter while it was being uploaded",
-    )
+    io::Error::new(io::ErrorKind::UnexpectedEof, Shorter)
+}
+
+/// Whether a request failed because of its file, which no retry makes longer again.
+pub(super) fn is_shorter(error: &(dyn std::error::Error + 'static)) -> bool {
+    let inner = error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref);
+    inner.is_some_and(<dyn std::error::Error + Send + Sync>::is::<Shorter>)
+        || error.source().is_some_and(is_shorter)
 }
 
 struct SliceBody {
