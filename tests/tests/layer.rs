@@ -5,15 +5,17 @@
     reason = "a test that cannot go on has failed, and one that is skipped says so"
 )]
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use layer_build::elf::{self, Machine};
 use layer_build::layer::arch::Arch;
 use layer_build::layer::engines::{Choice, Supply};
 use layer_build::layer::{Settings, assemble, pin};
 use serde_json::json;
-use tests::{Lambda, LambdaRoot, Mode, Sandbox, fixture, root, supervisor, target, tool};
+use tests::{Lambda, LambdaRoot, Mode, Sandbox, built, fixture, root, supervisor, target, tool};
+use zip::ZipArchive;
 
 /// The command line with which a managed Python runtime starts, as arguments of the wrapper.
 const MANAGED: [&str; 5] = [
@@ -82,29 +84,54 @@ fn the_launcher_downloads_nothing_and_has_its_own_engines() {
     assert!(store.join(compiled).is_dir());
 }
 
-/// The layer of the binary under test, assembled once.
-fn layer() -> PathBuf {
-    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
-    let make = || {
-        let output = target().join("layer-tests");
-        let name = format!("engines-{}.tar.gz", Arch::X86_64);
-        assemble(&settings(&output, fixture(&name))).unwrap();
-        output.join("faas-supervisor-x86_64.zip")
-    };
-    DIRECTORY.get_or_init(make).clone()
+#[test]
+fn programs_and_engines_of_the_arm64_layer_are_for_arm64() {
+    let binary = built("aarch64-unknown-linux-musl/release/supervisor");
+    let settings = settings(Arch::Arm64, binary);
+    assemble(&settings).unwrap();
+    let zip = File::open(settings.output.join("faas-supervisor-arm64.zip")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    ZipArchive::new(zip)
+        .unwrap()
+        .extract(directory.path())
+        .unwrap();
+    let mut inspected = vec!["bootstrap".to_owned()];
+    for kind in ["bin", "lib"] {
+        let parts = fs::read_dir(directory.path().join("udocker").join(kind)).unwrap();
+        let names = parts.map(|part| part.unwrap().file_name().into_string().unwrap());
+        // The version, and the script that hides Debian's patchelf behind udocker's name of it, are no programs.
+        let programs = names.filter(|name| name != "VERSION" && name != "patchelf-arm64");
+        inspected.extend(programs.map(|name| format!("udocker/{kind}/{name}")));
+    }
+    assert_eq!(inspected.len(), 3, "{inspected:?}");
+    for name in inspected {
+        let found = elf::inspect(&directory.path().join(&name)).unwrap();
+        assert_eq!(found.machine, Machine::Aarch64, "{name}");
+    }
 }
 
-fn settings(output: &Path, tarball: PathBuf) -> Settings {
+/// The layer of the binary under test, assembled once.
+fn layer() -> PathBuf {
+    static LAYER: OnceLock<PathBuf> = OnceLock::new();
+    let make = || {
+        let settings = settings(Arch::X86_64, supervisor());
+        assemble(&settings).unwrap();
+        settings.output.join("faas-supervisor-x86_64.zip")
+    };
+    LAYER.get_or_init(make).clone()
+}
+
+fn settings(arch: Arch, binary: PathBuf) -> Settings {
     Settings {
-        arch: Arch::X86_64,
-        binary: supervisor(),
+        arch,
+        binary,
         package: None,
         cache: target().join("layer/cache"),
         python: tool("python"),
-        supply: Supply::Tarball(tarball),
+        supply: Supply::Tarball(fixture("engines.tar.gz")),
         engines: Choice::FModes,
         project: root(),
-        output: output.to_path_buf(),
+        output: target().join("layer-tests"),
         zipped_limit: pin::ZIPPED_LIMIT,
     }
 }
