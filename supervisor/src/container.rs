@@ -1,7 +1,7 @@
 //! Prepares an image and runs it through udocker, from the supervisor's side.
 //!
-//! `prepare` brings a container into udocker's store once and remembers it; `run` is then exactly
-//! one udocker command. Both start udocker below a [`keeper`], which leaves no process behind.
+//! `prepare` brings a container into udocker's store once and remembers it (through [`crate::image`], or through udocker's
+//! own commands); `run` is then exactly one udocker command. Both start udocker below a [`keeper`], which leaves no process behind.
 
 pub mod attend;
 pub mod clean;
@@ -14,6 +14,7 @@ pub mod init_copy;
 pub mod keeper;
 pub mod log;
 mod making;
+mod native;
 pub mod prepare;
 pub mod process_tree;
 pub mod role;
@@ -28,6 +29,8 @@ use std::{io, path::PathBuf, time::Duration};
 
 use thiserror::Error;
 use tokio::{sync::watch, time::Instant};
+
+use crate::image::ImageError;
 
 pub use self::{
     command::ContainerCommand,
@@ -146,9 +149,19 @@ pub enum ContainerError {
         /// What to do next.
         hint: &'static str,
     },
+    /// The supervisor itself could not prepare the image.
+    #[error("cannot {step} image {image}: {source}")]
+    Image {
+        /// `pull` or `load`.
+        step: &'static str,
+        /// The image.
+        image: String,
+        /// Why.
+        source: ImageError,
+    },
     /// The image does not fit onto the file system of udocker's store.
     #[error(
-        "image {image} does not fit into {} (udocker {step}): {}{free} bytes are free; enlarge the ephemeral storage of the function or free space there", path.display(), needed.map_or_else(String::new, |bytes| format!("it needs at least {bytes} bytes and "))
+        "image {image} does not fit into {} ({step}): {}{free} bytes are free; enlarge the ephemeral storage of the function or free space there", path.display(), needed.map_or_else(String::new, |bytes| format!("it needs at least {bytes} bytes and "))
     )]
     NoSpace {
         /// The step that found out.
@@ -163,7 +176,7 @@ pub enum ContainerError {
         free: u64,
     },
     /// The deadline came first, or the supervisor was told to stop.
-    #[error("stopped while preparing image {image} (udocker {step})")]
+    #[error("stopped while preparing image {image} ({step})")]
     Stopped {
         /// Why.
         why: Stop,

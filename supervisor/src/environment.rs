@@ -65,6 +65,12 @@ pub const TIMEOUT_THRESHOLD: &str = "TIMEOUT_THRESHOLD";
 pub const UDOCKER_EXEC: &str = "UDOCKER_EXEC";
 /// The directory of udocker's image store.
 pub const UDOCKER_DIR: &str = "UDOCKER_DIR";
+/// The registry to pull from in place of Docker Hub.
+pub const UDOCKER_REGISTRY: &str = "UDOCKER_REGISTRY";
+/// The file that `udocker login` writes, below `~/.udocker`.
+pub const UDOCKER_KEYSTORE: &str = "UDOCKER_KEYSTORE";
+/// The directory of the file that `docker login` writes (`~/.docker` when unset).
+pub const DOCKER_CONFIG: &str = "DOCKER_CONFIG";
 /// udocker's default execution mode (`P1`, `F1`, …).
 pub const UDOCKER_DEFAULT_EXECUTION_MODE: &str = "UDOCKER_DEFAULT_EXECUTION_MODE";
 /// udocker's directory for temporary files.

@@ -76,7 +76,11 @@ impl Services {
         let udocker = Udocker::new(settings);
         Self {
             stores: Stores::new(stores),
-            preparer: Preparer::new(udocker.clone(), config.container.keep_layers),
+            preparer: Preparer::new(
+                udocker.clone(),
+                config.container.prepare,
+                config.container.keep_layers,
+            ),
             udocker,
             site: Site::Container,
             delegator: None,

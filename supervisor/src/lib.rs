@@ -10,6 +10,7 @@ pub mod container;
 pub mod entry;
 pub mod environment;
 pub mod event;
+pub mod image;
 pub mod invocation;
 pub mod plan;
 pub mod response;

@@ -28,6 +28,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 
 pub use error::{Operation, Protocol, StorageError, Target};
+pub(crate) use http::{SendError, Transport};
 pub use location::{Bucket, Key};
 pub(crate) use part_file::free_bytes;
 pub use provider::{AwsSettings, StoreSettings, Stores};

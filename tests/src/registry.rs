@@ -40,6 +40,11 @@ impl Registry {
 
     /// Pushes a `docker save` archive under `name` (`repository:tag`).
     pub fn push(&self, archive: &Path, name: &str) {
+        self.copy(&format!("docker-archive:{}", archive.display()), name, &[]);
+    }
+
+    /// Pushes an image from where skopeo finds `source`, with further options of `skopeo copy`.
+    pub fn copy(&self, source: &str, name: &str, options: &[&str]) {
         let output = Command::new("skopeo")
             .args([
                 "--insecure-policy",
@@ -47,7 +52,8 @@ impl Registry {
                 "--quiet",
                 "--dest-tls-verify=false",
             ])
-            .arg(format!("docker-archive:{}", archive.display()))
+            .args(options)
+            .arg(source)
             .arg(format!("docker://127.0.0.1:{}/{name}", self.port))
             .stdin(Stdio::null())
             .output()

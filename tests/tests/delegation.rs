@@ -246,13 +246,14 @@ fn lambda_batch_delegates_what_does_not_fit_onto_the_disk() {
     sandbox.use_aws(moto.url(), "AKIDEXAMPLE", "secret");
     let archive = fs::metadata(Mode::F1.image()).unwrap().len();
     let tmp = sandbox.path("tmp");
-    let more = json!({ "execution_mode": "lambda-batch" });
-    // An input that does not fit; an archive that does not; one that does, but not together with the container.
-    for (size, key) in [
-        ("8m".to_owned(), "large.bin"),
-        ("3m".to_owned(), ""),
-        ((archive + archive / 4).to_string(), ""),
+    // An input that does not fit; an archive that does not; one that does, but not together with udocker's copy of it.
+    for (size, key, prepare) in [
+        ("8m".to_owned(), "large.bin", "native"),
+        ("3m".to_owned(), "", "native"),
+        ((archive + archive / 4).to_string(), "", "udocker"),
     ] {
+        let container = json!({ "prepare": prepare });
+        let more = json!({ "execution_mode": "lambda-batch", "container": container });
         let Some(disk) = SmallDisk::mount(&tmp, &size) else {
             return;
         };

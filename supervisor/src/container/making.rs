@@ -1,11 +1,14 @@
-//! One preparation: the udocker commands from an image's name or archive to a container, under the
-//! store's lock, each checked against the store.
+//! One preparation, from an image's name or archive to a container that is set up, under the store's lock; each udocker
+//! command it takes is checked against the store.
 
 use std::{ffi::OsString, path::Path, time::Duration};
 
 use tokio::{sync::watch, time::Instant};
 
-use crate::{config::ExecMode, storage::free_bytes};
+use crate::{
+    config::{ExecMode, Prepare},
+    storage::free_bytes,
+};
 
 use super::{ContainerError, ImageSource, Limits, prepare::Preparer};
 
@@ -34,12 +37,17 @@ impl Making<'_> {
             self.step("rm", &["rm".into(), "-f".into(), self.name.into()])
                 .await?;
         }
-        self.fetch(reference).await?;
-        self.create(reference).await?;
+        match self.preparer.by {
+            Prepare::Native => self.make_natively(reference).await?,
+            Prepare::Udocker => {
+                self.fetch(reference).await?;
+                self.create(reference).await?;
+            }
+        }
         let mode = self.preparer.udocker.settings().mode;
         self.step("setup", &setup_arguments(mode, self.name))
             .await?;
-        if !self.preparer.keeps_layers() {
+        if !self.preparer.keeps_layers() && store.has_repo(reference) {
             self.remove_image(reference).await;
         }
         store
@@ -76,11 +84,7 @@ impl Making<'_> {
                 Err(error)
             }
             Ok(message) if !store.has_image(reference) => {
-                let step = match self.image {
-                    ImageSource::Registry(_) => "pull",
-                    ImageSource::Archive(_) => "load",
-                };
-                Err(self.incomplete(step, message))
+                Err(self.incomplete(fetch_step(self.image), message))
             }
             Ok(_) => {
                 self.preparer.set_loaded(reference);
@@ -175,6 +179,14 @@ pub(super) fn image_reference(image: &ImageSource, name: &str) -> String {
     match image {
         ImageSource::Registry(name) => name.trim_start_matches("docker://").to_owned(),
         ImageSource::Archive(_) => format!("faas/{name}"),
+    }
+}
+
+/// What bringing the image into the store is called.
+pub(super) fn fetch_step(image: &ImageSource) -> &'static str {
+    match image {
+        ImageSource::Registry(_) => "pull",
+        ImageSource::Archive(_) => "load",
     }
 }
 

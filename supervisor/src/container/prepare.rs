@@ -8,15 +8,18 @@ use std::{
 };
 
 use crate::{
-    config::{ExecMode, KeepLayers},
+    config::{ExecMode, KeepLayers, Prepare},
     environment::Place,
+    image::Keep,
 };
 
 use super::{
     ContainerError, ImageSource, Limits,
     clean::Baseline,
     command::ImageCommand,
-    making::{Making, create_arguments, fetch_arguments, image_reference, setup_arguments},
+    making::{
+        Making, create_arguments, fetch_arguments, fetch_step, image_reference, setup_arguments,
+    },
     settings::Invocations,
     slots::Slot,
     store::{self, Store},
@@ -46,6 +49,7 @@ pub struct Preparer {
     pub(super) udocker: Udocker,
     pub(super) store: Store,
     keep_layers: KeepLayers,
+    pub(super) by: Prepare,
     ready: Mutex<HashMap<String, Prepared>>,
     /// Archives that this process has loaded, by the name of the image.
     loaded: Mutex<HashSet<String>>,
@@ -53,12 +57,13 @@ pub struct Preparer {
 
 impl Preparer {
     /// Nothing is prepared yet.
-    pub fn new(udocker: Udocker, keep_layers: KeepLayers) -> Self {
+    pub fn new(udocker: Udocker, by: Prepare, keep_layers: KeepLayers) -> Self {
         let store = Store::new(udocker.settings());
         Self {
             udocker,
             store,
             keep_layers,
+            by,
             ready: Mutex::default(),
             loaded: Mutex::default(),
         }
@@ -114,12 +119,22 @@ impl Preparer {
 
     /// The udocker commands a preparation from nothing takes, for `--explain`.
     pub fn steps(&self, image: &ImageSource, name: &str) -> Vec<Vec<OsString>> {
+        let setup = setup_arguments(self.udocker.settings().mode, name);
+        if self.by == Prepare::Native {
+            return vec![setup];
+        }
         let reference = image_reference(image, name);
         vec![
             fetch_arguments(image, &reference),
             create_arguments(name, &reference),
-            setup_arguments(self.udocker.settings().mode, name),
+            setup,
         ]
+    }
+
+    /// What the supervisor does itself before them, for `--explain`.
+    pub fn own_step(&self, image: &ImageSource, name: &str) -> Option<String> {
+        let how = fetch_step(image);
+        (self.by == Prepare::Native).then(|| format!("{how} {image} into container {name}"))
     }
 
     /// The container for `image`, if it is prepared already; nothing is made or changed.
@@ -180,6 +195,16 @@ impl Preparer {
     pub(super) fn set_loaded(&self, reference: &str) {
         if let Ok(mut loaded) = self.loaded.lock() {
             loaded.insert(reference.to_owned());
+        }
+    }
+
+    /// Whether the layers of `image` stay in the store when nothing but this module puts them there.
+    pub(super) fn keep(&self, image: &ImageSource) -> Keep {
+        match (image, self.keep_layers) {
+            // The archive has them already.
+            (ImageSource::Archive(_), KeepLayers::Default) => Keep::Nothing,
+            _ if self.keeps_layers() => Keep::Layers,
+            _ => Keep::Nothing,
         }
     }
 

@@ -10,6 +10,10 @@ use std::{
 use crate::{
     config::ExecMode,
     environment::{self as names, Environment, Place},
+    image::{
+        StorePaths,
+        registry::{CredentialFiles, RegistrySettings},
+    },
 };
 
 /// The layer's launcher, and the default everywhere it exists (the default configuration's
@@ -37,6 +41,10 @@ pub struct UdockerSettings {
     pub containers: PathBuf,
     /// Where udocker keeps images.
     pub repos: PathBuf,
+    /// Where udocker keeps what images are made of.
+    pub layers: PathBuf,
+    /// How images are pulled.
+    pub registry: RegistrySettings,
     /// This program's file, for the parts it plays itself.
     pub supervisor: PathBuf,
     /// The function's package, bound when there is an extra payload.
@@ -92,6 +100,7 @@ impl UdockerSettings {
         let store = directory(names::UDOCKER_DIR, home.join(".udocker"));
         let containers = directory("UDOCKER_CONTAINERS", store.join("containers"));
         let repos = directory("UDOCKER_REPOS", store.join("repos"));
+        let layers = directory("UDOCKER_LAYERS", store.join("layers"));
         Self {
             launcher: command_line(environment, exec),
             mode: mode(environment, configured_mode),
@@ -99,11 +108,38 @@ impl UdockerSettings {
             store,
             containers,
             repos,
+            layers,
+            registry: registry(environment, &home),
             supervisor: environment.own_binary(),
             task_root: environment.task_root(),
             place,
             invocations: Invocations::of(environment),
         }
+    }
+
+    /// The parts of the store that images and containers are written to.
+    pub fn store_paths(&self) -> StorePaths {
+        StorePaths {
+            repos: self.repos.clone(),
+            layers: self.layers.clone(),
+            containers: self.containers.clone(),
+        }
+    }
+}
+
+/// What `docker login` and `udocker login` have left is looked for where they leave it.
+fn registry(environment: &Environment, home: &Path) -> RegistrySettings {
+    let docker = environment.path(names::DOCKER_CONFIG);
+    let docker = docker.unwrap_or_else(|| home.join(".docker"));
+    let keystore = environment.path(names::UDOCKER_KEYSTORE);
+    let keystore = keystore.unwrap_or_else(|| PathBuf::from("keystore"));
+    RegistrySettings {
+        mirror: environment.text(names::UDOCKER_REGISTRY),
+        credentials: CredentialFiles {
+            docker: Some(docker.join("config.json")),
+            udocker: Some(home.join(".udocker").join(keystore)),
+        },
+        ca_bundle: environment.path(names::AWS_CA_BUNDLE),
     }
 }
 

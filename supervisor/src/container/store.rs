@@ -17,6 +17,8 @@ use nix::fcntl::{Flock, FlockArg};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::image::StoreName;
+
 use super::{ImageSource, command::ImageCommand, settings::UdockerSettings};
 
 /// How often a preparation that another process holds the lock for is looked at again.
@@ -48,13 +50,14 @@ impl Store {
 
     /// Whether the store has the image of that name, completely.
     pub fn has_image(&self, image: &str) -> bool {
-        let (name, tag) = split_tag(image);
-        self.repos.join(name).join(tag).join("TAG").is_file()
+        let name = StoreName::of(image);
+        let directory = self.repos.join(name.repository).join(name.tag);
+        directory.join("TAG").is_file()
     }
 
     /// Whether anything is known under that name, complete or not.
     pub fn has_repo(&self, image: &str) -> bool {
-        self.repos.join(split_tag(image).0).exists()
+        self.repos.join(StoreName::of(image).repository).exists()
     }
 
     /// Container directories, to find what a failed `create` left.
@@ -133,9 +136,9 @@ impl Store {
             .flatten()
             .filter_map(|entry| fs::read_link(entry.path()).ok())
             .any(|target| target.file_name() == directory.file_name());
-        let (name, tag) = split_tag(reference);
+        let StoreName { repository, tag } = StoreName::of(reference);
         let image = fs::read_to_string(directory.join("imagerepo.name"));
-        !named && image.map_or(true, |image| image.trim() == format!("{name}:{tag}"))
+        !named && image.map_or(true, |image| image.trim() == format!("{repository}:{tag}"))
     }
 
     fn creating(&self) -> PathBuf {
@@ -173,14 +176,6 @@ async fn wait_for(mut file: File, how: FlockArg) -> io::Result<Flock<File>> {
             Err((_, error)) => return Err(error.into()),
         }
         tokio::time::sleep(LOCK_POLL).await;
-    }
-}
-
-/// `name[:tag]`, where a colon before a slash belongs to a registry's port.
-fn split_tag(image: &str) -> (&str, &str) {
-    match image.rsplit_once(':') {
-        Some((name, tag)) if !tag.contains('/') => (name, tag),
-        _ => (image, "latest"),
     }
 }
 
@@ -250,14 +245,6 @@ fn words(config: &Value, name: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_port_is_not_a_tag() {
-        assert_eq!(split_tag("busybox"), ("busybox", "latest"));
-        assert_eq!(split_tag("a/b:1.2"), ("a/b", "1.2"));
-        assert_eq!(split_tag("host:5000/a/b"), ("host:5000/a/b", "latest"));
-        assert_eq!(split_tag("host:5000/a/b:x"), ("host:5000/a/b", "x"));
-    }
 
     #[test]
     fn other_images_and_modes_have_other_containers() {

@@ -60,6 +60,9 @@ fn preparation(
     if services.preparer().known(image).is_some() {
         return writeln!(text, "  prepared already, as container {name}");
     }
+    if let Some(step) = services.preparer().own_step(image, &name) {
+        writeln!(text, "  prepare: {step}")?;
+    }
     for step in services.preparer().steps(image, &name) {
         let line = command_line(&services.udocker().command_line(&step));
         writeln!(text, "  prepare: {line}")?;

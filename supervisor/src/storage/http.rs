@@ -41,7 +41,7 @@ type SecureClient = Client<HttpsConnector<TcpConnector>, SdkBody>;
 
 /// Why a request has no answer.
 #[derive(Debug, Error)]
-pub(super) enum SendError {
+pub(crate) enum SendError {
     /// It could not even be tried: a certificate bundle that cannot be read.
     #[error("{0}")]
     Setup(String),
@@ -57,7 +57,7 @@ pub(super) enum SendError {
 }
 
 /// The connections of one storage provider. Nothing is opened or read before the first request.
-pub(super) struct Transport {
+pub(crate) struct Transport {
     plain: PlainClient,
     secure: OnceLock<Result<SecureClient, String>>,
     verify: TlsVerify,
@@ -74,7 +74,7 @@ impl fmt::Debug for Transport {
 
 impl Transport {
     /// `ca_bundle` is a PEM file of authorities to trust beside the machine's.
-    pub(super) fn new(verify: TlsVerify, ca_bundle: Option<PathBuf>) -> Self {
+    pub(crate) fn new(verify: TlsVerify, ca_bundle: Option<PathBuf>) -> Self {
         Self {
             plain: client(tcp()),
             secure: OnceLock::new(),
@@ -91,7 +91,7 @@ impl Transport {
     }
 
     /// Sends one request, once, and waits for the head of the answer.
-    pub(super) fn send(
+    pub(crate) fn send(
         &self,
         request: Request<SdkBody>,
     ) -> impl Future<Output = Result<Response<SdkBody>, SendError>> + Send + 'static {

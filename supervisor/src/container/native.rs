@@ -1,0 +1,54 @@
+//! The part of a preparation that the supervisor does itself: everything but udocker's `setup`.
+
+use crate::image::{self, Failure, Order, StoreName};
+
+use super::{
+    ContainerError,
+    making::{Making, fetch_step},
+};
+
+impl Making<'_> {
+    /// From the image to a container that has its name.
+    pub(super) async fn make_natively(&self, reference: &str) -> Result<(), ContainerError> {
+        let step = fetch_step(self.image);
+        tracing::info!(image = %self.image, "{step}");
+        let preparer = self.preparer;
+        let settings = preparer.udocker.settings();
+        let order = Order {
+            image: self.image,
+            name: StoreName::of(reference),
+            container: self.name,
+            keep: preparer.keep(self.image),
+            store: &settings.store_paths(),
+            registry: &settings.registry,
+        };
+        // Should we be killed meanwhile, the next preparation finds what to remove.
+        let before = preparer.store.container_dirs();
+        preparer
+            .store
+            .begin_creating(&before)
+            .map_err(ContainerError::io("note what udocker's store holds"))?;
+        let made = image::prepare(&order, self.limits).await;
+        preparer.store.end_creating(reference, made.is_ok());
+        made.map_err(|failure| self.failure(failure, step))
+    }
+
+    fn failure(&self, failure: Failure, step: &'static str) -> ContainerError {
+        let image = self.image.to_string();
+        match failure {
+            Failure::Image(source) => ContainerError::Image {
+                step,
+                image,
+                source,
+            },
+            Failure::NoRoom { needed, free } => ContainerError::NoSpace {
+                step,
+                image,
+                path: self.preparer.udocker.settings().store.clone(),
+                needed,
+                free,
+            },
+            Failure::Stopped(why) => ContainerError::Stopped { why, step, image },
+        }
+    }
+}

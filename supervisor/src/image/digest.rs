@@ -1,0 +1,87 @@
+//! Content digests, as image manifests write them: `sha256:<64 hexadecimal digits>` (OCI image specification, "Digests").
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::ImageError;
+
+/// A SHA-256 digest. No other algorithm is in use.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Digest(String);
+
+impl Digest {
+    /// The digest of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self::of_hash(Sha256::new_with_prefix(bytes))
+    }
+
+    /// The digest of what was fed to `hash`.
+    pub(crate) fn of_hash(hash: Sha256) -> Self {
+        use fmt::Write as _;
+        let mut text = String::with_capacity(71);
+        text.push_str("sha256:");
+        for byte in hash.finalize() {
+            let _infallible = write!(text, "{byte:02x}");
+        }
+        Self(text)
+    }
+
+    /// `sha256:…`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The digits alone.
+    pub fn hex(&self) -> &str {
+        self.0.strip_prefix("sha256:").unwrap_or(&self.0)
+    }
+
+    /// Fails unless this is the digest that `found` is.
+    pub(crate) fn expect(&self, found: &Self, what: &'static str) -> Result<(), ImageError> {
+        if self == found {
+            return Ok(());
+        }
+        Err(ImageError::Digest {
+            what,
+            expected: self.clone(),
+            found: found.clone(),
+        })
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let hex = text.strip_prefix("sha256:").unwrap_or_default();
+        let digits = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+        if hex.len() == 64 && hex.bytes().all(digits) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!("`{text}` is no sha256 digest"))
+        }
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> Self {
+        digest.0
+    }
+}

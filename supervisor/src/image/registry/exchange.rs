@@ -1,0 +1,268 @@
+//! Requests and their replies: redirects, retries, time limits.
+
+use std::{future::poll_fn, pin::Pin, time::Duration};
+
+use aws_sdk_s3::primitives::SdkBody;
+use bytes::Bytes;
+use http::{
+    Response, Uri,
+    header::{
+        ACCEPT, AUTHORIZATION, CONTENT_RANGE, LOCATION, RANGE, RETRY_AFTER, USER_AGENT,
+        WWW_AUTHENTICATE,
+    },
+};
+use http_body::Body as _;
+
+use crate::{
+    image::ImageError,
+    storage::{SendError, Transport, error::chain},
+};
+
+/// Time to wait for the beginning of a reply, and then for each further piece of it.
+pub(super) const SILENCE: Duration = Duration::from_secs(30);
+/// Tries of one request, the first included.
+pub(super) const ATTEMPTS: u32 = 5;
+/// Most redirects of one request.
+const REDIRECTS: usize = 5;
+/// Longest wait that a busy registry is granted; beyond it, the invocation fails at once and says so.
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
+/// Bytes of an unexpected answer that a message repeats.
+const SHOWN: usize = 300;
+
+/// What is asked for.
+pub(super) struct Request {
+    pub(super) url: String,
+    pub(super) authorization: Option<String>,
+    pub(super) accept: Option<&'static str>,
+    /// The first byte wanted.
+    pub(super) start: Option<u64>,
+}
+
+/// The beginning of an answer.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) url: String,
+    pub(super) status: u16,
+    /// What the server wants to see, of a 401.
+    pub(super) challenges: Vec<String>,
+    /// The first byte of a part.
+    pub(super) start: Option<u64>,
+    retry_after: Option<Duration>,
+    location: Option<String>,
+    body: SdkBody,
+}
+
+/// Sends requests.
+pub(super) struct Exchange {
+    transport: Transport,
+    /// What messages call the server.
+    server: String,
+}
+
+impl Exchange {
+    pub(super) fn new(transport: Transport, server: String) -> Self {
+        Self { transport, server }
+    }
+
+    /// Sends a GET request and follows redirects to addresses that `allowed` does not refuse. What may pass by waiting is
+    /// tried again.
+    pub(super) async fn get(
+        &self,
+        mut request: Request,
+        allowed: impl Fn(&Uri) -> Result<(), ImageError>,
+    ) -> Result<Reply, ImageError> {
+        for _ in 0..=REDIRECTS {
+            let address = parse(&request.url)?;
+            allowed(&address)?;
+            let reply = self.patiently(&request, &address).await?;
+            let Some(location) = reply
+                .location
+                .as_deref()
+                .filter(|_| (300..400).contains(&reply.status))
+            else {
+                return Ok(reply);
+            };
+            let next = resolve(&address, location);
+            // Credentials are for the server they were given for.
+            if parse(&next)?.authority() != address.authority() {
+                request.authorization = None;
+            }
+            request.url = next;
+        }
+        Err(unreachable(&request.url, "too many redirects".to_owned()))
+    }
+
+    async fn patiently(&self, request: &Request, address: &Uri) -> Result<Reply, ImageError> {
+        let mut attempt = 1;
+        loop {
+            let reply = self.once(request, address).await;
+            let last = attempt >= ATTEMPTS;
+            let wait = match &reply {
+                Ok(reply) if reply.status == 429 || reply.status == 503 => {
+                    let wait = reply.retry_after.unwrap_or_else(|| backoff(attempt));
+                    if reply.status == 429 && (last || wait > LONGEST_WAIT) {
+                        return Err(ImageError::RateLimited {
+                            registry: self.server.clone(),
+                            wait: reply.retry_after,
+                        });
+                    }
+                    wait.min(LONGEST_WAIT)
+                }
+                Ok(reply) if reply.status >= 500 || reply.status == 408 => backoff(attempt),
+                Ok(_) | Err(ImageError::Untrusted { .. }) => return reply,
+                Err(_) => backoff(attempt),
+            };
+            if last {
+                return reply;
+            }
+            tracing::debug!(url = request.url, attempt, ?wait, "trying again");
+            tokio::time::sleep(wait).await;
+            attempt += 1;
+        }
+    }
+
+    async fn once(&self, request: &Request, address: &Uri) -> Result<Reply, ImageError> {
+        let failed = |reason| unreachable(&request.url, reason);
+        let agent = concat!("faas-supervisor/", env!("CARGO_PKG_VERSION"));
+        let mut builder = http::Request::get(address.clone()).header(USER_AGENT, agent);
+        if let Some(accept) = request.accept {
+            builder = builder.header(ACCEPT, accept);
+        }
+        if let Some(authorization) = &request.authorization {
+            builder = builder.header(AUTHORIZATION, authorization);
+        }
+        if let Some(start) = request.start {
+            builder = builder.header(RANGE, format!("bytes={start}-"));
+        }
+        let message = builder
+            .body(SdkBody::empty())
+            .map_err(|error| failed(error.to_string()))?;
+        match tokio::time::timeout(SILENCE, self.transport.send(message)).await {
+            Ok(Ok(response)) => Ok(reply(&request.url, response)),
+            Ok(Err(error @ SendError::Untrusted(_))) => Err(ImageError::Untrusted {
+                registry: self.server.clone(),
+                reason: error.to_string(),
+            }),
+            Ok(Err(error)) => Err(failed(error.to_string())),
+            Err(_) => Err(failed(silence())),
+        }
+    }
+
+    /// The next piece of a reply; none at its end.
+    pub(super) async fn piece(&self, reply: &mut Reply) -> Result<Option<Bytes>, ImageError> {
+        let piece = next_piece(&mut reply.body).await;
+        piece.map_err(|reason| unreachable(&reply.url, reason))
+    }
+
+    /// All of a reply.
+    pub(super) async fn whole(&self, reply: Reply, limit: usize) -> Result<Vec<u8>, ImageError> {
+        let bytes = read_all(reply.body, limit).await;
+        bytes.map_err(|reason| unreachable(&reply.url, reason))
+    }
+
+    /// The error of a reply that is no use.
+    pub(super) async fn unexpected(&self, mut reply: Reply) -> ImageError {
+        let mut body = Vec::new();
+        while body.len() < SHOWN
+            && let Ok(Some(piece)) = self.piece(&mut reply).await
+        {
+            body.extend_from_slice(&piece);
+        }
+        body.truncate(SHOWN);
+        ImageError::Answer {
+            url: reply.url.split('?').next().unwrap_or_default().to_owned(),
+            status: reply.status,
+            body: String::from_utf8_lossy(&body).trim().to_owned(),
+        }
+    }
+}
+
+/// The error of a request that got no answer, or not the whole of it.
+pub(super) fn unreachable(url: &str, reason: String) -> ImageError {
+    // What follows the question mark may be a signature.
+    let url = url.split('?').next().unwrap_or(url).to_owned();
+    ImageError::Unreachable { url, reason }
+}
+
+/// The wait before another try: doubled each time, and not the same for all.
+pub(super) fn backoff(attempt: u32) -> Duration {
+    let most = 300 * 2_u64.pow(attempt.min(6) - 1);
+    Duration::from_millis(most / 2 + fastrand::u64(0..=most / 2))
+}
+
+fn silence() -> String {
+    format!("nothing came for {} s", SILENCE.as_secs())
+}
+
+fn reply(url: &str, response: Response<SdkBody>) -> Reply {
+    let (head, body) = response.into_parts();
+    let text = |name| head.headers.get(name)?.to_str().ok().map(str::to_owned);
+    let challenges = head.headers.get_all(WWW_AUTHENTICATE).iter();
+    Reply {
+        url: url.to_owned(),
+        status: head.status.as_u16(),
+        challenges: challenges
+            .filter_map(|value| Some(value.to_str().ok()?.to_owned()))
+            .collect(),
+        start: text(CONTENT_RANGE).and_then(|range| {
+            let bytes = range.strip_prefix("bytes ")?;
+            bytes.split('-').next()?.trim().parse().ok()
+        }),
+        retry_after: text(RETRY_AFTER)
+            .and_then(|seconds| seconds.trim().parse().ok())
+            .map(Duration::from_secs),
+        location: text(LOCATION),
+        body,
+    }
+}
+
+fn parse(url: &str) -> Result<Uri, ImageError> {
+    let address: Option<Uri> = url.parse().ok();
+    let complete = address.filter(|uri| uri.scheme().is_some() && uri.authority().is_some());
+    complete.ok_or_else(|| ImageError::Unreachable {
+        url: url.to_owned(),
+        reason: "this is no address".to_owned(),
+    })
+}
+
+/// A redirect may leave out what stays the same.
+fn resolve(base: &Uri, location: &str) -> String {
+    if location.contains("://") {
+        return location.to_owned();
+    }
+    let scheme = base.scheme_str().unwrap_or("https");
+    if let Some(rest) = location.strip_prefix("//") {
+        return format!("{scheme}://{rest}");
+    }
+    let host = base.authority().map_or("", |authority| authority.as_str());
+    format!("{scheme}://{host}/{}", location.trim_start_matches('/'))
+}
+
+/// All of a body.
+pub(super) async fn read_all(mut body: SdkBody, limit: usize) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = next_piece(&mut body).await? {
+        if bytes.len() + piece.len() > limit {
+            return Err(format!("the answer is larger than {limit} bytes"));
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
+}
+
+/// The next piece of a body; none at its end.
+async fn next_piece(body: &mut SdkBody) -> Result<Option<Bytes>, String> {
+    loop {
+        let frame = poll_fn(|context| Pin::new(&mut *body).poll_frame(context));
+        let frame = match tokio::time::timeout(SILENCE, frame).await {
+            Err(_) => return Err(silence()),
+            Ok(None) => return Ok(None),
+            Ok(Some(Err(error))) => return Err(chain(error.as_ref())),
+            Ok(Some(Ok(frame))) => frame,
+        };
+        // Anything else is a trailer.
+        if let Ok(data) = frame.into_data() {
+            return Ok(Some(data));
+        }
+    }
+}

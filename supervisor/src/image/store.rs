@@ -1,0 +1,307 @@
+//! udocker's store: `repos`, `layers` and `containers`, in the format of udocker 1.3.17.
+//!
+//! `repos/<repository>/<tag>/` holds `TAG`, which makes it an image, an empty file `v1` or `v2`, and links into `layers/`.
+//! `v2` has a `manifest` and one link `sha256:…` for each layer and the configuration; `v1` has `ancestry`, a list with the
+//! top layer first, a link `<id>.layer` for each and `container.json`. `containers/<uuid>/` holds `ROOT/`, `container.json` (the
+//! image's configuration) and `imagerepo.name`; a link `containers/<name>` to it is the container's name.
+//!
+//! What makes a thing count is written last: `TAG` of an image, the name of a container, a layer's own name.
+
+use std::{
+    fs, io,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use tempfile::NamedTempFile;
+
+use super::{
+    Digest, ImageError,
+    document::{Config, ImageManifest},
+};
+
+/// Beginning of the names of unfinished layers.
+const PART: &str = ".faas-part-";
+
+/// Where the parts of a store are; each may have been moved.
+#[derive(Debug, Clone)]
+pub struct StorePaths {
+    /// `UDOCKER_REPOS`.
+    pub repos: PathBuf,
+    /// `UDOCKER_LAYERS`.
+    pub layers: PathBuf,
+    /// `UDOCKER_CONTAINERS`.
+    pub containers: PathBuf,
+}
+
+/// An image's name in the store: directories below `repos`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreName<'a> {
+    /// All of the name before the tag.
+    pub repository: &'a str,
+    /// Tag or digest.
+    pub tag: &'a str,
+}
+
+impl<'a> StoreName<'a> {
+    /// Splits a name where udocker splits it, but for the colon of a registry's port.
+    pub fn of(name: &'a str) -> Self {
+        let (repository, tag) = match name.split_once('@') {
+            Some(parts) => parts,
+            None => match name.rsplit_once(':') {
+                Some((repository, tag)) if !tag.contains('/') => (repository, tag),
+                _ => (name, "latest"),
+            },
+        };
+        Self { repository, tag }
+    }
+}
+
+/// An image that the store has: its layers' files, the lowest first, and its configuration.
+#[derive(Debug)]
+pub(crate) struct StoredImage {
+    pub(crate) layers: Vec<(PathBuf, Option<Digest>)>,
+    pub(crate) config: Vec<u8>,
+}
+
+impl StorePaths {
+    /// Makes the directories, and removes what an interrupted preparation has left of layers. The store must be locked.
+    pub(crate) fn make_ready(&self) -> io::Result<()> {
+        for directory in [&self.repos, &self.layers, &self.containers] {
+            fs::create_dir_all(directory)?;
+        }
+        for entry in fs::read_dir(&self.layers)?.flatten() {
+            if entry
+                .file_name()
+                .as_encoded_bytes()
+                .starts_with(PART.as_bytes())
+            {
+                let _tried_again = fs::remove_file(entry.path());
+            }
+        }
+        Ok(())
+    }
+
+    fn image(&self, name: &StoreName<'_>) -> PathBuf {
+        self.repos.join(name.repository).join(name.tag)
+    }
+
+    /// The image of that name, whoever has put it there; none if it is not there or not all there.
+    pub(crate) fn find(&self, name: &StoreName<'_>) -> Option<StoredImage> {
+        let directory = self.image(name);
+        if !directory.join("TAG").is_file() {
+            return None;
+        }
+        let found = if directory.join("v1").exists() {
+            read_v1(&directory)
+        } else {
+            read_v2(&directory)
+        }?;
+        let all_there = found.layers.iter().all(|(path, _)| path.is_file());
+        all_there.then_some(found)
+    }
+
+    /// Whether the store has a layer, whole; a damaged one is removed.
+    pub(crate) fn has_layer(&self, digest: &Digest) -> bool {
+        let path = self.layers.join(digest.as_str());
+        let Ok(mut file) = fs::File::open(&path) else {
+            return false;
+        };
+        let mut hash = Sha256::new();
+        let read = io::copy(&mut file, &mut hash);
+        let whole = read.is_ok() && Digest::of_hash(hash) == *digest;
+        if !whole {
+            tracing::warn!(path = %path.display(), "a damaged layer is removed");
+            let _found_again = fs::remove_file(path);
+        }
+        whole
+    }
+
+    /// Forgets an image that turned out to be damaged; its layers are looked at when they are wanted again.
+    pub(crate) fn forget(&self, name: &StoreName<'_>) {
+        let _found_again = fs::remove_dir_all(self.image(name));
+    }
+
+    /// Enters an image whose layers are there already.
+    pub(crate) fn add_image(
+        &self,
+        name: &StoreName<'_>,
+        manifest: &ImageManifest,
+        config: &Config,
+    ) -> io::Result<()> {
+        let config_file = part_file(&self.layers)?;
+        fs::write(config_file.path(), &config.bytes)?;
+        config_file.persist(self.layers.join(manifest.config.digest.as_str()))?;
+        let directory = self.image(name);
+        let _new = fs::remove_dir_all(&directory);
+        fs::create_dir_all(&directory)?;
+        for blob in manifest.layers.iter().chain([&manifest.config]) {
+            let file = blob.digest.as_str();
+            let target = self.link_target(&directory, file);
+            match symlink(target, directory.join(file)) {
+                // The same layer twice in one image.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                linked => linked?,
+            }
+        }
+        fs::write(directory.join("v2"), b"")?;
+        fs::write(directory.join("manifest"), serde_json::to_vec(manifest)?)?;
+        let repository = self.repos.join(name.repository);
+        fs::write(
+            directory.join("TAG"),
+            format!("{}:{}", repository.display(), name.tag),
+        )
+    }
+
+    /// From an image's directory to a layer, relative as udocker makes it where the directories have a common parent.
+    fn link_target(&self, directory: &Path, file: &str) -> PathBuf {
+        let layer = self.layers.join(file);
+        let Some(store) = self.repos.parent() else {
+            return layer;
+        };
+        match (directory.strip_prefix(store), layer.strip_prefix(store)) {
+            (Ok(inside), Ok(layer)) => {
+                let up: PathBuf = inside.components().map(|_| "..").collect();
+                up.join(layer)
+            }
+            _ => layer,
+        }
+    }
+
+    /// Begins a container of the image `name`, which has no name of its own yet.
+    pub(crate) fn begin_container(&self, image: &StoreName<'_>) -> io::Result<PathBuf> {
+        let directory = self.containers.join(unique_id());
+        fs::create_dir(&directory)?;
+        fs::write(
+            directory.join("imagerepo.name"),
+            format!("{}:{}", image.repository, image.tag),
+        )?;
+        fs::create_dir(directory.join("ROOT"))?;
+        Ok(directory)
+    }
+
+    /// Gives the finished container its name.
+    pub(crate) fn name_container(
+        &self,
+        directory: &Path,
+        name: &str,
+        config: &[u8],
+    ) -> io::Result<()> {
+        fs::write(directory.join("container.json"), config)?;
+        symlink(
+            directory.file_name().unwrap_or_default(),
+            self.containers.join(name),
+        )
+    }
+}
+
+/// A file in `layers` without a name that counts; it goes when it is dropped.
+pub(crate) fn part_file(layers: &Path) -> io::Result<NamedTempFile> {
+    use std::os::unix::fs::PermissionsExt as _;
+    tempfile::Builder::new()
+        .prefix(PART)
+        .permissions(fs::Permissions::from_mode(0o644))
+        .tempfile_in(layers)
+}
+
+/// Containers are named like random UUIDs (RFC 9562, version 4).
+fn unique_id() -> String {
+    let random = fastrand::u128(..) & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+    let digits = format!("{random:032x}");
+    [
+        &digits[..8],
+        &digits[8..12],
+        &digits[12..16],
+        &digits[16..20],
+        &digits[20..],
+    ]
+    .join("-")
+}
+
+fn read_json(path: &Path) -> Option<Value> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+fn read_v1(directory: &Path) -> Option<StoredImage> {
+    let ancestry = read_json(&directory.join("ancestry"))?;
+    let ids: Vec<&str> = ancestry
+        .as_array()?
+        .iter()
+        .map(Value::as_str)
+        .collect::<Option<_>>()?;
+    let layer = |id: &&str| (directory.join(format!("{id}.layer")), None);
+    let top = directory.join(format!("{}.json", ids.first()?));
+    let config = fs::read(directory.join("container.json"))
+        .or_else(|_| fs::read(top))
+        .ok()?;
+    Some(StoredImage {
+        layers: ids.iter().rev().map(layer).collect(),
+        config,
+    })
+}
+
+fn read_v2(directory: &Path) -> Option<StoredImage> {
+    let manifest = read_json(&directory.join("manifest"))?;
+    let layer = |digest: &str| (directory.join(digest), digest.parse().ok());
+    if let Some(layers) = manifest["fsLayers"].as_array() {
+        let digests: Option<Vec<_>> = layers
+            .iter()
+            .map(|layer| layer["blobSum"].as_str())
+            .collect();
+        let config = manifest["history"][0]["v1Compatibility"].as_str()?;
+        return Some(StoredImage {
+            layers: digests?.into_iter().rev().map(layer).collect(),
+            config: config.as_bytes().to_vec(),
+        });
+    }
+    let layers = manifest["layers"].as_array()?;
+    let digests: Option<Vec<_>> = layers
+        .iter()
+        .map(|layer| layer["digest"].as_str())
+        .collect();
+    Some(StoredImage {
+        layers: digests?.into_iter().map(layer).collect(),
+        config: fs::read(directory.join(manifest["config"]["digest"].as_str()?)).ok()?,
+    })
+}
+
+impl ImageError {
+    /// An operation on the store failed.
+    pub(crate) fn store(source: io::Error) -> Self {
+        Self::io("write to udocker's store")(source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_split_as_udocker_does() {
+        let digest = format!("a/b@sha256:{}", "0".repeat(64));
+        for (name, repository, tag) in [
+            ("busybox", "busybox", "latest"),
+            ("a/b:1.2", "a/b", "1.2"),
+            ("host:5000/a/b", "host:5000/a/b", "latest"),
+            ("host:5000/a/b:x", "host:5000/a/b", "x"),
+            (&digest, "a/b", &digest[4..]),
+        ] {
+            assert_eq!(StoreName::of(name), StoreName { repository, tag }, "{name}");
+        }
+    }
+
+    #[test]
+    fn ids_look_like_udockers() {
+        let id = unique_id();
+        let lengths: Vec<usize> = id.split('-').map(str::len).collect();
+        assert_eq!(lengths, [8, 4, 4, 4, 12], "{id}");
+        assert_eq!(&id[14..15], "4");
+        assert!(
+            id.bytes()
+                .all(|b| b == b'-' || b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        );
+        assert_ne!(id, unique_id());
+    }
+}

@@ -1,0 +1,331 @@
+//! Reads a tar archive as a stream: POSIX and GNU dialects, long names, sparse files (tar manual of GNU tar, "Tar
+//! Internals"; `pax(1)`), in bounded memory whatever its headers claim.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader},
+};
+
+use tar::{EntryType, GnuExtSparseHeader, Header};
+
+use super::{
+    LayerError,
+    extensions::{Extensions, sparse_map},
+    member::{Kind, Member, Stretch},
+};
+
+/// Size of a header, and what contents are padded to.
+const BLOCK: usize = 512;
+/// Largest extended header or long name that is read into memory, in bytes.
+const LARGEST_EXTENSION: u64 = 1024 * 1024;
+/// Largest content of a member, in bytes: no file system holds more.
+const LARGEST_CONTENT: u64 = 1 << 60;
+/// Most stretches of one sparse file.
+const MOST_STRETCHES: usize = 65_536;
+
+/// The members of an archive, one after the other.
+#[derive(Debug)]
+pub(crate) struct TarStream<R> {
+    reader: R,
+    /// Bytes of the current member that are still to be read.
+    content: u64,
+    /// Zeros after it.
+    padding: u64,
+    /// Bytes read so far.
+    position: u64,
+}
+
+impl<R: BufRead> TarStream<R> {
+    pub(crate) fn new(reader: R) -> Self {
+        Self {
+            reader,
+            content: 0,
+            padding: 0,
+            position: 0,
+        }
+    }
+
+    /// Where the content of the member just described begins, in bytes from the beginning of the archive.
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The next member; none at the archive's end, which is read up to the stream's.
+    pub(crate) fn next(&mut self) -> Result<Option<Member>, LayerError> {
+        let mut extensions = Extensions::default();
+        loop {
+            self.skip(self.content + self.padding)?;
+            let Some(block) = self.header()? else {
+                self.skip_to_end()?;
+                return Ok(None);
+            };
+            let header = Header::from_byte_slice(&block);
+            check(header)?;
+            let stored = header.entry_size().map_err(malformed)?;
+            self.expect(stored)?;
+            match header.entry_type() {
+                EntryType::XGlobalHeader => {}
+                EntryType::XHeader => extensions.add_pax(&self.extension()?)?,
+                EntryType::GNULongName => extensions.name = Some(text(self.extension()?)),
+                EntryType::GNULongLink => extensions.link = Some(text(self.extension()?)),
+                _ => return self.describe(header, stored, extensions).map(Some),
+            }
+        }
+    }
+
+    fn describe(
+        &mut self,
+        header: &Header,
+        stored: u64,
+        extensions: Extensions,
+    ) -> Result<Member, LayerError> {
+        let name = extensions
+            .name
+            .unwrap_or_else(|| header.path_bytes().into_owned());
+        let kind = kind(header.entry_type(), &name);
+        let stored = match kind {
+            Kind::File | Kind::Other => extensions.size.unwrap_or(stored),
+            // Some writers give links the size of what they point to; there is no content.
+            _ => 0,
+        };
+        self.expect(stored)?;
+        let link = || header.link_name_bytes().unwrap_or_default().into_owned();
+        let mut member = Member {
+            link: extensions.link.unwrap_or_else(link),
+            kind,
+            mode: header.mode().map_err(malformed)?,
+            modified: extensions
+                .modified
+                .unwrap_or_else(|| header.mtime().unwrap_or(0).try_into().unwrap_or(0)),
+            stored,
+            size: stored,
+            stretches: None,
+            name,
+        };
+        if header.entry_type() == EntryType::GNUSparse {
+            let (size, stretches) = self.old_sparse(header)?;
+            (member.size, member.stretches) = (size, Some(stretches));
+        } else if let Some(size) = extensions.sparse_size {
+            let stretches = match extensions.stretches {
+                Some(stretches) => stretches,
+                None => self.map_in_content()?,
+            };
+            (member.size, member.stretches) = (size, Some(stretches));
+            member.stored = self.content;
+        }
+        check_stretches(&member)?;
+        Ok(member)
+    }
+
+    /// Old GNU sparse files have their map in the header, and in blocks after it.
+    fn old_sparse(&mut self, header: &Header) -> Result<(u64, Vec<Stretch>), LayerError> {
+        let Some(gnu) = header.as_gnu() else {
+            return Err(LayerError::malformed("a sparse file without a map"));
+        };
+        let mut stretches = Vec::new();
+        for entry in gnu.sparse.iter().filter(|entry| !entry.is_empty()) {
+            stretches.push(stretch(entry)?);
+        }
+        let size = gnu.real_size().map_err(malformed)?;
+        let mut more = gnu.is_extended();
+        while more {
+            let mut block = GnuExtSparseHeader::new();
+            self.reader
+                .read_exact(block.as_mut_bytes())
+                .map_err(LayerError::Read)?;
+            self.position += BLOCK as u64;
+            for entry in block.sparse().iter().filter(|entry| !entry.is_empty()) {
+                stretches.push(stretch(entry)?);
+            }
+            if stretches.len() > MOST_STRETCHES {
+                return Err(LayerError::malformed("a sparse file in too many pieces"));
+            }
+            more = block.is_extended();
+        }
+        Ok((size, stretches))
+    }
+
+    /// Sparse format 1.0 has its map before the content, padded to whole blocks.
+    fn map_in_content(&mut self) -> Result<Vec<Stretch>, LayerError> {
+        let mut map = Vec::new();
+        loop {
+            let mut block = [0; BLOCK];
+            let fits = self.content >= BLOCK as u64 && map.len() < MOST_STRETCHES * 16;
+            if !fits {
+                return Err(LayerError::malformed("a sparse file without a map"));
+            }
+            self.reader
+                .read_exact(&mut block)
+                .map_err(LayerError::Read)?;
+            self.content -= BLOCK as u64;
+            self.position += BLOCK as u64;
+            map.extend_from_slice(&block);
+            if let Some(stretches) = sparse_map(&map, MOST_STRETCHES)? {
+                return Ok(stretches);
+            }
+        }
+    }
+
+    /// Copies what is left of the current member's next `length` bytes.
+    pub(crate) fn copy(
+        &mut self,
+        mut length: u64,
+        mut write: impl FnMut(&[u8]) -> Result<(), LayerError>,
+    ) -> Result<(), LayerError> {
+        while length > 0 {
+            let piece = self.reader.fill_buf().map_err(LayerError::Read)?;
+            let most = usize::try_from(length).unwrap_or(usize::MAX);
+            let piece = &piece[..piece.len().min(most)];
+            if piece.is_empty() {
+                return Err(LayerError::truncated());
+            }
+            write(piece)?;
+            let taken = piece.len();
+            self.reader.consume(taken);
+            self.position += taken as u64;
+            length -= taken as u64;
+            self.content -= taken as u64;
+        }
+        Ok(())
+    }
+
+    fn expect(&mut self, content: u64) -> Result<(), LayerError> {
+        if content > LARGEST_CONTENT {
+            return Err(LayerError::malformed("a size beyond reason"));
+        }
+        self.content = content;
+        self.padding = content.next_multiple_of(BLOCK as u64) - content;
+        Ok(())
+    }
+
+    fn extension(&mut self) -> Result<Vec<u8>, LayerError> {
+        if self.content > LARGEST_EXTENSION {
+            return Err(LayerError::malformed("an extended header without end"));
+        }
+        let mut bytes = Vec::new();
+        self.copy(self.content, |piece| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        })?;
+        Ok(bytes)
+    }
+
+    fn skip(&mut self, length: u64) -> Result<(), LayerError> {
+        (self.content, self.padding) = (length, 0);
+        self.copy(length, |_| Ok(()))
+    }
+
+    /// The next header; none at the end, whether it is marked by zeros or not.
+    fn header(&mut self) -> Result<Option<[u8; BLOCK]>, LayerError> {
+        let mut block = [0; BLOCK];
+        let mut filled = 0;
+        while filled < BLOCK {
+            match self.reader.read(&mut block[filled..]) {
+                Ok(0) if filled == 0 => return Ok(None),
+                Ok(0) => return Err(LayerError::truncated()),
+                Ok(bytes) => filled += bytes,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(LayerError::Read(error)),
+            }
+        }
+        self.position += BLOCK as u64;
+        let zeros = block.iter().all(|&byte| byte == 0);
+        Ok((!zeros).then_some(block))
+    }
+
+    fn skip_to_end(&mut self) -> Result<(), LayerError> {
+        loop {
+            let length = self.reader.fill_buf().map_err(LayerError::Read)?.len();
+            if length == 0 {
+                return Ok(());
+            }
+            self.reader.consume(length);
+        }
+    }
+}
+
+impl TarStream<BufReader<File>> {
+    /// Goes past the content of the current member without reading it.
+    pub(crate) fn seek_past(&mut self) -> Result<(), LayerError> {
+        let bytes = self.content + self.padding;
+        let distance = i64::try_from(bytes).map_err(|_| LayerError::truncated())?;
+        self.reader
+            .seek_relative(distance)
+            .map_err(LayerError::Read)?;
+        self.position += bytes;
+        (self.content, self.padding) = (0, 0);
+        Ok(())
+    }
+}
+
+fn kind(of: EntryType, name: &[u8]) -> Kind {
+    match of {
+        // Very old archives mark directories by their names alone.
+        EntryType::Regular if name.ends_with(b"/") => Kind::Directory,
+        EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => Kind::File,
+        EntryType::Directory => Kind::Directory,
+        EntryType::Symlink => Kind::Symlink,
+        EntryType::Link => Kind::HardLink,
+        EntryType::Fifo => Kind::Fifo,
+        EntryType::Char | EntryType::Block => Kind::Device,
+        _ => Kind::Other,
+    }
+}
+
+fn check(header: &Header) -> Result<(), LayerError> {
+    let bytes = header.as_bytes();
+    // The checksum is the sum of all bytes, its own eight taken as spaces.
+    let sum: u32 = bytes[..148]
+        .iter()
+        .chain(&bytes[156..])
+        .map(|&b| u32::from(b))
+        .sum();
+    if header.cksum().map_err(malformed)? == sum + 8 * u32::from(b' ') {
+        Ok(())
+    } else {
+        Err(LayerError::malformed("a header's checksum is wrong"))
+    }
+}
+
+/// Stretches must follow each other inside the file and take all that is stored.
+fn check_stretches(member: &Member) -> Result<(), LayerError> {
+    let Some(stretches) = &member.stretches else {
+        return Ok(());
+    };
+    let (mut end, mut stored) = (0_u64, 0_u64);
+    for stretch in stretches {
+        let next = stretch.offset.checked_add(stretch.length);
+        match next {
+            Some(next) if stretch.offset >= end && next <= member.size => end = next,
+            _ => return Err(LayerError::malformed("a sparse file whose pieces overlap")),
+        }
+        stored += stretch.length;
+    }
+    if stored == member.stored {
+        Ok(())
+    } else {
+        Err(LayerError::malformed(
+            "a sparse file whose pieces do not fit",
+        ))
+    }
+}
+
+fn stretch(entry: &tar::GnuSparseHeader) -> Result<Stretch, LayerError> {
+    Ok(Stretch {
+        offset: entry.offset().map_err(malformed)?,
+        length: entry.length().map_err(malformed)?,
+    })
+}
+
+/// Long names end with a NUL.
+fn text(mut bytes: Vec<u8>) -> Vec<u8> {
+    if let Some(end) = bytes.iter().position(|&byte| byte == 0) {
+        bytes.truncate(end);
+    }
+    bytes
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn malformed(error: io::Error) -> LayerError {
+    LayerError::malformed(error.to_string())
+}
