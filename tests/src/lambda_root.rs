@@ -160,7 +160,7 @@ impl LambdaRoot {
     fn add_adapter(&self) {
         let adapter = fs::read(paths::root().join("tests/setup/udocker_debian.py")).unwrap();
         self.write("/var/runtime/udocker_debian.py", adapter);
-        let start = "import sys\n\nsys.path.insert(0, '/opt/udocker/site-packages')\nsys.dont_write_bytecode = True\nif not hasattr(sys, 'argv'):\n    sys.argv = ['']\nimport udocker_debian\nsys.dont_write_bytecode = False\n";
+        let start = "import sys\n\nsys.path.insert(0, '/opt/udocker/site-packages')\nimport udocker_debian\n";
         self.write("/var/runtime/sitecustomize.py", start);
     }
 }
