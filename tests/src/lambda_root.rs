@@ -12,16 +12,8 @@ use crate::paths;
 use crate::run::Launch;
 use crate::sandbox::Sandbox;
 
-/// Programs of the runtime that udocker uses: `tar`, `find` and `chmod` to unpack an image, `curl` to come up at all.
-const PROGRAMS: [&str; 7] = [
-    "/usr/bin/env",
-    "/usr/bin/find",
-    "/usr/bin/tar",
-    "/usr/bin/gzip",
-    "/usr/bin/curl",
-    "/usr/bin/rm",
-    "/usr/bin/chmod",
-];
+/// Programs of the runtime that udocker cannot do without: `env` starts it and the container, `curl` it wants to find.
+const PROGRAMS: [&str; 2] = ["/usr/bin/env", "/usr/bin/curl"];
 /// The unprivileged user that functions run as.
 const USER: u32 = 993;
 
