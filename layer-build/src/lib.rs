@@ -1,4 +1,5 @@
-//! Host side of the faas-supervisor layer: what is checked before a binary goes into it, and how it is assembled.
+//! Host side of the faas-supervisor layer: what is checked before a binary goes into it, how it is assembled, and how functions on it are deployed.
 
+pub mod deploy;
 pub mod elf;
 pub mod layer;

@@ -7,6 +7,7 @@ pub(crate) mod client;
 mod content_range;
 pub mod error;
 mod file_slice;
+pub mod host;
 mod http;
 pub mod local;
 pub mod location;

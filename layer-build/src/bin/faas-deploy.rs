@@ -1,0 +1,39 @@
+//! `faas-deploy`: deploys container images as functions.
+#![allow(
+    clippy::print_stderr,
+    reason = "this is the command's entry: what stopped it goes to standard error"
+)]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+use layer_build::deploy::cli::Arguments;
+use layer_build::deploy::{self, Surroundings, cfg, shorts};
+
+fn main() -> anyhow::Result<ExitCode> {
+    let command = Arguments::command();
+    let line = shorts::expand(std::env::args_os(), &command);
+    let arguments = Arguments::from_arg_matches(&command.get_matches_from(line))?;
+    let variable = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    let surroundings = Surroundings {
+        home: variable("HOME"),
+        config_folder: variable(cfg::FOLDER_VARIABLE),
+        program: std::env::current_exe().ok(),
+        ca_bundle: variable("AWS_CA_BUNDLE"),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    match runtime.block_on(deploy::run(arguments, &surroundings)) {
+        Ok(code) => Ok(ExitCode::from(code)),
+        Err(error) => {
+            eprintln!("faas-deploy: {error}");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! `CloudWatch` Logs.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_cloudwatchlogs::Client;
+use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
+
+use super::Services;
+use super::error::{AwsError, Doing};
+use super::lambda::gone;
+use crate::deploy::plan::observed::LogGroupState;
+
+/// Looks a log group up.
+///
+/// # Errors
+/// [`AwsError`].
+pub async fn observe(services: &Services, group: &str) -> Result<Option<LogGroupState>, AwsError> {
+    let request = services
+        .logs
+        .describe_log_groups()
+        .log_group_name_prefix(group);
+    let answer = request
+        .send()
+        .await
+        .doing(format!("look up log group {group}"))?;
+    let found = answer
+        .log_groups()
+        .iter()
+        .find(|found| found.log_group_name() == Some(group));
+    Ok(found.map(|found| LogGroupState {
+        retention: found.retention_in_days(),
+    }))
+}
+
+/// Creates a log group.
+///
+/// # Errors
+/// [`AwsError`].
+pub async fn create(
+    services: &Services,
+    group: &str,
+    tags: BTreeMap<String, String>,
+) -> Result<(), AwsError> {
+    let request = services
+        .logs
+        .create_log_group()
+        .log_group_name(group)
+        .set_tags(Some(tags.into_iter().collect()));
+    match request
+        .send()
+        .await
+        .doing(format!("create log group {group}"))
+    {
+        Err(error) if !error.is_presence() => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Sets how many days logs are kept; 0 is for ever.
+///
+/// # Errors
+/// [`AwsError`].
+pub async fn retain(services: &Services, group: &str, days: i32) -> Result<(), AwsError> {
+    let doing = format!("set the retention of log group {group}");
+    if days == 0 {
+        return gone(
+            services
+                .logs
+                .delete_retention_policy()
+                .log_group_name(group)
+                .send()
+                .await
+                .doing(doing),
+        );
+    }
+    let request = services
+        .logs
+        .put_retention_policy()
+        .log_group_name(group)
+        .retention_in_days(days);
+    request.send().await.doing(doing).map(drop)
+}
+
+/// Removes a log group.
+///
+/// # Errors
+/// [`AwsError`].
+pub async fn remove(services: &Services, group: &str) -> Result<(), AwsError> {
+    let request = services.logs.delete_log_group().log_group_name(group);
+    gone(
+        request
+            .send()
+            .await
+            .doing(format!("remove log group {group}")),
+    )
+}
+
+/// Events of a group from a time on (milliseconds since 1970), of one stream where it is named, in order.
+///
+/// # Errors
+/// [`AwsError`]; a group that is not there has no events.
+pub async fn events(
+    client: &Client,
+    group: &str,
+    stream: Option<&str>,
+    from: i64,
+) -> Result<Vec<FilteredLogEvent>, AwsError> {
+    let request = client
+        .filter_log_events()
+        .log_group_name(group)
+        .start_time(from);
+    let request = request.set_log_stream_names(stream.map(|stream| vec![stream.to_owned()]));
+    let mut pages = request.into_paginator().send();
+    let mut events = Vec::new();
+    while let Some(page) = pages.next().await {
+        match page.doing(format!("read log group {group}")) {
+            Ok(page) => events.extend(page.events.unwrap_or_default()),
+            Err(error) if error.is_absence() => break,
+            Err(error) => return Err(error),
+        }
+    }
+    events.sort_by_key(|event| event.timestamp().unwrap_or_default());
+    Ok(events)
+}

@@ -1,0 +1,256 @@
+//! Amazon S3: buckets, folders, objects and notifications.
+
+use std::path::Path;
+
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
+
+use super::Services;
+use super::error::{AwsError, Doing};
+use super::lambda::gone;
+use crate::deploy::notification::{self, Entry};
+
+/// Whether a bucket exists and may be used.
+///
+/// # Errors
+/// [`AwsError`], also when it is somebody else's.
+pub async fn exists(services: &Services, bucket: &str) -> Result<bool, AwsError> {
+    match services
+        .s3
+        .head_bucket()
+        .bucket(bucket)
+        .send()
+        .await
+        .doing(format!("look up bucket {bucket}"))
+    {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_absence() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Creates a bucket.
+///
+/// # Errors
+/// [`AwsError`].
+pub async fn create(services: &Services, bucket: &str, region: &str) -> Result<(), AwsError> {
+    let mut request = services.s3.create_bucket().bucket(bucket);
+    // The one region that must not be named (S3 API reference, `CreateBucket`).
+    if region != "us-east-1" {
+        let place = BucketLocationConstraint::from(region);
+        request = request.create_bucket_configuration(
+            CreateBucketConfiguration::builder()
+                .location_constraint(place)
+                .build(),
+        );
+    }
+    match request
+        .send()
+        .await
+        .doing(format!("create bucket {bucket}"))
+    {
+        Err(error) if !error.is_presence() => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Whether an object exists.
+///
+/// # Errors
+/// [`AwsError`].
+pub async fn has(services: &Services, bucket: &str, key: &str) -> Result<bool, AwsError> {
+    let answer = services
+        .s3
+        .head_object()
+        .bucket(bucket)
+        .key(key)
+        .send()
+        .await;
+    match answer.doing(format!("look up {bucket}/{key}")) {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_absence() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Puts an object.
+///
+/// # Errors
+/// [`AwsError`].
+pub async fn put(
+    services: &Services,
+    bucket: &str,
+    key: &str,
+    content: ByteStream,
+) -> Result<(), AwsError> {
+    let request = services
+        .s3
+        .put_object()
+        .bucket(bucket)
+        .key(key)
+        .body(content);
+    request
+        .send()
+        .await
+        .doing(format!("write {bucket}/{key}"))
+        .map(drop)
+}
+
+/// Puts a file.
+///
+/// # Errors
+/// [`AwsError`].
+pub async fn put_file(
+    services: &Services,
+    bucket: &str,
+    key: &str,
+    path: &Path,
+) -> Result<(), AwsError> {
+    let content = ByteStream::from_path(path).await;
+    let content = content
+        .map_err(|error| AwsError::new(format!("read {}", path.display()), error.to_string()))?;
+    put(services, bucket, key, content).await
+}
+
+/// Reads an object into a file.
+///
+/// # Errors
+/// [`AwsError`].
+pub async fn get_file(
+    services: &Services,
+    bucket: &str,
+    key: &str,
+    path: &Path,
+) -> Result<(), AwsError> {
+    let doing = format!("read {bucket}/{key}");
+    let answer = services
+        .s3
+        .get_object()
+        .bucket(bucket)
+        .key(key)
+        .send()
+        .await
+        .doing(&doing)?;
+    let failed = |error: std::io::Error| {
+        AwsError::new(format!("write {}", path.display()), error.to_string())
+    };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let mut file = tokio::fs::File::create(path).await.map_err(failed)?;
+    tokio::io::copy(&mut answer.body.into_async_read(), &mut file)
+        .await
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// The keys below a prefix, in order.
+///
+/// # Errors
+/// [`AwsError`].
+pub async fn list(
+    services: &Services,
+    bucket: &str,
+    prefix: &str,
+) -> Result<Vec<String>, AwsError> {
+    let mut pages = services
+        .s3
+        .list_objects_v2()
+        .bucket(bucket)
+        .prefix(prefix)
+        .into_paginator()
+        .send();
+    let mut keys = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.doing(format!("list bucket {bucket}"))?;
+        keys.extend(
+            page.contents
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|object| object.key),
+        );
+    }
+    Ok(keys)
+}
+
+/// Removes an object.
+///
+/// # Errors
+/// [`AwsError`].
+pub async fn remove(services: &Services, bucket: &str, key: &str) -> Result<(), AwsError> {
+    let request = services.s3.delete_object().bucket(bucket).key(key);
+    gone(request.send().await.doing(format!("remove {bucket}/{key}")))
+}
+
+/// The notification configuration as S3 sends it.
+///
+/// # Errors
+/// [`AwsError`].
+pub async fn notification(services: &Services, bucket: &str) -> Result<String, AwsError> {
+    let doing = format!("read the notifications of bucket {bucket}");
+    services
+        .s3_raw
+        .bucket(&doing, bucket, "notification", None)
+        .await
+}
+
+/// Has new files of the entries' folders start the function; others' entries stay. S3 checks that it may call the function,
+/// and learns of a new permission a moment late.
+///
+/// # Errors
+/// [`AwsError`].
+pub async fn notify(
+    services: &Services,
+    bucket: &str,
+    function: &str,
+    entries: &[Entry<'_>],
+    patience: super::Patience,
+) -> Result<(), AwsError> {
+    let doing = format!("have bucket {bucket} notify the function");
+    patience
+        .wait(
+            &format!("bucket {bucket} to be allowed to call the function"),
+            || async {
+                let current = notification(services, bucket).await?;
+                let wanted = notification::merge(&current, function, entries);
+                match services
+                    .s3_raw
+                    .bucket(&doing, bucket, "notification", Some(wanted))
+                    .await
+                {
+                    Ok(_) => Ok(Some(())),
+                    Err(error)
+                        if error
+                            .detail
+                            .contains("Unable to validate the following destination") =>
+                    {
+                        Ok(None)
+                    }
+                    Err(error) => Err(error),
+                }
+            },
+        )
+        .await
+}
+
+/// Takes the function's entries out of a bucket's notifications.
+///
+/// # Errors
+/// [`AwsError`]; a bucket that is gone has none.
+pub async fn forget(services: &Services, bucket: &str, function: &str) -> Result<(), AwsError> {
+    let current = match notification(services, bucket).await {
+        Err(error) if error.is_absence() => return Ok(()),
+        current => current?,
+    };
+    let kept = notification::remove(&current, function);
+    if kept == current {
+        return Ok(());
+    }
+    let doing = format!("take the function out of the notifications of bucket {bucket}");
+    gone(
+        services
+            .s3_raw
+            .bucket(&doing, bucket, "notification", Some(kept))
+            .await,
+    )
+}

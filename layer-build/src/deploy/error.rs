@@ -1,0 +1,58 @@
+//! Why a verb failed.
+
+use std::path::PathBuf;
+
+use faas_supervisor::config::ConfigError;
+use thiserror::Error;
+
+use super::aws::AwsError;
+use super::cfg::CfgError;
+use super::definition::DefinitionError;
+use super::layer_file::LayerFileError;
+use super::package::PackageError;
+use super::settings::SettingsError;
+
+/// Why a verb failed. Each message says what, to what, and what to do next.
+#[derive(Debug, Error)]
+pub enum DeployError {
+    /// `scar.cfg`.
+    #[error(transparent)]
+    Cfg(#[from] CfgError),
+    /// The function's file.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    /// A key of either.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// A key that the supervisor would refuse.
+    #[error("the supervisor would refuse this function: {0}")]
+    Config(#[from] ConfigError),
+    /// The package.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    /// The layer at hand.
+    #[error(transparent)]
+    Layer(#[from] LayerFileError),
+    /// AWS.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// A plan that was not carried out to its end.
+    #[error("{source}\n{done}")]
+    Unfinished {
+        /// What is there now, and how to go on.
+        done: String,
+        /// Why it stopped.
+        source: Box<DeployError>,
+    },
+    /// The command makes no sense as it is.
+    #[error("{0}")]
+    Usage(String),
+    /// A file of the user's.
+    #[error("cannot use {path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+}

@@ -1,0 +1,133 @@
+//! Looks up what exists for a function. Reads only.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::aws::{AwsError, Services, api, batch, ec2, lambda, layers, logs, s3, secret};
+use super::deployment::{JobParts, Scope};
+use super::layer_file::LayerFile;
+use super::plan::deploy::log_group_name;
+use super::plan::observed::{BatchState, BucketState, Observed};
+use super::settings::{Runtime, Settings};
+
+/// Everything that a plan for the function depends on, but account and role.
+///
+/// # Errors
+/// [`AwsError`].
+pub async fn observe(
+    services: &Services,
+    settings: &Settings,
+    layer: Option<&LayerFile>,
+    bucket: Option<&str>,
+    job: Option<&JobParts>,
+    scope: Scope,
+) -> Result<Observed, AwsError> {
+    let name = &settings.function.name;
+    let mut observed = Observed {
+        layer: published(services, settings, layer).await?,
+        function: lambda::observe(services, name).await?,
+        log_group: logs::observe(services, &log_group_name(name)).await?,
+        ..Observed::default()
+    };
+    if scope == Scope::Configuration {
+        return Ok(observed);
+    }
+    observed.api = api::observe(services, settings).await?;
+    observed.buckets = buckets(services, settings, bucket).await?;
+    if let (Some(job), Some(bucket)) = (job, bucket) {
+        let usable = observed.buckets.contains_key(bucket);
+        observed.batch = of_batch(services, name, job).await?;
+        observed.batch.supervisor =
+            usable && s3::has(services, bucket, &job.supervisor_key).await?;
+    }
+    Ok(observed)
+}
+
+async fn published(
+    services: &Services,
+    settings: &Settings,
+    layer: Option<&LayerFile>,
+) -> Result<Option<String>, AwsError> {
+    if settings.function.runtime == Runtime::Image {
+        return Ok(None);
+    }
+    let versions = layers::list(services, &settings.supervisor.layer_name).await?;
+    let chosen = layers::choose(&versions, &settings.supervisor, settings.arch, layer);
+    Ok(chosen.map(|version| version.arn.clone()))
+}
+
+async fn buckets(
+    services: &Services,
+    settings: &Settings,
+    own: Option<&str>,
+) -> Result<BTreeMap<String, BucketState>, AwsError> {
+    let function = &settings.function;
+    let places: Vec<_> = function.input.iter().chain(&function.output).collect();
+    let names: BTreeSet<&str> = places
+        .iter()
+        .map(|place| place.bucket.as_str())
+        .chain(own)
+        .collect();
+    let inputs: BTreeSet<&str> = function
+        .input
+        .iter()
+        .map(|place| place.bucket.as_str())
+        .collect();
+    let mut found = BTreeMap::new();
+    for name in names {
+        if !s3::exists(services, name).await? {
+            continue;
+        }
+        let mut state = BucketState::default();
+        if inputs.contains(name) {
+            state.notification = s3::notification(services, name).await?;
+        }
+        for place in places
+            .iter()
+            .filter(|place| place.bucket == name && !place.folder.is_empty())
+        {
+            if s3::has(services, name, &format!("{}/", place.folder)).await? {
+                state.folders.insert(place.folder.clone());
+            }
+        }
+        found.insert(name.to_owned(), state);
+    }
+    Ok(found)
+}
+
+async fn of_batch(services: &Services, name: &str, job: &JobParts) -> Result<BatchState, AwsError> {
+    let (template_version, template_exists) = ec2::observe(services, &job.template).await?;
+    let secret = match job.secret {
+        Some(_) => secret::read(services, name).await?,
+        None => None,
+    };
+    Ok(BatchState {
+        template_version,
+        template_exists,
+        secret,
+        ..of_name(services, name).await?
+    })
+}
+
+/// What AWS Batch has of a name.
+///
+/// # Errors
+/// [`AwsError`].
+pub async fn of_name(services: &Services, name: &str) -> Result<BatchState, AwsError> {
+    let queue = batch::queue(services, name).await?;
+    let definitions = batch::definitions(services, name).await?;
+    Ok(BatchState {
+        environment: batch::environment(services, name)
+            .await?
+            .as_ref()
+            .map(batch::environment_value),
+        queue: queue.map(|queue| {
+            queue
+                .state()
+                .map(|state| state.as_str().to_owned())
+                .unwrap_or_default()
+        }),
+        definition: definitions.first().map(|(_, value)| value.clone()),
+        definitions: definitions.into_iter().map(|(arn, _)| arn).collect(),
+        ..BatchState::default()
+    })
+}

@@ -1,0 +1,96 @@
+//! What exists in AWS, as far as it matters for one function.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+/// Who calls, and for which account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Account {
+    /// The account's number.
+    pub id: String,
+    /// Name of the user or role.
+    pub user: String,
+}
+
+/// A function that exists.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FunctionState {
+    /// Its ARN.
+    pub arn: String,
+    /// Its configuration, in the shape of [`super::deploy::function_value`].
+    pub value: Value,
+    /// SHA-256 of its package, in base64; of an image function its image.
+    pub code: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// Ids of the statements of its policy, each with what it is called on behalf of.
+    pub statements: BTreeMap<String, String>,
+}
+
+/// The log group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogGroupState {
+    /// Days; none when logs are kept for ever.
+    pub retention: Option<i32>,
+}
+
+/// A bucket that exists.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BucketState {
+    /// Its notification configuration, as S3 sends it.
+    pub notification: String,
+    /// Folders that were asked about and are there.
+    pub folders: BTreeSet<String>,
+}
+
+/// The HTTP endpoint.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ApiState {
+    /// Its id.
+    pub id: String,
+    /// Its configuration, in the shape of [`super::deploy::api_value`].
+    pub value: Value,
+}
+
+/// What AWS Batch has of this name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BatchState {
+    /// Version of the launch template that starts the supervisor at hand.
+    pub template_version: Option<String>,
+    /// Whether the launch template exists at all.
+    pub template_exists: bool,
+    /// The compute environment's values.
+    pub environment: Option<Value>,
+    /// State of the queue.
+    pub queue: Option<String>,
+    /// The newest job definition's values.
+    pub definition: Option<Value>,
+    /// ARNs of all active job definitions.
+    pub definitions: Vec<String>,
+    /// Whether the supervisor at hand is in the deployment bucket.
+    pub supervisor: bool,
+    /// Whether the configuration of jobs is kept as a secret, and as which text.
+    pub secret: Option<String>,
+}
+
+/// All of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// Account and user.
+    pub account: Account,
+    /// ARN of the function's role.
+    pub role: String,
+    /// The layer version that fits, if it is published.
+    pub layer: Option<String>,
+    /// The function.
+    pub function: Option<FunctionState>,
+    /// Its log group.
+    pub log_group: Option<LogGroupState>,
+    /// Buckets that exist, of those that matter.
+    pub buckets: BTreeMap<String, BucketState>,
+    /// Its HTTP endpoint.
+    pub api: Option<ApiState>,
+    /// AWS Batch.
+    pub batch: BatchState,
+}

@@ -1,0 +1,77 @@
+//! What has to go with a function. Pure; what is already gone takes no step.
+
+use serde_json::Value;
+
+use super::deploy::{PACKAGE_BUCKET, bucket_of_statement, log_group_name};
+use super::observed::Observed;
+use super::{Plan, Work};
+
+/// The steps that remove a function and what was made for it. `apis` are the ids of its HTTP endpoints.
+pub fn plan(name: &str, observed: &Observed, apis: &[String]) -> Plan {
+    let mut plan = Plan {
+        function: name.to_owned(),
+        steps: Vec::new(),
+    };
+    if let Some(state) = &observed.function {
+        // First what calls the function, then the function.
+        for bucket in state
+            .statements
+            .iter()
+            .filter_map(|(id, source)| bucket_of_statement(id, source))
+        {
+            plan.remove(
+                format!("notification of bucket {bucket}"),
+                Work::RemoveNotification(bucket),
+            );
+        }
+    }
+    for api in apis {
+        plan.remove(format!("HTTP endpoint {api}"), Work::RemoveApi(api.clone()));
+    }
+    if let Some(state) = &observed.function {
+        if let Some(bucket) = state.tags.get(PACKAGE_BUCKET) {
+            plan.remove(
+                format!("package in bucket {bucket}"),
+                Work::RemovePackage(bucket.clone()),
+            );
+        }
+        plan.remove(format!("function {name}"), Work::RemoveFunction);
+    }
+    if observed.log_group.is_some() {
+        plan.remove(
+            format!("log group {}", log_group_name(name)),
+            Work::RemoveLogGroup,
+        );
+    }
+    batch(&mut plan, name, observed);
+    plan
+}
+
+fn batch(plan: &mut Plan, name: &str, observed: &Observed) {
+    let state = &observed.batch;
+    if !state.definitions.is_empty() {
+        plan.remove(
+            format!("job definitions of {name}"),
+            Work::RemoveJobDefinitions(state.definitions.clone()),
+        );
+    }
+    if state.queue.is_some() {
+        plan.remove(format!("job queue {name}"), Work::RemoveJobQueue);
+    }
+    if state
+        .environment
+        .as_ref()
+        .is_some_and(|environment: &Value| !environment.is_null())
+    {
+        plan.remove(
+            format!("compute environment {name}"),
+            Work::RemoveComputeEnvironment,
+        );
+    }
+    if state.secret.is_some() {
+        plan.remove(
+            format!("secret configuration of jobs of {name}"),
+            Work::RemoveSecret,
+        );
+    }
+}

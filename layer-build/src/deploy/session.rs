@@ -1,0 +1,185 @@
+//! One run of the command: the configuration file, the reporter, and how a verb gets from options to settings and clients.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::Surroundings;
+use super::aws::{Environment, Patience, Services};
+use super::cfg::{self, Cfg};
+use super::cli::{Common, Which};
+use super::definition;
+use super::error::DeployError;
+use super::layer_file::{self, LayerFile};
+use super::report::{Format, Reporter};
+use super::settings::{Settings, Sources};
+use crate::layer::arch::Arch;
+
+/// First pause when waiting for AWS.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// One run of the command.
+#[derive(Debug)]
+pub struct Session {
+    /// `scar.cfg`.
+    pub cfg: Cfg,
+    /// Shows progress and results.
+    pub reporter: Reporter,
+    /// How long to wait for AWS.
+    pub patience: Patience,
+    profile: Option<String>,
+    layer_folders: Vec<PathBuf>,
+    environment: Environment,
+}
+
+impl Session {
+    /// Reads the configuration file, or makes it.
+    ///
+    /// # Errors
+    /// [`DeployError::Cfg`].
+    pub fn open(common: Common, surroundings: &Surroundings) -> Result<Self, DeployError> {
+        let path = cfg::path(
+            surroundings.config_folder.clone(),
+            surroundings.home.clone(),
+        )?;
+        let cfg = cfg::load(&path)?;
+        let format = match (common.verbose, common.json) {
+            (true, _) => Format::Verbose,
+            (false, true) => Format::Json,
+            (false, false) => Format::Text,
+        };
+        let reporter = Reporter { format };
+        for notice in &cfg.notices {
+            reporter.note(notice);
+        }
+        Ok(Self {
+            cfg,
+            reporter,
+            patience: Patience {
+                limit: Duration::from_secs(common.patience),
+                pause: PAUSE.min(Duration::from_secs(common.patience)),
+            },
+            profile: common.profile,
+            layer_folders: layer_file::folders(
+                common.layer_dir.as_deref(),
+                surroundings.program.as_deref(),
+            ),
+            environment: Environment {
+                ca_bundle: surroundings.ca_bundle.clone(),
+            },
+        })
+    }
+
+    /// Settings of every function that the options are about: those of the file, or of the command line alone.
+    ///
+    /// # Errors
+    /// [`DeployError`].
+    pub fn settings(
+        &self,
+        layer: &Value,
+        file: Option<&PathBuf>,
+    ) -> Result<Vec<Settings>, DeployError> {
+        let definitions = match file {
+            Some(path) => definition::read(path)?.into_iter().map(Some).collect(),
+            None => vec![None],
+        };
+        let single = definitions.len() == 1;
+        let name = layer.pointer("/lambda/name").and_then(Value::as_str);
+        let mut all = Vec::new();
+        for definition in definitions {
+            let own = definition.as_ref().and_then(|definition| {
+                definition
+                    .value
+                    .pointer("/lambda/name")?
+                    .as_str()
+                    .map(str::to_owned)
+            });
+            // Of several functions the name chooses one; the only one it renames.
+            if !single && name.is_some() && own.as_deref() != name {
+                continue;
+            }
+            all.push(self.read(&Sources::new(
+                layer,
+                self.profile.as_deref(),
+                definition,
+                &self.cfg,
+            ))?);
+        }
+        if all.is_empty() {
+            return Err(DeployError::Usage(format!(
+                "the file defines no function of the name {}",
+                name.unwrap_or_default()
+            )));
+        }
+        Ok(all)
+    }
+
+    /// Settings from sources.
+    ///
+    /// # Errors
+    /// [`DeployError::Settings`].
+    pub fn read(&self, sources: &Sources) -> Result<Settings, DeployError> {
+        Ok(Settings::read(sources)?)
+    }
+
+    /// The sources of a function that is known by name alone, with a configuration of its own below the command line's.
+    pub fn sources(&self, layer: &Value, definition: Option<definition::Definition>) -> Sources {
+        Sources::new(layer, self.profile.as_deref(), definition, &self.cfg)
+    }
+
+    /// Settings of one function, by name or file.
+    ///
+    /// # Errors
+    /// [`DeployError::Usage`] when it is not clear which.
+    pub fn one(&self, which: &Which) -> Result<Settings, DeployError> {
+        let mut all = self.settings(
+            &json!({ "lambda": { "name": which.name } }),
+            which.conf_file.as_ref(),
+        )?;
+        let names: Vec<_> = all
+            .iter()
+            .map(|settings| settings.function.name.clone())
+            .collect();
+        match (all.pop(), all.is_empty()) {
+            (Some(settings), true) if !settings.function.name.is_empty() => Ok(settings),
+            (Some(_), false) => Err(DeployError::Usage(format!(
+                "the file defines several functions, choose one with --name: {}",
+                names.join(", ")
+            ))),
+            _ => Err(DeployError::Usage(
+                "which function? Name it with --name (-n), or its file with --conf-file (-f)"
+                    .to_owned(),
+            )),
+        }
+    }
+
+    /// Settings for a verb that is about no function.
+    ///
+    /// # Errors
+    /// [`DeployError::Settings`].
+    pub fn general(&self) -> Result<Settings, DeployError> {
+        self.read(&self.sources(&json!({}), None))
+    }
+
+    /// Clients for settings.
+    pub async fn services(&self, settings: &Settings) -> Services {
+        Box::pin(Services::connect(settings, &self.environment)).await
+    }
+
+    /// The assembled layer for a processor, if it is there.
+    ///
+    /// # Errors
+    /// [`DeployError::Layer`].
+    pub fn layer(&self, arch: Arch) -> Result<Option<LayerFile>, DeployError> {
+        Ok(LayerFile::find(&self.layer_folders, arch)?)
+    }
+
+    /// The assembled layer for a processor, which must be there.
+    ///
+    /// # Errors
+    /// [`DeployError::Layer`].
+    pub fn required_layer(&self, arch: Arch) -> Result<LayerFile, DeployError> {
+        Ok(LayerFile::require(&self.layer_folders, arch)?)
+    }
+}

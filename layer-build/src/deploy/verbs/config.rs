@@ -1,0 +1,85 @@
+//! `config path`, `show` and `check`.
+
+use serde_json::json;
+
+use crate::deploy::aws::iam;
+use crate::deploy::cfg;
+use crate::deploy::cli::ConfigVerb;
+use crate::deploy::error::DeployError;
+use crate::deploy::session::Session;
+
+/// What the role of a function has to be allowed, at least.
+pub const POLICY: &str = r#"{
+  "Version": "2012-10-17",
+  "Statement": [
+    {
+      "Effect": "Allow",
+      "Action": [
+        "logs:*"
+      ],
+      "Resource": "arn:aws:logs:*:*:*"
+    },
+    {
+      "Effect": "Allow",
+      "Action": [
+        "s3:GetObject",
+        "s3:PutObject"
+      ],
+      "Resource": "arn:aws:s3:::*"
+    }
+  ]
+}"#;
+
+/// Does one of them.
+///
+/// # Errors
+/// [`DeployError`].
+pub async fn config(session: &Session, verb: ConfigVerb) -> Result<(), DeployError> {
+    match verb {
+        ConfigVerb::Path => {
+            let path = session.cfg.path.display().to_string();
+            session.reporter.result(&path, &json!({ "path": path }));
+        }
+        ConfigVerb::Show => {
+            let merged = cfg::merge(cfg::defaults(), &session.cfg.value);
+            session.reporter.result(&cfg::pretty(&merged), &merged);
+        }
+        ConfigVerb::Check => check(session).await?,
+    }
+    Ok(())
+}
+
+async fn check(session: &Session) -> Result<(), DeployError> {
+    let settings = session.general()?;
+    let services = session.services(&settings).await;
+    let account = iam::account(&services).await?;
+    let mut lines = vec![format!(
+        "credentials: account {}, user {}",
+        account.id, account.user
+    )];
+    let place = &settings.role_place;
+    let (role, usable) = if settings.role.is_empty() {
+        lines.push(format!("role: not set ({place}, aws.iam.role)"));
+        (None, false)
+    } else {
+        let role = iam::role(&services, &settings.role).await?;
+        let usable = role.trusts("lambda.amazonaws.com");
+        let words = if usable {
+            "Lambda may assume it"
+        } else {
+            "Lambda may not assume it: add lambda.amazonaws.com to its trust policy"
+        };
+        lines.push(format!("role: {}, {words}", role.arn));
+        (Some(role.arn), usable)
+    };
+    lines.push(format!("the role needs at least this policy:\n{POLICY}"));
+    let policy: serde_json::Value = serde_json::from_str(POLICY).unwrap_or_default();
+    let value = json!({ "account": account.id, "user": account.user, "role": role, "role_usable": usable, "policy": policy });
+    session.reporter.result(&lines.join("\n"), &value);
+    if usable {
+        return Ok(());
+    }
+    Err(DeployError::Usage(format!(
+        "functions cannot be deployed yet: see the role above ({place})"
+    )))
+}

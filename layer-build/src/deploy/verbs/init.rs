@@ -1,0 +1,262 @@
+//! `init`, `update` and `plan`.
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value, json};
+
+use crate::deploy::apply::apply;
+use crate::deploy::aws::invoke::{Call, invoke};
+use crate::deploy::aws::{api, lambda};
+use crate::deploy::cli::FunctionOptions;
+use crate::deploy::definition::Definition;
+use crate::deploy::deployment::{Deployment, Scope};
+use crate::deploy::error::DeployError;
+use crate::deploy::plan::Plan;
+use crate::deploy::session::Session;
+use crate::deploy::settings::Settings;
+use crate::deploy::settings::function::EXEC_WRAPPER;
+use crate::deploy::verbs::ls;
+
+/// Creates functions with everything they need; one that exists is brought to what is described.
+///
+/// # Errors
+/// [`DeployError`].
+pub async fn init(session: &Session, options: &FunctionOptions) -> Result<(), DeployError> {
+    let mut reports = Vec::new();
+    for settings in described(session, options)? {
+        let deployment = prepare(session, settings, Scope::Whole).await?;
+        reports.push(carry_out(session, deployment, options.preheat).await?);
+    }
+    show(session, reports);
+    Ok(())
+}
+
+/// Changes functions that exist.
+///
+/// # Errors
+/// [`DeployError`].
+pub async fn update(
+    session: &Session,
+    options: &FunctionOptions,
+    all: bool,
+) -> Result<(), DeployError> {
+    let mut reports = Vec::new();
+    for deployment in existing(session, options, all).await? {
+        reports.push(carry_out(session, deployment, options.preheat).await?);
+    }
+    show(session, reports);
+    Ok(())
+}
+
+/// Shows what would be done.
+///
+/// # Errors
+/// [`DeployError`].
+pub async fn plan(session: &Session, options: &FunctionOptions) -> Result<(), DeployError> {
+    let deployments = if is_description(options) {
+        let mut deployments = Vec::new();
+        for settings in described(session, options)? {
+            deployments.push(prepare(session, settings, Scope::Whole).await?);
+        }
+        deployments
+    } else {
+        existing(session, options, false).await?
+    };
+    let plans: Vec<Plan> = deployments.iter().map(Deployment::plan).collect();
+    let text: String = plans.iter().map(Plan::to_string).collect();
+    session
+        .reporter
+        .result(&text, &plans.iter().map(Plan::to_json).collect());
+    Ok(())
+}
+
+/// Whether the options say what the function is, and not only what to change of it.
+fn is_description(options: &FunctionOptions) -> bool {
+    options.conf_file.is_some() || options.image.is_some() || options.image_file.is_some()
+}
+
+fn described(session: &Session, options: &FunctionOptions) -> Result<Vec<Settings>, DeployError> {
+    if !is_description(options) {
+        return Err(DeployError::Usage("what is the function? Give an image with --image (-i) or --image-file (-if), or a file with --conf-file (-f)".to_owned()));
+    }
+    let mut all = session.settings(&options.layer(), options.conf_file.as_ref())?;
+    for settings in &mut all {
+        if settings.function.name.is_empty() {
+            return Err(DeployError::Usage(
+                "the function has no name: give it one with --name (-n) or lambda.name".to_owned(),
+            ));
+        }
+    }
+    Ok(all)
+}
+
+/// Deployments of functions that exist, by file, by name or all of the user's.
+async fn existing(
+    session: &Session,
+    options: &FunctionOptions,
+    all: bool,
+) -> Result<Vec<Deployment>, DeployError> {
+    let mut deployments = Vec::new();
+    if is_description(options) {
+        for settings in described(session, options)? {
+            let deployment = prepare(session, settings, Scope::Whole).await?;
+            if deployment.observed.function.is_none() {
+                return Err(absent(&deployment.settings.function.name));
+            }
+            deployments.push(deployment);
+        }
+        return Ok(deployments);
+    }
+    let names = match (&options.name, all) {
+        (_, true) => ls::own(session).await?.into_iter().map(|function| function.name).collect(),
+        (Some(name), false) => vec![name.clone()],
+        (None, false) => return Err(DeployError::Usage("which function? Name it with --name (-n), or its file with --conf-file (-f), or --all (-a)".to_owned())),
+    };
+    check_without_file(options)?;
+    for name in names {
+        let settings = as_it_is(session, options, &name).await?;
+        deployments.push(prepare(session, settings, Scope::Configuration).await?);
+    }
+    Ok(deployments)
+}
+
+fn absent(name: &str) -> DeployError {
+    DeployError::Usage(format!(
+        "function {name} does not exist: create it with `faas-deploy init`"
+    ))
+}
+
+/// What travels in the package can only be changed together with it.
+fn check_without_file(options: &FunctionOptions) -> Result<(), DeployError> {
+    let given = [
+        ("--init-script", options.init_script.is_some()),
+        ("--extra-payload", options.extra_payload.is_some()),
+        ("--environment", !options.environment.is_empty()),
+        ("--timeout-threshold", options.timeout_threshold.is_some()),
+        ("--log-level", options.log_level.is_some()),
+        ("--execution-mode", options.execution_mode.is_some()),
+        ("--input-bucket", options.input_bucket.is_some()),
+        ("--output-bucket", options.output_bucket.is_some()),
+        ("--deployment-bucket", options.deployment_bucket.is_some()),
+        ("--api-gateway-name", options.api_gateway_name.is_some()),
+        (
+            "--batch-memory, --batch-vcpus, --enable-gpu",
+            options.batch_memory.is_some() || options.batch_vcpus.is_some() || options.enable_gpu,
+        ),
+    ];
+    match given.iter().find(|(_, given)| *given) {
+        Some((name, _)) => Err(DeployError::Usage(format!(
+            "{name} changes more than Lambda's own settings: give the whole function, with --conf-file (-f) or --image (-i)"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Settings of a function as it is now, below what the command line says.
+async fn as_it_is(
+    session: &Session,
+    options: &FunctionOptions,
+    name: &str,
+) -> Result<Settings, DeployError> {
+    let mut layer = options.layer();
+    layer["lambda"]["name"] = name.into();
+    let first = session.read(&session.sources(&layer, None))?;
+    let services = session.services(&first).await;
+    let state = lambda::observe(&services, name)
+        .await?
+        .ok_or_else(|| absent(name))?;
+    let value = &state.value;
+    let layers = value["layers"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str);
+    let own = format!(":layer:{}:", first.supervisor.layer_name);
+    let layers: Vec<_> = layers.filter(|arn| !arn.contains(&own)).collect();
+    let mut variables = value["environment"]
+        .as_object()
+        .cloned()
+        .unwrap_or_default();
+    variables.remove(EXEC_WRAPPER.0);
+    let mut lambda: Map<String, Value> = [
+        "memory",
+        "timeout",
+        "description",
+        "vpc",
+        "file_system",
+        "ephemeral_storage",
+        "runtime",
+    ]
+    .iter()
+    .filter_map(|key| {
+        Some((
+            (*key).to_owned(),
+            value.get(*key).filter(|value| !value.is_null())?.clone(),
+        ))
+    })
+    .collect();
+    if value["runtime"].is_null() {
+        lambda.insert("runtime".to_owned(), "image".into());
+    }
+    lambda.insert("layers".to_owned(), json!(layers));
+    lambda.insert("environment".to_owned(), json!({ "Variables": variables }));
+    let definition = Definition {
+        path: PathBuf::from("the function as it is"),
+        place: name.to_owned(),
+        value: json!({ "lambda": lambda, "iam": { "role": value["role"] } }),
+        storage_providers: json!({}),
+    };
+    session.read(&session.sources(&layer, Some(definition)))
+}
+
+async fn prepare(
+    session: &Session,
+    settings: Settings,
+    scope: Scope,
+) -> Result<Deployment, DeployError> {
+    for notice in &settings.notices {
+        session.reporter.note(notice);
+    }
+    let services = session.services(&settings).await;
+    let layer = session.layer(settings.arch)?;
+    let prepared = Deployment::prepare(settings, services, layer, session.patience, scope);
+    Box::pin(prepared).await
+}
+
+async fn carry_out(
+    session: &Session,
+    mut deployment: Deployment,
+    preheat: bool,
+) -> Result<(String, Value), DeployError> {
+    let plan = deployment.plan();
+    Box::pin(apply(&mut deployment, &plan, &session.reporter)).await?;
+    let name = &deployment.settings.function.name;
+    if preheat {
+        session.reporter.note(&format!(
+            "calling {name} once, so that its image is in place"
+        ));
+        let call = Call {
+            function: name.clone(),
+            invocation_type: "RequestResponse".to_owned(),
+            log_type: "None".to_owned(),
+        };
+        invoke(&deployment.services, &call, &json!({})).await?;
+    }
+    let url = deployment
+        .observed
+        .api
+        .as_ref()
+        .map(|state| api::url(&deployment.settings, &state.id));
+    let mut report = plan.to_json();
+    report["url"] = json!(url);
+    let mut text = plan.to_string();
+    if let Some(url) = url {
+        text = format!("{text}  HTTP endpoint: {url}\n");
+    }
+    Ok((text, report))
+}
+
+fn show(session: &Session, reports: Vec<(String, Value)>) {
+    let (texts, values): (Vec<String>, Vec<Value>) = reports.into_iter().unzip();
+    session.reporter.result(&texts.concat(), &values.into());
+}
