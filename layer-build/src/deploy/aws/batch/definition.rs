@@ -181,7 +181,9 @@ fn value(found: &JobDefinition) -> Value {
         .filter_map(|pair| Some((pair.name()?, pair.value()?)))
         .collect();
     let secrets = container.secrets().iter();
-    let secrets: BTreeMap<_, _> = secrets.filter_map(|secret| Some((secret.name()?, secret.value_from()?))).collect();
+    let secrets: BTreeMap<_, _> = secrets
+        .filter_map(|secret| Some((secret.name()?, secret.value_from()?)))
+        .collect();
     json!({
         "image": container.image(),
         "vcpus": requirement(ResourceType::Vcpu),
