@@ -13,33 +13,48 @@ pub fn pretty(value: &Value) -> String {
 }
 
 fn print(value: &Value, path: &str, depth: usize, order: &Lines, text: &mut String) {
-    let Value::Object(map) = value else {
-        // Lists are printed by the library; the lines after their first one belong further in.
-        let plain = serde_json::to_string_pretty(value).unwrap_or_default();
-        text.push_str(&plain.replace('\n', &format!("\n{}", "  ".repeat(depth))));
-        return;
-    };
-    if map.is_empty() {
-        text.push_str("{}");
-        return;
-    }
-    let path_of = |key: &str| {
-        if path.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{path}.{key}")
+    let parts: Vec<(String, String, &Value)> = match value {
+        Value::Object(map) => {
+            let path_of = |key: &str| match path {
+                "" => key.to_owned(),
+                path => format!("{path}.{key}"),
+            };
+            let mut parts: Vec<_> = map
+                .iter()
+                .map(|(key, value)| {
+                    let label = format!("{}: ", Value::from(key.as_str()));
+                    (label, path_of(key), value)
+                })
+                .collect();
+            parts.sort_by_key(|(_, path, _)| order.position(path).unwrap_or(usize::MAX));
+            parts
+        }
+        Value::Array(items) => {
+            let items = items.iter().enumerate();
+            items
+                .map(|(index, value)| (String::new(), format!("{path}[{index}]"), value))
+                .collect()
+        }
+        single => {
+            text.push_str(&single.to_string());
+            return;
         }
     };
-    let mut entries: Vec<_> = map.iter().collect();
-    entries.sort_by_key(|(key, _)| order.position(&path_of(key)).unwrap_or(usize::MAX));
-    for (index, (key, value)) in entries.into_iter().enumerate() {
-        text.push_str(if index == 0 { "{\n" } else { ",\n" });
+    let (open, close) = if value.is_array() {
+        ('[', ']')
+    } else {
+        ('{', '}')
+    };
+    text.push(open);
+    for (index, (label, path, value)) in parts.iter().enumerate() {
+        text.push_str(if index == 0 { "\n" } else { ",\n" });
         text.push_str(&"  ".repeat(depth + 1));
-        text.push_str(&Value::from(key.as_str()).to_string());
-        text.push_str(": ");
-        print(value, &path_of(key), depth + 1, order, text);
+        text.push_str(label);
+        print(value, path, depth + 1, order, text);
     }
-    text.push('\n');
-    text.push_str(&"  ".repeat(depth));
-    text.push('}');
+    if !parts.is_empty() {
+        text.push('\n');
+        text.push_str(&"  ".repeat(depth));
+    }
+    text.push(close);
 }
