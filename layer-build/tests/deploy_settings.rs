@@ -1,5 +1,5 @@
 //! Settings: which layer wins, every key of the default file, and errors that say where a value was set.
-
+#![allow(clippy::too_many_lines, reason = "one table, a line for each key")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::path::Path;
