@@ -55,7 +55,7 @@ tools-demo:
 
 images: tools
 	@python3 tests/setup/images.py target/fixtures
-	@for arch in x86_64 arm64; do python3 tests/setup/engine_tarball.py target/fixtures/engines-$$arch.tar.gz $$arch; done
+	@python3 tests/setup/engine_tarball.py target/fixtures/engines.tar.gz
 
 clean: ## remove everything that was built or downloaded
 	rm -rf target

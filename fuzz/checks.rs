@@ -15,11 +15,12 @@ use std::sync::LazyLock;
 
 use faas_supervisor::batch::message::job_event;
 use faas_supervisor::config::{FunctionConfig, OutputRule, Overrides, ProviderId};
-use faas_supervisor::event;
+use faas_supervisor::event::{self, ObjectRef};
 use faas_supervisor::plan::{
     InvocationContext, MAX_NAME_BYTES, OutputTarget, Plan, PlannedInput, RunPlan, SafeName,
-    Variable, plan,
+    SafeNames, Variable, plan,
 };
+use faas_supervisor::storage::{Bucket, Key};
 
 /// A function with providers of every kind.
 const CONFIG: &str = r#"
@@ -120,6 +121,8 @@ pub fn key_to_path(bytes: &[u8]) {
     assert_eq!(components.next(), None, "{name:?}");
     assert!(!name.as_str().contains(char::is_control), "{name:?}");
 
+    distinct(&text);
+
     let (folder, file) = bytes.split_at(bytes.len() / 2);
     let rule = OutputRule {
         storage_provider: ProviderId::own_role(),
@@ -142,5 +145,26 @@ pub fn key_to_path(bytes: &[u8]) {
             !key.split('/').any(|part| matches!(part, "." | "..")),
             "{key:?}"
         );
+    }
+}
+
+/// Every line is a key of one event: different objects get different names, the same object the same one.
+fn distinct(text: &str) {
+    let mut names = SafeNames::default();
+    let mut given: Vec<(ObjectRef, SafeName)> = Vec::new();
+    for key in text.lines().filter_map(|line| Key::new(line).ok()) {
+        let object = ObjectRef {
+            provider: ProviderId::own_role(),
+            bucket: Bucket::new("bucket").unwrap(),
+            key,
+            version_id: None,
+            size_hint: None,
+        };
+        let name = names.assign(&object);
+        assert!(name.as_str().len() <= MAX_NAME_BYTES, "{name}");
+        let clash =
+            |(other, known): &&(ObjectRef, SafeName)| (*known == name) != (*other == object);
+        assert_eq!(given.iter().find(clash), None, "{object:?} became {name}");
+        given.push((object, name));
     }
 }

@@ -171,6 +171,10 @@ fn failures(ids: &[&str]) -> Value {
 }
 
 const FLOWER: &str = "s3://pictures/incoming/a flower.txt: s3.default latest -> a flower.txt";
+const ONEDATA: &str =
+    "onedata://pictures/incoming/a flower.txt: onedata.lab latest -> a flower.txt";
+const DCACHE: &str =
+    "webdav://pictures/incoming/a flower.txt: webdav.dcache latest -> a flower.txt";
 const MINIO: &str = "s3://pictures/incoming/a flower.txt: minio.lab latest -> a flower.txt";
 
 #[allow(clippy::too_many_lines, reason = "one table")]
@@ -207,6 +211,22 @@ fn table() -> Vec<Golden> {
         row("s3", "storage", &[FLOWER], 1, payload("log\n"), failed()),
         row("s3-test", "storage", &[], 1, payload(""), payload("")),
         row("minio", "storage", &[MINIO], 0, payload("log\n"), failed()),
+        row(
+            "onedata",
+            "storage",
+            &[ONEDATA],
+            0,
+            payload("log\n"),
+            failed(),
+        ),
+        row(
+            "dcache",
+            "storage",
+            &[DCACHE],
+            0,
+            payload("log\n"),
+            failed(),
+        ),
         row(
             "delegated",
             "storage",

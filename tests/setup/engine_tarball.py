@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Composes an engine tarball in udocker's own layout from Debian's packages, for tests of the layer.
 
-    engine_tarball.py FILE x86_64|arm64 [VERSION]
+    engine_tarball.py FILE
 
 udocker's own tarball can only be downloaded from the internet. This one has the same layout, `udocker_dir/{bin,lib,doc}`
-with `lib/VERSION`, and the same names: Debian's fakechroot library under the name of the distribution it is from,
+with `lib/VERSION`, files for both processors, and the same names: Debian's fakechroot library under the name of the distribution it is from,
 patchelf and proot with the processor's. The same packages always make the same file. Packages are taken from a private
 copy of the package lists, so that a foreign processor changes nothing on this machine.
 """
@@ -57,8 +57,8 @@ def release():
         return next(line.split("=")[1].strip().strip('"') for line in file if line.startswith("VERSION_ID="))
 
 
-def contents(arch, version, root):
-    """Every file of the tarball: name, content."""
+def contents(arch, root):
+    """The files for one processor: name, content."""
 
     def read(path):
         with open(os.path.join(root, path), "rb") as file:
@@ -68,7 +68,6 @@ def contents(arch, version, root):
     yield f"bin/patchelf-{arch}", PATCHELF
     yield f"bin/patchelf-{arch}-debian", read("usr/bin/patchelf")
     yield f"bin/proot-{arch}", read("usr/bin/proot")
-    yield "lib/VERSION", version.encode() + b"\n"
     yield f"lib/libfakechroot-Debian-{release()}-{arch}.so", library
     for package in ("libfakechroot", "patchelf", "proot"):
         yield f"doc/{package.removeprefix('lib')}.copyright", read(f"usr/share/doc/{package}/copyright")
@@ -89,13 +88,16 @@ def write(path, files):
 
 
 def main():
-    path, arch, *version = sys.argv[1:]
+    path = sys.argv[1]
     if os.path.exists(path):
         return
     print(f"engines: making {path}", file=sys.stderr)
-    with tempfile.TemporaryDirectory() as directory:
-        root = unpack_packages(arch, directory)
-        write(path, contents(arch, version[0] if version else VERSION, root))
+    files = {"lib/VERSION": VERSION.encode() + b"\n"}
+    for arch in DEBIAN:
+        with tempfile.TemporaryDirectory() as directory:
+            # The licences come with both, and are the same.
+            files.update(contents(arch, unpack_packages(arch, directory)))
+    write(path, sorted(files.items()))
 
 
 if __name__ == "__main__":

@@ -12,16 +12,8 @@ use crate::paths;
 use crate::run::Launch;
 use crate::sandbox::Sandbox;
 
-/// Programs of the runtime that udocker uses: `tar`, `find` and `chmod` to unpack an image, `curl` to come up at all.
-const PROGRAMS: [&str; 7] = [
-    "/usr/bin/env",
-    "/usr/bin/find",
-    "/usr/bin/tar",
-    "/usr/bin/gzip",
-    "/usr/bin/curl",
-    "/usr/bin/rm",
-    "/usr/bin/chmod",
-];
+/// Programs of the runtime that udocker cannot do without: `env` starts it and the container, `curl` it wants to find.
+const PROGRAMS: [&str; 2] = ["/usr/bin/env", "/usr/bin/curl"];
 /// The unprivileged user that functions run as.
 const USER: u32 = 993;
 
@@ -160,7 +152,7 @@ impl LambdaRoot {
     fn add_adapter(&self) {
         let adapter = fs::read(paths::root().join("tests/setup/udocker_debian.py")).unwrap();
         self.write("/var/runtime/udocker_debian.py", adapter);
-        let start = "import sys\n\nsys.path.insert(0, '/opt/udocker/site-packages')\nsys.dont_write_bytecode = True\nif not hasattr(sys, 'argv'):\n    sys.argv = ['']\nimport udocker_debian\nsys.dont_write_bytecode = False\n";
+        let start = "import sys\n\nsys.path.insert(0, '/opt/udocker/site-packages')\nimport udocker_debian\n";
         self.write("/var/runtime/sitecustomize.py", start);
     }
 }

@@ -5,15 +5,17 @@
     reason = "a test that cannot go on has failed, and one that is skipped says so"
 )]
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use layer_build::elf::{self, Machine};
 use layer_build::layer::arch::Arch;
 use layer_build::layer::engines::{Choice, Supply};
 use layer_build::layer::{Settings, assemble, pin};
 use serde_json::json;
-use tests::{Lambda, LambdaRoot, Mode, Sandbox, fixture, root, supervisor, target, tool};
+use tests::{Lambda, LambdaRoot, Mode, Sandbox, built, fixture, root, supervisor, target, tool};
+use zip::ZipArchive;
 
 /// The command line with which a managed Python runtime starts, as arguments of the wrapper.
 const MANAGED: [&str; 5] = [
@@ -51,14 +53,7 @@ fn both_ways_to_start_run_an_image_with_what_is_in_the_layer() {
         let left = place.left();
         lambda.stop();
         assert!(left.len() <= 1, "{left:?}");
-        // What was prepared is in the store, and Python's compiled modules beside it.
-        let store = place.path("/tmp/shared/udocker");
-        assert!(store.join("containers").is_dir());
-        assert!(
-            store
-                .join(format!("pycache-{}", pin::UDOCKER_VERSION))
-                .is_dir()
-        );
+        assert!(place.path("/tmp/shared/udocker/containers").is_dir());
     }
 }
 
@@ -70,9 +65,9 @@ fn the_launcher_downloads_nothing_and_has_its_own_engines() {
     let sandbox = Sandbox::new(Mode::F1);
     let place = LambdaRoot::new(&sandbox, &layer());
     let command = ["/opt/udocker/udocker.py", "ps"];
-    // As anybody might start it: without the variables that say where its parts are.
+    // As anybody might start it: without the variables that say where its parts are, and without the tests' adapter.
     let launch = place.enter(sandbox.launch(), &command);
-    let launch = ["UDOCKER_BIN", "UDOCKER_LIB", "UDOCKER_EXEC"]
+    let launch = ["UDOCKER_BIN", "UDOCKER_LIB", "UDOCKER_EXEC", "PYTHONPATH"]
         .into_iter()
         .fold(launch, tests::Launch::without);
     let run = launch.run();
@@ -82,33 +77,61 @@ fn the_launcher_downloads_nothing_and_has_its_own_engines() {
         !said.contains("install") && !said.contains("rror"),
         "{said}"
     );
-    assert!(place.path("/tmp/shared/udocker/repos").is_dir());
-    assert!(!place.path("/tmp/shared/udocker/lib").exists());
+    let store = place.path("/tmp/shared/udocker");
+    assert!(store.join("repos").is_dir() && !store.join("lib").exists());
+    // Python's compiled modules are kept, although the layer is read-only: without them every start takes longer.
+    let compiled = format!("pycache-{}", pin::UDOCKER_VERSION);
+    assert!(store.join(compiled).is_dir());
+}
+
+#[test]
+fn programs_and_engines_of_the_arm64_layer_are_for_arm64() {
+    let binary = built("aarch64-unknown-linux-musl/release/supervisor");
+    let settings = settings(Arch::Arm64, binary);
+    assemble(&settings).unwrap();
+    let zip = File::open(settings.output.join("faas-supervisor-arm64.zip")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    ZipArchive::new(zip)
+        .unwrap()
+        .extract(directory.path())
+        .unwrap();
+    let mut inspected = vec!["bootstrap".to_owned()];
+    for kind in ["bin", "lib"] {
+        let parts = fs::read_dir(directory.path().join("udocker").join(kind)).unwrap();
+        let names = parts.map(|part| part.unwrap().file_name().into_string().unwrap());
+        // The version, and the script that hides Debian's patchelf behind udocker's name of it, are no programs.
+        let programs = names.filter(|name| name != "VERSION" && name != "patchelf-arm64");
+        inspected.extend(programs.map(|name| format!("udocker/{kind}/{name}")));
+    }
+    assert_eq!(inspected.len(), 3, "{inspected:?}");
+    for name in inspected {
+        let found = elf::inspect(&directory.path().join(&name)).unwrap();
+        assert_eq!(found.machine, Machine::Aarch64, "{name}");
+    }
 }
 
 /// The layer of the binary under test, assembled once.
 fn layer() -> PathBuf {
-    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+    static LAYER: OnceLock<PathBuf> = OnceLock::new();
     let make = || {
-        let output = target().join("layer-tests");
-        let name = format!("engines-{}.tar.gz", Arch::X86_64);
-        assemble(&settings(&output, fixture(&name))).unwrap();
-        output.join("faas-supervisor-x86_64.zip")
+        let settings = settings(Arch::X86_64, supervisor());
+        assemble(&settings).unwrap();
+        settings.output.join("faas-supervisor-x86_64.zip")
     };
-    DIRECTORY.get_or_init(make).clone()
+    LAYER.get_or_init(make).clone()
 }
 
-fn settings(output: &Path, tarball: PathBuf) -> Settings {
+fn settings(arch: Arch, binary: PathBuf) -> Settings {
     Settings {
-        arch: Arch::X86_64,
-        binary: supervisor(),
+        arch,
+        binary,
         package: None,
         cache: target().join("layer/cache"),
         python: tool("python"),
-        supply: Supply::Tarball(tarball),
+        supply: Supply::Tarball(fixture("engines.tar.gz")),
         engines: Choice::FModes,
         project: root(),
-        output: output.to_path_buf(),
+        output: target().join("layer-tests"),
         zipped_limit: pin::ZIPPED_LIMIT,
     }
 }

@@ -107,7 +107,9 @@ fn place(member: &str) -> Option<String> {
 /// pip checks the hash while it downloads; it is checked again when the file is read.
 fn download(cache: &Path, python: &Path) -> Result<(), LayerError> {
     fs::create_dir_all(cache).map_err(LayerError::io("make", cache))?;
-    let requirements = cache.join("requirements.txt");
+    // Renamed when it is whole: another run may look for it meanwhile.
+    let scratch = tempfile::tempdir_in(cache).map_err(LayerError::io("write to", cache))?;
+    let requirements = scratch.path().join("requirements.txt");
     let line = format!(
         "udocker=={} --hash=sha256:{}\n",
         pin::UDOCKER_VERSION,
@@ -125,14 +127,14 @@ fn download(cache: &Path, python: &Path) -> Result<(), LayerError> {
     ])
     .args(["--no-deps", "--require-hashes", "--only-binary", ":all:"])
     .arg("--dest")
-    .arg(cache)
+    .arg(scratch.path())
     .arg("--requirement")
     .arg(&requirements);
     let output = program::run("pip download", &mut pip)?;
-    if output.status.success() {
-        return Ok(());
+    if !output.status.success() {
+        let said = program::last_words(&output);
+        return Err(LayerError::NoPackage { said });
     }
-    Err(LayerError::NoPackage {
-        said: program::last_words(&output),
-    })
+    let wheel = scratch.path().join(pin::UDOCKER_WHEEL);
+    fs::rename(&wheel, cache.join(pin::UDOCKER_WHEEL)).map_err(LayerError::io("keep", &wheel))
 }
