@@ -20,6 +20,8 @@ pub struct Seen {
     pub path: String,
     /// Operation of the JSON protocols.
     pub target: String,
+    /// All headers, a line for each: `name: value`.
+    pub headers: String,
     /// The body, as text.
     pub body: String,
 }
@@ -102,6 +104,12 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         method: head.method.to_string(),
         path: head.uri.to_string(),
         target: target.map_or_else(String::new, |value| value.to_str().unwrap().to_owned()),
+        headers: head
+            .headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes())))
+            .collect::<Vec<_>>()
+            .concat(),
         body: String::from_utf8_lossy(&body).into_owned(),
     };
     let refused = (shared.decide)(&seen);

@@ -97,6 +97,7 @@ impl Deployment {
                 Some((package, route))
             }
         };
+        check_regions(&settings, package.as_ref().map(|(_, route)| route))?;
         let whole_batch = settings.uses_batch() && scope == Scope::Whole;
         let job = match (&bucket, whole_batch) {
             (Some(bucket), true) => Some(JobParts::new(
@@ -242,6 +243,21 @@ async fn role(settings: &Settings, services: &Services) -> Result<String, Deploy
         return Ok(settings.role.clone());
     }
     Ok(iam::role(services, &settings.role).await?.arn)
+}
+
+/// A bucket notifies functions of its own region only, and Lambda reads packages from there only (Lambda developer guide,
+/// "Tutorial: Using an Amazon S3 trigger"; API reference, `FunctionCode`).
+fn check_regions(settings: &Settings, route: Option<&Route>) -> Result<(), DeployError> {
+    let (s3, lambda) = (&settings.s3.region, &settings.lambda.region);
+    let why = match route {
+        _ if s3 == lambda => return Ok(()),
+        Some(Route::Bucket(_)) => "the package goes through a bucket",
+        _ if !settings.function.input.is_empty() => "the function has an input bucket",
+        _ => return Ok(()),
+    };
+    Err(DeployError::Usage(format!(
+        "s3.region is {s3} and lambda.region is {lambda}, but {why}, which has to be in the function's region: set both to the same"
+    )))
 }
 
 fn check_image(settings: &Settings, scope: Scope) -> Result<(), DeployError> {

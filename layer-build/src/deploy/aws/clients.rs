@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -97,7 +98,12 @@ async fn config(section: &Section, http: &SharedHttpClient) -> SdkConfig {
         .http_client(http.clone())
         .retry_config(retry);
     if section.profile != "default" {
+        // A profile may assume a role, for which the provider makes calls of its own.
+        let calls = ProviderConfig::default()
+            .with_http_client(http.clone())
+            .with_region(Some(Region::new(section.region.clone())));
         let provider = ProfileFileCredentialsProvider::builder()
+            .configure(&calls)
             .profile_name(&section.profile)
             .build();
         loader = loader
