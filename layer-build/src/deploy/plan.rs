@@ -4,6 +4,7 @@ pub mod deploy;
 pub mod diff;
 pub mod observed;
 pub mod removal;
+pub mod values;
 
 use std::fmt;
 

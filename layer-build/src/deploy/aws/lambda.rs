@@ -1,12 +1,14 @@
 //! AWS Lambda: the function.
 
+mod parts;
+mod policy;
+
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_lambda::error::ProvideErrorMetadata;
-use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
-    Architecture, Environment, EphemeralStorage, FileSystemConfig, FunctionCode,
-    FunctionConfiguration, LastUpdateStatus, PackageType, Runtime, State, VpcConfig,
+    Architecture, EphemeralStorage, FunctionCode, FunctionConfiguration, LastUpdateStatus,
+    PackageType, Runtime, State, VpcConfig,
 };
 use serde_json::{Value, json};
 
@@ -17,6 +19,13 @@ use crate::deploy::package::{Package, Route};
 use crate::deploy::plan::deploy::package_key;
 use crate::deploy::plan::observed::FunctionState;
 use crate::deploy::settings::{self, Settings};
+
+use parts::{
+    blob, environment, ephemeral_storage, file_systems, function_code, handler, layers, runtime,
+    to_map, vpc,
+};
+use policy::statements;
+pub use policy::{forbid, permit};
 
 /// Where the code is.
 #[derive(Debug, Clone, Copy)]
@@ -98,42 +107,6 @@ fn value(found: &FunctionConfiguration) -> Value {
         "runtime": found.runtime().map(Runtime::as_str),
         "layers": layers,
     })
-}
-
-async fn statements(services: &Services, name: &str) -> Result<BTreeMap<String, String>, AwsError> {
-    let answer = services
-        .lambda
-        .get_policy()
-        .function_name(name)
-        .send()
-        .await;
-    let text = match answer.doing(format!("read the policy of function {name}")) {
-        Ok(answer) => answer.policy.unwrap_or_default(),
-        Err(error) if error.is_absence() => return Ok(BTreeMap::new()),
-        Err(error) => return Err(error),
-    };
-    let policy: Value = serde_json::from_str(&text).unwrap_or_default();
-    let statement = |statement: &Value| {
-        let conditions = statement["Condition"]
-            .as_object()
-            .into_iter()
-            .flat_map(|map| map.values());
-        let source = conditions.filter_map(|condition| {
-            let map = condition.as_object()?;
-            map.iter()
-                .find(|(key, _)| key.eq_ignore_ascii_case("aws:sourcearn"))?
-                .1
-                .as_str()
-        });
-        let source = source.map(str::to_owned).next().unwrap_or_default();
-        Some((statement["Sid"].as_str()?.to_owned(), source))
-    };
-    Ok(policy["Statement"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(statement)
-        .collect())
 }
 
 /// Creates the function and waits until it can be called. A role that has just been made is not assumable everywhere for
@@ -327,65 +300,6 @@ pub async fn tag(
         .map(drop)
 }
 
-/// Lets a service call the function on behalf of a resource of this account.
-///
-/// # Errors
-/// [`AwsError`].
-pub async fn permit(
-    services: &Services,
-    name: &str,
-    id: &str,
-    principal: &str,
-    source: &str,
-    account: &str,
-) -> Result<(), AwsError> {
-    let doing = format!("let {source} call function {name}");
-    // One of an older endpoint has another source.
-    drop(
-        services
-            .lambda
-            .remove_permission()
-            .function_name(name)
-            .statement_id(id)
-            .send()
-            .await,
-    );
-    let mut request = services
-        .lambda
-        .add_permission()
-        .function_name(name)
-        .statement_id(id)
-        .action("lambda:InvokeFunction")
-        .principal(principal)
-        .source_arn(source);
-    // A bucket's ARN names no account: somebody else may have the name some day (Lambda developer guide, "Using Lambda with S3").
-    if source.starts_with("arn:aws:s3:::") {
-        request = request.source_account(account);
-    }
-    match request.send().await.doing(doing) {
-        Err(error) if !error.is_presence() => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// Takes a permission back.
-///
-/// # Errors
-/// [`AwsError`].
-pub async fn forbid(services: &Services, name: &str, id: &str) -> Result<(), AwsError> {
-    let request = services
-        .lambda
-        .remove_permission()
-        .function_name(name)
-        .statement_id(id);
-    gone(
-        request
-            .send()
-            .await
-            .doing(format!("take back permission {id} of function {name}")),
-    )
-}
-
 /// Removes the function.
 ///
 /// # Errors
@@ -440,106 +354,4 @@ pub async fn tags(services: &Services, arn: &str) -> Result<HashMap<String, Stri
         .doing(format!("read the tags of {arn}"))?
         .tags
         .unwrap_or_default())
-}
-
-fn runtime(settings: &Settings) -> &str {
-    match &settings.function.runtime {
-        settings::Runtime::Managed(name) | settings::Runtime::Provided(name) => name,
-        settings::Runtime::Image => "",
-    }
-}
-
-/// Lambda wants one of every packaged function; the supervisor takes no notice of it.
-fn handler(settings: &Settings) -> String {
-    match settings.function.runtime {
-        settings::Runtime::Managed(_) => format!("{}.lambda_handler", settings.function.name),
-        settings::Runtime::Provided(_) | settings::Runtime::Image => "bootstrap".to_owned(),
-    }
-}
-
-fn layers(target: &Target<'_>) -> Vec<String> {
-    let own = target.settings.function.layers.iter().map(String::as_str);
-    target
-        .layer
-        .into_iter()
-        .chain(own)
-        .map(str::to_owned)
-        .collect()
-}
-
-fn environment(variables: &BTreeMap<String, String>) -> Environment {
-    Environment::builder()
-        .set_variables(Some(to_map(variables)))
-        .build()
-}
-
-fn to_map(map: &BTreeMap<String, String>) -> HashMap<String, String> {
-    map.iter()
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect()
-}
-
-fn ephemeral_storage(settings: &Settings) -> Result<EphemeralStorage, AwsError> {
-    let built = EphemeralStorage::builder()
-        .size(settings.function.ephemeral_storage)
-        .build();
-    built.map_err(|error| AwsError::new("set lambda.ephemeral_storage", error.to_string()))
-}
-
-fn vpc(settings: &Settings) -> Option<VpcConfig> {
-    let vpc = settings.function.vpc.as_ref()?;
-    let list = |key: &str| {
-        vpc[key].as_array().map(|items| {
-            items
-                .iter()
-                .filter_map(|item| item.as_str().map(str::to_owned))
-                .collect()
-        })
-    };
-    Some(
-        VpcConfig::builder()
-            .set_subnet_ids(list("SubnetIds"))
-            .set_security_group_ids(list("SecurityGroupIds"))
-            .build(),
-    )
-}
-
-fn file_systems(settings: &Settings) -> Result<Option<Vec<FileSystemConfig>>, AwsError> {
-    let Some(list) = settings
-        .function
-        .file_system
-        .as_ref()
-        .and_then(Value::as_array)
-    else {
-        return Ok(None);
-    };
-    let one = |config: &Value| {
-        let text = |key: &str| config[key].as_str().unwrap_or_default();
-        let built = FileSystemConfig::builder()
-            .arn(text("Arn"))
-            .local_mount_path(text("LocalMountPath"))
-            .build();
-        built.map_err(|error| AwsError::new("set lambda.file_system", error.to_string()))
-    };
-    list.iter().map(one).collect::<Result<_, _>>().map(Some)
-}
-
-fn function_code(
-    package: &Package,
-    route: &Route,
-    settings: &Settings,
-) -> Result<FunctionCode, AwsError> {
-    let code = FunctionCode::builder();
-    Ok(match route {
-        Route::Request => code.zip_file(blob(package)?),
-        Route::Bucket(bucket) => code.s3_bucket(bucket).s3_key(package_key(settings)),
-    }
-    .build())
-}
-
-fn blob(package: &Package) -> Result<Blob, AwsError> {
-    let content = std::fs::read(package.path());
-    content
-        .map(Blob::new)
-        .map_err(|error| AwsError::new("read the function's package", error.to_string()))
 }

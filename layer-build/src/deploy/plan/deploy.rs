@@ -6,18 +6,15 @@ use serde_json::{Value, json};
 
 use super::observed::Observed;
 use super::{Action, Change, Plan, Work, diff};
-use crate::deploy::notification::{self, Entry};
+use crate::deploy::notification;
 use crate::deploy::package::Route;
-use crate::deploy::settings::{Place, Runtime, Settings, api::fill};
+use crate::deploy::settings::{Place, Runtime, Settings};
 
-/// Tag of everything made here.
-pub const CREATED_BY: &str = "createdby";
-/// Value of [`CREATED_BY`].
-pub const CREATOR: &str = "faas-deploy";
-/// Tag of the user's name.
-pub const OWNER: &str = "owner";
-/// Tag that remembers where the package went, so that it can be removed.
-pub const PACKAGE_BUCKET: &str = "deployment_bucket";
+pub use super::values::{
+    API_STATEMENTS, CREATED_BY, CREATOR, OWNER, PACKAGE_BUCKET, api_value, bucket_of_statement,
+    bucket_statement, entries, environment_value, function_arn, function_value, integration_uri,
+    log_group_name, package_key, source_arn,
+};
 
 /// What the pure part needs to know beside settings and state.
 #[derive(Debug, Clone)]
@@ -125,32 +122,6 @@ fn function(plan: &mut Plan, wanted: &Wanted<'_>, observed: &Observed) {
     plan.change(name, missing, Work::FunctionTags);
 }
 
-/// The function's configuration, in the shape that states are compared in.
-pub fn function_value(settings: &Settings, role: &str, layer: &str) -> Value {
-    let function = &settings.function;
-    let mut value = json!({
-        "role": role,
-        "memory": function.memory,
-        "timeout": function.timeout,
-        "description": function.description,
-        "environment": function.variables,
-        "ephemeral_storage": function.ephemeral_storage,
-        "vpc": function.vpc.as_ref().map(vpc_value),
-        "file_system": function.file_system,
-    });
-    if let Runtime::Managed(runtime) | Runtime::Provided(runtime) = &function.runtime {
-        // The supervisor's layer comes first: of two layers with a file of one name the later one's is used.
-        let layers = std::iter::once(layer).chain(function.layers.iter().map(String::as_str));
-        value["runtime"] = runtime.as_str().into();
-        value["layers"] = layers.collect();
-    }
-    value
-}
-
-fn vpc_value(vpc: &Value) -> Value {
-    json!({ "SubnetIds": vpc.get("SubnetIds"), "SecurityGroupIds": vpc.get("SecurityGroupIds") })
-}
-
 /// The function's tags.
 pub fn tags(settings: &Settings, user: &str, wanted: &Wanted<'_>) -> BTreeMap<String, String> {
     let mut tags = settings.function.tags.clone();
@@ -160,11 +131,6 @@ pub fn tags(settings: &Settings, user: &str, wanted: &Wanted<'_>) -> BTreeMap<St
         tags.insert(PACKAGE_BUCKET.to_owned(), bucket.clone());
     }
     tags
-}
-
-/// Key of the package in the deployment bucket.
-pub fn package_key(settings: &Settings) -> String {
-    format!("lambda/{}.zip", settings.function.name)
 }
 
 fn log_group(plan: &mut Plan, settings: &Settings, observed: &Observed) {
@@ -180,11 +146,6 @@ fn log_group(plan: &mut Plan, settings: &Settings, observed: &Observed) {
         diff(&retention(now.flatten()), &retention(wanted)),
         Work::Retention,
     );
-}
-
-/// Where Lambda puts a function's logs.
-pub fn log_group_name(function: &str) -> String {
-    format!("/aws/lambda/{function}")
 }
 
 fn buckets(plan: &mut Plan, wanted: &Wanted<'_>, observed: &Observed) {
@@ -274,44 +235,6 @@ fn notify(plan: &mut Plan, wanted: &Wanted<'_>, observed: &Observed, bucket: &st
     }
 }
 
-/// The notification entries of a bucket.
-pub fn entries<'a>(settings: &'a Settings, arn: &'a str, bucket: &str) -> Vec<Entry<'a>> {
-    let input = settings
-        .function
-        .input
-        .iter()
-        .filter(|place| place.bucket == bucket);
-    input
-        .map(|place| Entry {
-            function: arn,
-            folder: &place.folder,
-        })
-        .collect()
-}
-
-/// The function's ARN, which is known before it exists.
-pub fn function_arn(settings: &Settings, account: &str) -> String {
-    format!(
-        "arn:aws:lambda:{}:{account}:function:{}",
-        settings.lambda.region, settings.function.name
-    )
-}
-
-const BUCKET_STATEMENT: &str = "faas-deploy-s3-";
-
-/// Id of the statement that lets a bucket call the function; it may not hold dots.
-pub fn bucket_statement(bucket: &str) -> String {
-    format!("{BUCKET_STATEMENT}{}", bucket.replace('.', "_"))
-}
-
-/// The bucket that a statement lets call the function: ours, and those of functions deployed by others.
-pub fn bucket_of_statement(_id: &str, source: &str) -> Option<String> {
-    source.strip_prefix("arn:aws:s3:::").map(str::to_owned)
-}
-
-/// Ids of the statements that let the endpoint call the function.
-pub const API_STATEMENTS: [&str; 2] = ["faas-deploy-api-testing", "faas-deploy-api-invocation"];
-
 fn api(plan: &mut Plan, settings: &Settings, observed: &Observed) {
     let Some(name) = &settings.api_gateway.name else {
         return;
@@ -336,56 +259,6 @@ fn api(plan: &mut Plan, settings: &Settings, observed: &Observed) {
             );
         }
     }
-}
-
-/// On behalf of what the endpoint calls the function.
-pub fn source_arn(settings: &Settings, account: &str, api: &str, index: usize) -> String {
-    let template = settings
-        .api_gateway
-        .source_arns
-        .get(index)
-        .map(String::as_str)
-        .unwrap_or_default();
-    let stage = settings.api_gateway.stage_name.as_str();
-    let region = settings.api.region.as_str();
-    fill(
-        template,
-        &[
-            ("api_id", api),
-            ("api_region", region),
-            ("stage_name", stage),
-            ("account_id", account),
-        ],
-    )
-}
-
-/// The endpoint's configuration, in the shape that states are compared in.
-pub fn api_value(settings: &Settings, account: &str) -> Value {
-    let api = &settings.api_gateway;
-    json!({
-        "path_part": api.path_part,
-        "http_method": api.http_method,
-        "authorization": api.authorization,
-        "method_parameters": api.method_parameters,
-        "integration": api.integration,
-        "integration_method": api.integration_method,
-        "integration_parameters": api.integration_parameters,
-        "uri": integration_uri(settings, account),
-        "stage": api.stage_name,
-    })
-}
-
-/// What the endpoint calls.
-pub fn integration_uri(settings: &Settings, account: &str) -> String {
-    fill(
-        &settings.api_gateway.uri,
-        &[
-            ("api_region", &settings.api.region),
-            ("lambda_region", &settings.lambda.region),
-            ("account_id", account),
-            ("function_name", &settings.function.name),
-        ],
-    )
 }
 
 fn batch(plan: &mut Plan, wanted: &Wanted<'_>, observed: &Observed) {
@@ -448,15 +321,4 @@ fn batch(plan: &mut Plan, wanted: &Wanted<'_>, observed: &Observed) {
             Work::JobDefinition,
         ),
     }
-}
-
-/// Those values of a compute environment that can be changed in place.
-pub fn environment_value(settings: &Settings) -> Value {
-    let batch = &settings.batch;
-    let mut value = json!({ "state": batch.state });
-    if batch.kind == "MANAGED" {
-        value["min_v_cpus"] = batch.min.into();
-        value["max_v_cpus"] = batch.max.into();
-    }
-    value
 }

@@ -62,7 +62,9 @@ async fn follow(
             .filter_map(FilteredLogEvent::timestamp)
             .max()
             .map_or(next, |last| last + 1);
-        show(session, &events);
+        if !events.is_empty() {
+            show(session, &events);
+        }
     }
 }
 

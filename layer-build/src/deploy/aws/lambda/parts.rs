@@ -1,0 +1,117 @@
+//! What requests about a function are made of.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{
+    Environment, EphemeralStorage, FileSystemConfig, FunctionCode, VpcConfig,
+};
+use serde_json::Value;
+
+use super::Target;
+use crate::deploy::aws::error::AwsError;
+use crate::deploy::package::{Package, Route};
+use crate::deploy::plan::deploy::package_key;
+use crate::deploy::settings::{self, Settings};
+
+pub(super) fn runtime(settings: &Settings) -> &str {
+    match &settings.function.runtime {
+        settings::Runtime::Managed(name) | settings::Runtime::Provided(name) => name,
+        settings::Runtime::Image => "",
+    }
+}
+
+/// Lambda wants one of every packaged function; the supervisor takes no notice of it.
+pub(super) fn handler(settings: &Settings) -> String {
+    match settings.function.runtime {
+        settings::Runtime::Managed(_) => format!("{}.lambda_handler", settings.function.name),
+        settings::Runtime::Provided(_) | settings::Runtime::Image => "bootstrap".to_owned(),
+    }
+}
+
+pub(super) fn layers(target: &Target<'_>) -> Vec<String> {
+    let own = target.settings.function.layers.iter().map(String::as_str);
+    target
+        .layer
+        .into_iter()
+        .chain(own)
+        .map(str::to_owned)
+        .collect()
+}
+
+pub(super) fn environment(variables: &BTreeMap<String, String>) -> Environment {
+    Environment::builder()
+        .set_variables(Some(to_map(variables)))
+        .build()
+}
+
+pub(super) fn to_map(map: &BTreeMap<String, String>) -> HashMap<String, String> {
+    map.iter()
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+pub(super) fn ephemeral_storage(settings: &Settings) -> Result<EphemeralStorage, AwsError> {
+    let built = EphemeralStorage::builder()
+        .size(settings.function.ephemeral_storage)
+        .build();
+    built.map_err(|error| AwsError::new("set lambda.ephemeral_storage", error.to_string()))
+}
+
+pub(super) fn vpc(settings: &Settings) -> Option<VpcConfig> {
+    let vpc = settings.function.vpc.as_ref()?;
+    let list = |key: &str| {
+        vpc[key].as_array().map(|items| {
+            items
+                .iter()
+                .filter_map(|item| item.as_str().map(str::to_owned))
+                .collect()
+        })
+    };
+    Some(
+        VpcConfig::builder()
+            .set_subnet_ids(list("SubnetIds"))
+            .set_security_group_ids(list("SecurityGroupIds"))
+            .build(),
+    )
+}
+
+pub(super) fn file_systems(settings: &Settings) -> Result<Option<Vec<FileSystemConfig>>, AwsError> {
+    let Some(list) = settings
+        .function
+        .file_system
+        .as_ref()
+        .and_then(Value::as_array)
+    else {
+        return Ok(None);
+    };
+    let one = |config: &Value| {
+        let text = |key: &str| config[key].as_str().unwrap_or_default();
+        let built = FileSystemConfig::builder()
+            .arn(text("Arn"))
+            .local_mount_path(text("LocalMountPath"))
+            .build();
+        built.map_err(|error| AwsError::new("set lambda.file_system", error.to_string()))
+    };
+    list.iter().map(one).collect::<Result<_, _>>().map(Some)
+}
+
+pub(super) fn function_code(
+    package: &Package,
+    route: &Route,
+    settings: &Settings,
+) -> Result<FunctionCode, AwsError> {
+    let code = FunctionCode::builder();
+    Ok(match route {
+        Route::Request => code.zip_file(blob(package)?),
+        Route::Bucket(bucket) => code.s3_bucket(bucket).s3_key(package_key(settings)),
+    }
+    .build())
+}
+
+pub(super) fn blob(package: &Package) -> Result<Blob, AwsError> {
+    let content = std::fs::read(package.path());
+    content
+        .map(Blob::new)
+        .map_err(|error| AwsError::new("read the function's package", error.to_string()))
+}
