@@ -139,6 +139,17 @@ impl ObjectRef {
     pub fn url(&self) -> String {
         self.provider.kind.url(&self.bucket, self.key.as_str())
     }
+
+    /// An object of which the event tells its name and nothing more.
+    fn named(provider: ProviderId, bucket: Bucket, key: Key) -> Self {
+        Self {
+            provider,
+            bucket,
+            key,
+            version_id: None,
+            size_hint: None,
+        }
+    }
 }
 
 /// Finds out what kind of event the payload is and takes it apart.

@@ -31,31 +31,31 @@ impl Making<'_> {
     pub(super) async fn make(&self) -> Result<(), ContainerError> {
         let store = &self.preparer.store;
         store.clear_ready(self.name);
-        let reference = self.reference.as_str();
-        store.end_creating(reference, false);
+        store.end_creating(&self.reference, false);
         if store.has_name(self.name) {
             self.step("rm", &["rm".into(), "-f".into(), self.name.into()])
                 .await?;
         }
         match self.preparer.by {
-            Prepare::Native => self.make_natively(reference).await?,
+            Prepare::Native => self.make_natively().await?,
             Prepare::Udocker => {
-                self.fetch(reference).await?;
-                self.create(reference).await?;
+                self.fetch().await?;
+                self.create().await?;
             }
         }
         let mode = self.preparer.udocker.settings().mode;
         self.step("setup", &setup_arguments(mode, self.name))
             .await?;
-        if !self.preparer.keeps_layers() && store.has_repo(reference) {
-            self.remove_image(reference).await;
+        if !self.preparer.keeps_layers() && store.has_repo(&self.reference) {
+            self.remove_image().await;
         }
         store
             .set_ready(self.name)
             .map_err(ContainerError::io("note that the image is prepared"))
     }
 
-    async fn fetch(&self, reference: &str) -> Result<(), ContainerError> {
+    async fn fetch(&self) -> Result<(), ContainerError> {
+        let reference = self.reference.as_str();
         let store = &self.preparer.store;
         let fetched = match self.image {
             ImageSource::Registry(_) if store.has_image(reference) => return Ok(()),
@@ -71,7 +71,7 @@ impl Making<'_> {
             }
             ImageSource::Archive(_) => {
                 if store.has_repo(reference) {
-                    self.remove_image(reference).await;
+                    self.remove_image().await;
                 }
                 self.check_room()?;
                 self.step("load", &fetch_arguments(self.image, reference))
@@ -80,7 +80,7 @@ impl Making<'_> {
         };
         match fetched {
             Err(error) => {
-                self.remove_image(reference).await;
+                self.remove_image().await;
                 Err(error)
             }
             Ok(message) if !store.has_image(reference) => {
@@ -112,7 +112,8 @@ impl Making<'_> {
         }
     }
 
-    async fn create(&self, reference: &str) -> Result<(), ContainerError> {
+    async fn create(&self) -> Result<(), ContainerError> {
+        let reference = self.reference.as_str();
         let store = &self.preparer.store;
         // Should we be killed meanwhile, the next preparation finds what to remove.
         let before = store.container_dirs();
@@ -131,7 +132,8 @@ impl Making<'_> {
         created
     }
 
-    async fn remove_image(&self, reference: &str) {
+    async fn remove_image(&self) {
+        let reference = self.reference.as_str();
         let arguments = ["rmi".into(), "-f".into(), reference.into()];
         // Cleaning up must not be cut short by the deadline that may have caused it.
         let limits = Limits {

@@ -9,7 +9,8 @@ use super::{
 
 impl Making<'_> {
     /// From the image to a container that has its name.
-    pub(super) async fn make_natively(&self, reference: &str) -> Result<(), ContainerError> {
+    pub(super) async fn make_natively(&self) -> Result<(), ContainerError> {
+        let reference = self.reference.as_str();
         let step = fetch_step(self.image);
         tracing::info!(image = %self.image, "{step}");
         let preparer = self.preparer;

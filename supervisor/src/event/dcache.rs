@@ -76,13 +76,7 @@ fn object(inner: &Document<'_>, path: &str, scope: Scope<'_>) -> Result<ObjectRe
         folder => format!("{folder}/{name}"),
     };
     let key = Key::new(key).map_err(|error| invalid(field(), error.to_string()))?;
-    Ok(ObjectRef {
-        provider,
-        bucket,
-        key,
-        version_id: None,
-        size_hint: None,
-    })
+    Ok(ObjectRef::named(provider, bucket, key))
 }
 
 /// The folder that events are about: that of the only `input` with a `WebDAV` provider, or with the very provider that

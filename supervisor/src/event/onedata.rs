@@ -56,11 +56,5 @@ fn object(document: &Document<'_>, scope: Scope<'_>) -> Result<ObjectRef, EventE
         }
         _ => {}
     }
-    Ok(ObjectRef {
-        provider,
-        bucket,
-        key,
-        version_id: None,
-        size_hint: None,
-    })
+    Ok(ObjectRef::named(provider, bucket, key))
 }

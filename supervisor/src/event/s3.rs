@@ -94,13 +94,7 @@ fn parse_minio(document: &Document<'_>, scope: Scope<'_>) -> Option<Result<Event
         let key = Key::new(key).map_err(|error| wrong(&error))?;
         let provider =
             provider_of(Origin::Minio, &bucket, &key, scope).map_err(|error| wrong(&error))?;
-        Ok(ObjectRef {
-            provider,
-            bucket,
-            key,
-            version_id: None,
-            size_hint: None,
-        })
+        Ok(ObjectRef::named(provider, bucket, key))
     };
     let parsed = object().map(|object| match removal(&name) {
         Some(reason) => skipped(&object, "Key", &reason),

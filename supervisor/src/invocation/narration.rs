@@ -14,13 +14,8 @@ use super::{RecordReport, Report};
 
 /// Settings that are understood and do nothing yet: said once, rather than left to be found out.
 pub(super) fn without_effect(config: &FunctionConfig) {
-    let container = &config.container;
-    let set = [(
-        container.engine == Engine::Native,
-        "container.engine: native",
-    )];
-    for (_, name) in set.iter().filter(|(is_set, _)| *is_set) {
-        tracing::warn!("{name} has no effect in this version");
+    if config.container.engine == Engine::Native {
+        tracing::warn!("container.engine: native has no effect in this version");
     }
 }
 

@@ -77,20 +77,16 @@ impl Runner<'_> {
             phases: PhaseTimes::default(),
             outcomes: BTreeMap::new(),
         };
-        let ended = if self.delegates_at_once() {
-            Err(Broken::NotHere)
-        } else {
-            self.attempt(index, count, plan, sink, &mut report).await
+        let (outcome, line) = match self.delegates_at_once() {
+            Some(delegator) => {
+                self.hand_over(delegator, "execution_mode is batch", index, plan)
+                    .await
+            }
+            None => match self.attempt(index, count, plan, sink, &mut report).await {
+                Ok(outcome) => (outcome, String::new()),
+                Err(broken) => self.settle(broken, index, plan).await,
+            },
         };
-        let line = match &ended {
-            Err(Broken::TimedOut(doing)) => format!("[stopped at the deadline while {doing}]\n"),
-            _ => String::new(),
-        };
-        let (outcome, job) = match ended {
-            Ok(outcome) => (outcome, None),
-            Err(broken) => self.settle(broken, index, plan).await,
-        };
-        let line = line + &job.unwrap_or_default();
         if !line.is_empty() {
             sink.lines(container::log::Stream::Stderr, line.as_bytes());
             report.log.extend_from_slice(line.as_bytes());

@@ -15,8 +15,6 @@ pub(super) enum Broken {
     /// As `Failed`, because the image or the input does not fit onto the disk here.
     NoRoom(Failure),
     TimedOut(&'static str),
-    /// It was never meant to run here: `execution_mode: batch`.
-    NotHere,
     Cancelled(i32),
 }
 

@@ -1,7 +1,7 @@
 //! Records that go on, or begin, as AWS Batch jobs.
 
 use crate::{
-    batch::request::Sender,
+    batch::{Delegator, request::Sender},
     config::ExecutionMode,
     container::Stop,
     plan::RunPlan,
@@ -10,46 +10,53 @@ use crate::{
 
 use super::{Broken, Limits, Runner, narration};
 
-impl Runner<'_> {
-    /// Whether no record is to run here at all.
-    pub(super) fn delegates_at_once(&self) -> bool {
-        let batch = self.services.config.execution_mode == ExecutionMode::Batch;
-        batch && self.services.delegator.is_some()
+impl<'a> Runner<'a> {
+    /// What delegates every record, where none is to run here at all.
+    pub(super) fn delegates_at_once(&self) -> Option<&'a Delegator> {
+        let services = self.services;
+        let delegator = services.delegator.as_ref();
+        delegator.filter(|_| services.config.execution_mode == ExecutionMode::Batch)
     }
 
-    /// What a record that did not come to an end of its own comes to, and a line for its log where a job takes it over.
+    /// What a record that did not come to an end of its own comes to, and lines for its log.
     pub(super) async fn settle(
         &self,
         broken: Broken,
         index: usize,
         plan: &RunPlan,
-    ) -> (Outcome, Option<String>) {
-        let (why, otherwise) = match broken {
-            Broken::Failed(failure) => return (Outcome::Failed(failure), None),
-            Broken::Cancelled(signal) => return (Outcome::Killed { signal }, None),
-            Broken::NoRoom(failure) => ("it does not fit here", Outcome::Failed(failure)),
-            Broken::TimedOut(_) => ("the time here is over", Outcome::TimedOut),
-            Broken::NotHere => ("execution_mode is batch", Outcome::TimedOut),
+    ) -> (Outcome, String) {
+        let (why, line, otherwise) = match broken {
+            Broken::Failed(failure) => return (Outcome::Failed(failure), String::new()),
+            Broken::Cancelled(signal) => return (Outcome::Killed { signal }, String::new()),
+            Broken::NoRoom(failure) => (
+                "it does not fit here",
+                String::new(),
+                Outcome::Failed(failure),
+            ),
+            Broken::TimedOut(doing) => (
+                "the time here is over",
+                format!("[stopped at the deadline while {doing}]\n"),
+                Outcome::TimedOut,
+            ),
         };
-        if self.services.delegator.is_none() {
-            return (otherwise, None);
-        }
-        narration::delegating(&plan.label, why);
-        match self.delegate(index, plan).await {
-            Ok(job_id) => {
-                let line = format!("[{why}: delegated to AWS Batch job {job_id}]\n");
-                (Outcome::Delegated { job_id }, Some(line))
+        match &self.services.delegator {
+            None => (otherwise, line),
+            Some(delegator) => {
+                let (outcome, job) = self.hand_over(delegator, why, index, plan).await;
+                (outcome, line + &job)
             }
-            Err(Broken::Cancelled(signal)) => (Outcome::Killed { signal }, None),
-            Err(Broken::Failed(failure)) => (Outcome::Failed(failure), None),
-            Err(_) => (otherwise, None),
         }
     }
 
-    async fn delegate(&self, index: usize, plan: &RunPlan) -> Result<String, Broken> {
-        let Some(delegator) = &self.services.delegator else {
-            return Err(Broken::NotHere);
-        };
+    /// Has a job do the record: the outcome, and a line for the log that names the job.
+    pub(super) async fn hand_over(
+        &self,
+        delegator: &Delegator,
+        why: &str,
+        index: usize,
+        plan: &RunPlan,
+    ) -> (Outcome, String) {
+        narration::delegating(&plan.label, why);
         let services = self.services;
         let context = &self.invocation.context;
         let sender = Sender::new(context, services.config.name.as_deref(), index);
@@ -60,21 +67,28 @@ impl Runner<'_> {
             ..self.limits()
         };
         let failed = |message| {
-            Broken::Failed(Failure {
+            Outcome::Failed(Failure {
                 name: "DelegationFailed",
                 message,
             })
         };
         let submission = Box::pin(delegator.delegate(&services.stores, plan, &sender, scratch));
-        tokio::select! {
-            submitted = submission => submitted.map_err(|error| failed(error.to_string())),
-            stop = limits.reached() => Err(match stop {
-                Stop::Cancelled(signal) => Broken::Cancelled(signal),
+        let refused = tokio::select! {
+            submitted = submission => match submitted {
+                Ok(job_id) => {
+                    let line = format!("[{why}: delegated to AWS Batch job {job_id}]\n");
+                    return (Outcome::Delegated { job_id }, line);
+                }
+                Err(error) => failed(error.to_string()),
+            },
+            stop = limits.reached() => match stop {
+                Stop::Cancelled(signal) => Outcome::Killed { signal },
                 Stop::Deadline => failed(
                     "no time left to submit a job to AWS Batch; raise container.timeout_threshold"
                         .to_owned(),
                 ),
-            }),
-        }
+            },
+        };
+        (refused, String::new())
     }
 }
