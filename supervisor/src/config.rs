@@ -24,6 +24,7 @@ pub use choices::{
     OnFailure, Prepare, ResponseContent, StageIn, TlsVerify, UnknownChoice,
 };
 pub use error::ConfigError;
+pub use file::FUNCTION_KEYS;
 pub use provider::{
     DEFAULT_ID, OnedataProvider, ProviderId, ProviderKind, ProviderSettings, S3Provider, Secret,
     WebdavProvider,

@@ -2,26 +2,13 @@
 
 use std::path::Path;
 
-use faas_supervisor::config::{ConfigError, FunctionConfig, Overrides};
+use faas_supervisor::config::{ConfigError, FUNCTION_KEYS, FunctionConfig, Overrides};
 use serde_json::{Map, Value, json};
 
 use super::settings::Settings;
 
-/// Keys of a function that the supervisor reads.
-const KEYS: [&str; 12] = [
-    "name",
-    "log_level",
-    "execution_mode",
-    "timeout",
-    "init_script",
-    "extra_payload",
-    "file_stage_in",
-    "container",
-    "input",
-    "output",
-    "response",
-    "on_failure",
-];
+/// Keys that are put together here from other sections than the function's own.
+const FROM_ELSEWHERE: [&str; 3] = ["batch", "deployment", "storage_providers"];
 /// Keys of a store that are secret.
 const SECRETS: [&str; 5] = [
     "access_key",
@@ -38,9 +25,9 @@ pub const FILE: &str = "function_config.yaml";
 /// long events of jobs go.
 pub fn configuration(settings: &Settings, bucket: Option<&str>) -> Value {
     let lambda = &settings.merged["lambda"];
-    let mut config: Map<String, Value> = KEYS
+    let mut config: Map<String, Value> = FUNCTION_KEYS
         .iter()
-        .chain(&["http"])
+        .filter(|key| !FROM_ELSEWHERE.contains(key))
         .filter_map(|key| {
             Some((
                 (*key).to_owned(),

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// Keys of a function that mean something here; a file holds many more for the deployment command.
-const KNOWN: &[&str] = &[
+pub const FUNCTION_KEYS: &[&str] = &[
     "name",
     "log_level",
     "execution_mode",
@@ -127,7 +127,7 @@ fn read_function(
     base_dir: &Path,
 ) -> Result<FunctionConfig, ConfigError> {
     let function = parts.function;
-    function.note_unknown(KNOWN);
+    function.note_unknown(FUNCTION_KEYS);
     let resolve = |path: String| base_dir.join(path);
     let storage_providers = providers::read(&[parts.root, function])?;
     Ok(FunctionConfig {
