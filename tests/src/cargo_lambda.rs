@@ -10,6 +10,8 @@ use serde_json::Value;
 
 use crate::background::{free_port, start_program};
 use crate::paths;
+use crate::run::Launch;
+use crate::sandbox::Sandbox;
 
 /// The emulator, in a cargo project made for it; dropping it ends it.
 #[derive(Debug)]
@@ -59,6 +61,17 @@ impl CargoLambda {
     /// What to set `AWS_LAMBDA_RUNTIME_API` to: here with a scheme, as the emulator itself says.
     pub fn address(&self) -> String {
         format!("http://127.0.0.1:{}/.rt/{}", self.port, Self::FUNCTION)
+    }
+
+    /// The runtime, about to be started with the function of `sandbox`.
+    pub fn launch(&self, sandbox: &Sandbox) -> Launch {
+        sandbox
+            .launch()
+            .env("AWS_LAMBDA_RUNTIME_API", self.address())
+            .env("LAMBDA_TASK_ROOT", sandbox.path("work"))
+            .env("AWS_LAMBDA_FUNCTION_NAME", Self::FUNCTION)
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "4096")
     }
 
     /// Invokes the function as the Lambda API does: HTTP status and payload.

@@ -9,6 +9,7 @@ use axum::http::{Method, StatusCode};
 use axum::response::Response;
 
 use crate::background::Background;
+use crate::upstream::Upstream;
 
 /// How a request is refused.
 #[derive(Debug, Clone, Copy)]
@@ -43,8 +44,7 @@ pub struct FaultyS3 {
 
 #[derive(Debug)]
 struct Shared {
-    upstream: String,
-    client: reqwest::Client,
+    upstream: Upstream,
     faults: Mutex<Vec<Fault>>,
     requests: Mutex<Vec<String>>,
 }
@@ -53,8 +53,7 @@ impl FaultyS3 {
     /// Starts in front of the server at `upstream`.
     pub fn start(upstream: &str, faults: Vec<Fault>) -> Self {
         let state = Arc::new(Shared {
-            upstream: upstream.to_owned(),
-            client: reqwest::Client::new(),
+            upstream: Upstream::new(upstream),
             faults: Mutex::new(faults),
             requests: Mutex::default(),
         });
@@ -108,24 +107,8 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         None => {}
     }
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let url = format!("{}{path}", shared.upstream);
-    let forwarded = shared
-        .client
-        .request(head.method, url)
-        .headers(head.headers)
-        .body(body)
-        .send()
-        .await;
-    let Ok(upstream) = forwarded else {
-        return error(StatusCode::BAD_GATEWAY, "InternalError");
-    };
-    let mut response = Response::builder().status(upstream.status());
-    if let Some(headers) = response.headers_mut() {
-        headers.clone_from(upstream.headers());
-    }
-    response
-        .body(Body::from(upstream.bytes().await.unwrap_or_default()))
-        .unwrap()
+    let forwarded = shared.upstream.forward(head, body).await;
+    forwarded.unwrap_or_else(|| error(StatusCode::BAD_GATEWAY, "InternalError"))
 }
 
 fn error(status: StatusCode, code: &str) -> Response {

@@ -10,6 +10,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::background::Background;
+use crate::upstream::Upstream;
 
 /// A request, as far as tests look at it.
 #[derive(Debug, Clone)]
@@ -47,8 +48,7 @@ pub type Refused = (u16, &'static str, &'static str);
 type Decide = dyn Fn(&Seen) -> Option<Refused> + Send + Sync;
 
 struct Shared {
-    upstream: String,
-    client: reqwest::Client,
+    upstream: Upstream,
     decide: Box<Decide>,
     seen: Mutex<Vec<Seen>>,
 }
@@ -72,8 +72,7 @@ impl Interceptor {
         decide: impl Fn(&Seen) -> Option<Refused> + Send + Sync + 'static,
     ) -> Self {
         let shared = Arc::new(Shared {
-            upstream: upstream.to_owned(),
-            client: reqwest::Client::new(),
+            upstream: Upstream::new(upstream),
             decide: Box::new(decide),
             seen: Mutex::default(),
         });
@@ -117,19 +116,8 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     if let Some(refused) = refused {
         return refuse(&head.uri.to_string(), refused);
     }
-    let url = format!("{}{}", shared.upstream, head.uri);
-    let request = shared.client.request(head.method, url);
-    let forwarded = request.headers(head.headers).body(body).send().await;
-    let Ok(upstream) = forwarded else {
-        return refuse("", (502, "InternalError", "moto does not answer"));
-    };
-    let mut response = Response::builder().status(upstream.status());
-    if let Some(headers) = response.headers_mut() {
-        headers.clone_from(upstream.headers());
-    }
-    response
-        .body(Body::from(upstream.bytes().await.unwrap_or_default()))
-        .unwrap()
+    let forwarded = shared.upstream.forward(head, body).await;
+    forwarded.unwrap_or_else(|| refuse("", (502, "InternalError", "moto does not answer")))
 }
 
 /// The refusal as the service would word it: JSON for Lambda and its kind, XML for S3 and the Query services.

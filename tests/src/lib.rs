@@ -36,6 +36,7 @@ mod run;
 mod runtime_api;
 mod sandbox;
 mod small_disk;
+mod upstream;
 mod wsgidav;
 
 pub use bare_root::{BareRoot, Room, copy_program};

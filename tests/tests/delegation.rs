@@ -13,11 +13,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tests::{BatchService, Job, Lambda, Mode, Moto, Sandbox, SmallDisk, s3_event, s3_records};
 
-/// A function of that name, which is an image itself where `mode` is none.
-fn function(moto: &Moto, name: &str, script: &str, engine: Option<Mode>, more: &Value) -> Sandbox {
+/// A function in a container of the mode, or one that is an image itself where there is none.
+fn function(moto: &Moto, script: &str, engine: Option<Mode>, more: &Value) -> Sandbox {
     let mut sandbox = Sandbox::new(engine.unwrap_or(Mode::P1));
     sandbox.use_aws(moto.url(), "AKIDEXAMPLE", "secret");
-    sandbox.set("AWS_LAMBDA_FUNCTION_NAME", name);
     match engine {
         Some(_) => sandbox.function(script, more),
         None => sandbox.image_function(script, more),
@@ -63,13 +62,10 @@ fn batch_mode_submits_each_record_and_the_job_does_what_the_function_would() {
     moto.put(&inbox, "c.txt", "second");
     let output = json!([{ "storage_provider": "s3", "path": outbox }]);
     let script = "tr a-z A-Z < \"$INPUT_FILE_PATH\" > \"$TMP_OUTPUT_DIR/$STORAGE_OBJECT_KEY\"; echo \"for $REQUEST_ID\"";
-    let more = json!({ "execution_mode": "batch", "output": output });
     // An image is never looked at: this one does not exist.
-    let sandbox = function(moto, "all-records", script, Some(Mode::F1), &more);
-    sandbox.function(
-        script,
-        &json!({ "execution_mode": "batch", "output": output, "container": { "image_file": "/nowhere.tar" } }),
-    );
+    let image = json!({ "image_file": "/nowhere.tar" });
+    let more = json!({ "execution_mode": "batch", "output": output, "container": image });
+    let sandbox = function(moto, script, Some(Mode::F1), &more);
     let mut lambda = start(&sandbox, "all-records", Some(Mode::F1));
     let answer = lambda.invoke(&s3_records(&[(&inbox, "a b.txt"), (&inbox, "c.txt")]));
     let (status, log) = answer.status_and_log();
@@ -106,7 +102,7 @@ fn what_does_not_fit_goes_through_an_object() {
     ] {
         let mut more = place;
         more["execution_mode"] = json!("batch");
-        let sandbox = function(moto, "through-object", script, None, &more);
+        let sandbox = function(moto, script, None, &more);
         let mut lambda = start(&sandbox, "through-object", None);
         for (size, inline) in [(100, true), (2_000_000, false)] {
             let answer = lambda.invoke(&json!("x".repeat(size)));
@@ -140,13 +136,7 @@ fn what_does_not_fit_goes_through_an_object() {
 fn without_a_place_for_it_a_large_event_is_a_clear_failure() {
     let moto = Moto::shared();
     let _batch = BatchService::with_function(moto, "no-place", None);
-    let sandbox = function(
-        moto,
-        "no-place",
-        "",
-        None,
-        &json!({ "execution_mode": "batch" }),
-    );
+    let sandbox = function(moto, "", None, &json!({ "execution_mode": "batch" }));
     let mut lambda = start(&sandbox, "no-place", None);
     let (status, body) = lambda.invoke(&json!("x".repeat(9000))).status_and_log();
     assert_eq!(status, 500);
@@ -178,7 +168,7 @@ fn several_nodes_are_asked_for() {
         "execution_mode": "batch",
         "batch": { "multi_node_parallel": { "enabled": true, "number_nodes": 3 } },
     });
-    let sandbox = function(moto, "nodes", "true", None, &more);
+    let sandbox = function(moto, "true", None, &more);
     let mut lambda = start(&sandbox, "nodes", None);
     let answer = lambda.invoke(&json!({}));
     assert_eq!(answer.status_and_log().0, 202);
@@ -200,7 +190,7 @@ fn lambda_batch_delegates_at_the_deadline_and_uploads_nothing() {
     let output = json!([{ "storage_provider": "s3", "path": outbox }]);
     let more = json!({ "execution_mode": "lambda-batch", "output": output });
     for mode in [None, Some(Mode::F1)] {
-        let sandbox = function(moto, "at-deadline", script, mode, &more);
+        let sandbox = function(moto, script, mode, &more);
         let mut lambda = start(&sandbox, "at-deadline", mode);
         let quick = lambda.invoke(&s3_event(&inbox, "quick"));
         assert_eq!(quick.status_and_log().0, 200);

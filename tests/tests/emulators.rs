@@ -147,15 +147,7 @@ fn every_sample_gets_the_same_answer_behind_both() {
         .collect();
     lambda.stop();
     let emulator = CargoLambda::start(&sandbox.path("home"));
-    let running = sandbox
-        .launch()
-        .env("AWS_LAMBDA_RUNTIME_API", emulator.address())
-        .env("LAMBDA_TASK_ROOT", sandbox.path("work"))
-        .env("AWS_LAMBDA_FUNCTION_NAME", "supervisor")
-        .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "4096")
-        .env(image.0, image.1)
-        .start();
+    let running = emulator.launch(&sandbox).env(image.0, image.1).start();
     for ((name, event), ours) in samples.iter().zip(ours) {
         check(name, &ours);
         let (http, theirs) = emulator.invoke(event);

@@ -370,14 +370,7 @@ fn cargo_lambdas_emulator_is_served_too() {
         "echo \"got $(cat \"$INPUT_FILE_PATH\")\"; [ \"$(cat \"$INPUT_FILE_PATH\")\" = 1 ]",
         &json!({}),
     );
-    let running = sandbox
-        .launch()
-        .env("AWS_LAMBDA_RUNTIME_API", emulator.address())
-        .env("LAMBDA_TASK_ROOT", sandbox.path("work"))
-        .env("AWS_LAMBDA_FUNCTION_NAME", "supervisor")
-        .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "4096")
-        .start();
+    let running = emulator.launch(&sandbox).start();
     for (event, status) in [(1, 200), (2, 500), (1, 200)] {
         let (http, payload) = emulator.invoke(&json!(event));
         assert_eq!(

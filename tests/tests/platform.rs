@@ -48,7 +48,7 @@ fn a_managed_python_runtime_is_replaced_by_its_wrapper() {
         "app.handler".into(),
     ];
     // As the platform starts the runtime without a wrapper: the real client answers.
-    let mut lambda = Lambda::start_for(1, &sandbox, |launch| launch.through(python.clone()));
+    let mut lambda = Lambda::start_with(&sandbox, |launch| launch.through(python.clone()));
     assert_eq!(lambda.invoke(&json!({})).payload(), json!("python"));
     lambda.process().signal(Signal::SIGKILL);
     drop(lambda);
