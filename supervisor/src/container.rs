@@ -1,4 +1,4 @@
-//! Prepares an image and runs it through udocker, from the supervisor's side.
+//! Prepares an image and runs it, through udocker or as udocker does.
 //!
 //! `prepare` brings a container into udocker's store once and remembers it (through [`crate::image`], or through udocker's
 //! own commands); `run` is then exactly one udocker command. Both start udocker below a [`keeper`], which leaves no process behind.
@@ -7,8 +7,11 @@ pub mod attend;
 pub mod clean;
 pub mod command;
 pub mod direct;
+pub mod elf;
+pub mod engine;
 pub mod executable;
 pub mod handoff;
+pub mod hygiene;
 pub mod init;
 pub mod init_copy;
 pub mod keeper;
@@ -22,6 +25,7 @@ pub mod run;
 pub mod running;
 pub mod settings;
 pub mod slots;
+pub mod stage;
 pub mod store;
 pub mod udocker;
 
@@ -34,6 +38,7 @@ use crate::image::ImageError;
 
 pub use self::{
     command::ContainerCommand,
+    engine::EngineError,
     direct::Direct,
     prepare::Prepared,
     run::{Container, RunReport, RunRequest},
@@ -218,6 +223,9 @@ pub enum ContainerError {
         /// The mode.
         mode: String,
     },
+    /// The native engine cannot run it.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// A local file or process could not be handled.
     #[error("cannot {action}: {source}")]
     Io {

@@ -29,6 +29,8 @@ pub const AWS_LAMBDA_LOG_FORMAT: &str = "AWS_LAMBDA_LOG_FORMAT";
 pub const AWS_LAMBDA_MAX_CONCURRENCY: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
 /// `off`: no metrics are written to a function's log.
 pub const FAAS_METRICS: &str = "FAAS_METRICS";
+/// `off`: no overlay is mounted over a container's file system, what a run changes there is undone by other means.
+pub const FAAS_OVERLAY: &str = "FAAS_OVERLAY";
 /// Where the function's package is unpacked (`/var/task`).
 pub const LAMBDA_TASK_ROOT: &str = "LAMBDA_TASK_ROOT";
 /// Base64 of `function_config.yaml`, used in Lambda when the package holds no such file.

@@ -71,8 +71,8 @@ pub enum Site {
 impl Services {
     /// Nothing is connected or started yet: a cold start pays for what it uses.
     pub fn new(config: FunctionConfig, environment: &Environment, stores: StoreSettings) -> Self {
-        narration::without_effect(&config);
-        let settings = UdockerSettings::new(environment, config.container.execmode);
+        let container = &config.container;
+        let settings = UdockerSettings::new(environment, container.engine, container.execmode);
         let udocker = Udocker::new(settings);
         Self {
             stores: Stores::new(stores),

@@ -4,6 +4,7 @@
 //! faas-XXXXXX/            0700, one per invocation
 //!   tmp/                  udocker's temporary files
 //!   log-N                 captured output of record N
+//!   changes-N             what its container changes in the image, where that goes to an overlay
 //!   job-N                 its message, where a job takes it over
 //!   N/                    one per record: the only directory the container sees
 //!     input/ output/      TMP_INPUT_DIR, TMP_OUTPUT_DIR
@@ -96,13 +97,21 @@ impl Workspace {
 impl Drop for Workspace {
     fn drop(&mut self) {
         let Some(dir) = self.dir.take() else { return };
-        if fs::remove_dir_all(&self.path).is_err() {
-            // Containers may leave directories without write permission behind.
-            open_up(&self.path);
-            if let Err(error) = dir.close() {
-                tracing::warn!(path = %self.path.display(), %error, "cannot remove the workspace");
-            }
+        remove_tree(&self.path);
+        if self.path.exists()
+            && let Err(error) = dir.close()
+        {
+            tracing::warn!(path = %self.path.display(), %error, "cannot remove the workspace");
         }
+    }
+}
+
+/// Removes a directory that a container may have written to, as far as that is possible.
+pub fn remove_tree(path: &Path) {
+    if fs::remove_dir_all(path).is_err() {
+        // Containers may leave directories without write permission behind.
+        open_up(path);
+        let _told_by_its_presence = fs::remove_dir_all(path);
     }
 }
 
@@ -111,6 +120,7 @@ impl Drop for Workspace {
 pub struct RecordDir {
     root: PathBuf,
     log: PathBuf,
+    changes: PathBuf,
 }
 
 impl RecordDir {
@@ -119,6 +129,7 @@ impl RecordDir {
         Self {
             root: workspace.join(index.to_string()),
             log: workspace.join(format!("log-{index}")),
+            changes: workspace.join(format!("changes-{index}")),
         }
     }
 
@@ -150,6 +161,11 @@ impl RecordDir {
     /// Where the container's first process finds its pipes and variables.
     pub fn handoff(&self) -> PathBuf {
         self.root.join("handoff")
+    }
+
+    /// Where an overlay puts what the container changes in its image.
+    pub fn changes(&self) -> &Path {
+        &self.changes
     }
 
     /// Where captured output spills to; outside of what the container sees.

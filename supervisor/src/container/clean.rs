@@ -14,7 +14,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{command::is_runc, prepare::Prepared};
+use super::{command::is_runc, hygiene::Undo, prepare::Prepared};
 
 /// Directories of the image that programs put files in without being told to.
 const SCRATCH: [&str; 5] = ["tmp", "var/tmp", "run", "dev/shm", "root"];
@@ -92,17 +92,28 @@ pub fn after_run(prepared: &Prepared, record: &Path, last: Last) {
     remove_mount_point(&root, record);
     remove_mount_notes(&prepared.directory, record);
     if last == Last::Yes {
-        prepared.baseline.restore(&root);
+        if let Undo::Scratch(baseline) = &prepared.undo {
+            baseline.restore(&root);
+        }
         if is_runc(prepared.mode) {
             remove_runc_state(&prepared.directory);
         }
     }
 }
 
-/// The directories udocker made in the image to mount the record's on: its own and the workspace's.
+/// The directories udocker made in the image to mount the record's on, or the native engine to put a link to it in: its own
+/// and the workspace's.
 /// Those above may be the image's.
 fn remove_mount_point(root: &Path, record: &Path) {
     let relative = record.strip_prefix("/").unwrap_or(record);
+    let above = relative.parent().unwrap_or(relative);
+    if is_plain_directory(root, above)
+        && fs::read_link(root.join(relative)).is_ok_and(|target| target == record)
+    {
+        remove(&root.join(relative));
+        let _the_images_own = fs::remove_dir(root.join(above));
+        return;
+    }
     for path in relative.ancestors().take(2) {
         if !is_plain_directory(root, path) || fs::remove_dir(root.join(path)).is_err() {
             return;
@@ -188,7 +199,8 @@ mod tests {
             directory: dir.path().to_owned(),
             command: ImageCommand::default(),
             mode: ExecMode::R1,
-            baseline: Baseline::of(dir.path(), working),
+            undo: Undo::Scratch(Baseline::of(dir.path(), working)),
+            guest: None,
         };
         (dir, prepared)
     }

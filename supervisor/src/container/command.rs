@@ -92,6 +92,24 @@ pub struct Volumes<'a> {
 const HOST_DIRECTORIES: [&str; 2] = ["/dev", "/proc"];
 const HOST_FILES: [&str; 2] = ["/etc/hosts", "/etc/resolv.conf"];
 
+/// The paths of this machine that a run sees under their own names; R modes bring some of them themselves.
+///
+/// `exists` tells which of the host's files there are.
+pub fn shared_paths(
+    mode: ExecMode,
+    volumes: &Volumes<'_>,
+    exists: impl Fn(&Path) -> bool,
+) -> Vec<PathBuf> {
+    let host = HOST_DIRECTORIES
+        .iter()
+        .filter(|_| !is_runc(mode))
+        .chain(&HOST_FILES)
+        .map(Path::new)
+        .filter(|path| exists(path));
+    let own = volumes.task_root.into_iter().chain([volumes.record]);
+    host.chain(own).map(Path::to_owned).collect()
+}
+
 /// Arguments of `udocker run` after the launcher and its general options.
 ///
 /// `exists` tells which of the host's files there are; udocker refuses a volume that is missing.
@@ -103,13 +121,7 @@ pub fn run_arguments(
     exists: impl Fn(&Path) -> bool,
 ) -> Vec<OsString> {
     let mut argv: Vec<OsString> = vec!["run".into(), "--nobanner".into(), "--nosysdirs".into()];
-    let host = HOST_DIRECTORIES
-        .iter()
-        .filter(|_| !is_runc(mode))
-        .chain(&HOST_FILES)
-        .map(Path::new)
-        .filter(|path| exists(path));
-    for path in host.chain(volumes.task_root).chain([volumes.record]) {
+    for path in shared_paths(mode, volumes, exists) {
         argv.push(option("--volume=", path.as_os_str()));
     }
     match Family::of(mode) {

@@ -6,8 +6,6 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
-    io,
-    os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
 
@@ -23,6 +21,7 @@ use super::{
     role,
     run::{RunReport, RunRequest},
     running::Running,
+    stage::Stage,
 };
 
 /// The image the supervisor is in.
@@ -73,25 +72,17 @@ impl Direct {
         }
         let started = Instant::now();
         let handoff = request.handoff(&argv)?;
-        let init = self
-            .init(temp)
+        let init = role::link(&self.supervisor, temp, role::INIT_NAME)
             .map_err(ContainerError::io(format!("prepare {}", temp.display())))?;
         let line = [init.into(), request.record.handoff().into()];
         let variables = &self.environment;
-        let running = Running::start(&self.supervisor, &line, variables, request.limits.grace)?;
+        let grace = request.limits.grace;
+        let running =
+            Running::start(&self.supervisor, &Stage::default(), &line, variables, grace)?;
         let seen = see_through(running, handoff, &request, sink).await;
         seen.report(started, |status, message| ContainerError::NotStarted {
             status,
             message,
         })
-    }
-
-    /// This program under the name of the first process. A link, which works where files may not be executed too.
-    fn init(&self, temp: &Path) -> io::Result<PathBuf> {
-        let link = temp.join(role::INIT_NAME);
-        match symlink(&self.supervisor, &link) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-            _ => Ok(link),
-        }
     }
 }

@@ -2,31 +2,45 @@
 //! a static executable ignores, so that it would run on the host's root instead of the image's.
 
 use std::{
+    ffi::{OsStr, OsString},
     fs::File,
-    io::{self, Read, Seek, SeekFrom},
-    os::unix::ffi::OsStrExt,
+    io,
+    os::unix::{ffi::OsStrExt, fs::FileExt},
     path::{Component, Path, PathBuf},
 };
+
+use super::elf::Elf;
 
 /// Symbolic links that are followed before a path counts as a loop (`ELOOP`, `path_resolution(7)`).
 const MAX_LINKS: usize = 40;
 /// Interpreters of interpreters that are looked at (`execve(2)`, "Interpreter scripts").
-const MAX_INTERPRETERS: usize = 4;
-/// `PT_INTERP` (elf(5)): the segment that names the dynamic loader.
-const PT_INTERP: u32 = 3;
+pub const MAX_INTERPRETERS: usize = 4;
 /// Where commands without a slash are looked for.
-const SEARCH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub const SEARCH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// How a program is linked.
+/// What a file is that is to be run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Linkage {
+pub enum Program {
     /// It names a loader: a library can be preloaded.
-    Dynamic,
+    Dynamic {
+        /// The processor it is for, see [`super::elf::machine_name`].
+        machine: u16,
+        /// The loader, as a path inside the image.
+        loader: PathBuf,
+    },
     /// It names none.
-    Static,
-    /// A script, and what runs it.
-    Script(PathBuf),
-    /// Something else, which the engine will refuse.
+    Static {
+        /// The processor it is for.
+        machine: u16,
+    },
+    /// Something that another program runs.
+    Script {
+        /// That program, as a path inside the image.
+        interpreter: PathBuf,
+        /// What is said to it before the script's name.
+        argument: Option<OsString>,
+    },
+    /// Something else, which shells take for a script of theirs.
     Unknown,
 }
 
@@ -37,24 +51,82 @@ pub fn escapes(root: &Path, program: &Path) -> bool {
         let Some(path) = find(root, &program, SEARCH) else {
             return false;
         };
-        match linkage(&path) {
-            Ok(Linkage::Static) => return true,
-            Ok(Linkage::Script(interpreter)) => program = interpreter,
-            Ok(Linkage::Dynamic | Linkage::Unknown) | Err(_) => return false,
+        match inspect(&path) {
+            Ok(Program::Static { .. }) => return true,
+            Ok(Program::Script { interpreter, .. }) => program = interpreter,
+            Ok(Program::Dynamic { .. } | Program::Unknown) | Err(_) => return false,
         }
     }
     false
 }
 
+/// Where a command is looked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The image's file system.
+    pub root: &'a Path,
+    /// Paths that are this machine's inside, too.
+    pub shared: &'a [PathBuf],
+    /// What relative paths start from.
+    pub working_directory: &'a Path,
+    /// `PATH` inside.
+    pub search: &'a str,
+}
+
+/// A command that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its path inside the image.
+    pub inside: PathBuf,
+    /// The file on this machine; links have been followed.
+    pub host: PathBuf,
+}
+
+impl Place<'_> {
+    /// Finds a command as a shell inside would.
+    pub fn find(&self, program: &Path) -> Option<Found> {
+        if program.as_os_str().as_bytes().contains(&b'/') {
+            return self.at(self.working_directory.join(program));
+        }
+        let directories = self.search.split(':').map(|dir| match dir {
+            "" => self.working_directory,
+            dir => Path::new(dir),
+        });
+        directories
+            .filter_map(|dir| self.at(self.working_directory.join(dir).join(program)))
+            .find(|found| found.host.is_file())
+    }
+
+    fn at(&self, inside: PathBuf) -> Option<Found> {
+        let shared = self.shared.iter().any(|path| inside.starts_with(path));
+        let host = if shared {
+            inside.canonicalize().ok()?
+        } else {
+            resolve(self.root, &inside)?
+        };
+        Some(Found { inside, host })
+    }
+}
+
+impl Found {
+    /// The path on this machine that is most like that inside: programs look at the name they are called by. Where the
+    /// kernel would go another way than the image means, what it means.
+    pub fn as_seen_by_the_kernel(&self, root: &Path) -> OsString {
+        let named = root.join(self.inside.strip_prefix("/").unwrap_or(&self.inside));
+        let same = named.canonicalize().is_ok_and(|path| path == self.host);
+        if same { named.into() } else { self.host.clone().into() }
+    }
+}
+
 /// Finds `program` in the image at `root` as its own `PATH` lookup would.
 pub fn find(root: &Path, program: &Path, search: &str) -> Option<PathBuf> {
-    if program.components().count() > 1 {
-        return resolve(root, program);
-    }
-    search
-        .split(':')
-        .filter_map(|dir| resolve(root, &Path::new(dir).join(program)))
-        .find(|path| path.is_file())
+    let place = Place {
+        root,
+        shared: &[],
+        working_directory: Path::new("/"),
+        search,
+    };
+    place.find(program).map(|found| found.host)
 }
 
 /// The file on the host that `path` is inside `root`: links are followed, and none leads outside.
@@ -97,62 +169,37 @@ fn parts(path: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Reads how the program is linked from its program headers.
+/// Looks at what the file at `path` is.
 ///
 /// # Errors
 /// The operating system's, from reading the file.
-pub fn linkage(path: &Path) -> io::Result<Linkage> {
-    let mut file = File::open(path)?;
-    let mut start = Vec::new();
-    Read::by_ref(&mut file).take(256).read_to_end(&mut start)?;
-    if let Some(line) = start.strip_prefix(b"#!") {
-        return Ok(interpreter(line).map_or(Linkage::Unknown, Linkage::Script));
+pub fn inspect(path: &Path) -> io::Result<Program> {
+    let file = File::open(path)?;
+    let mut start = [0; 256];
+    let length = file.read_at(&mut start, 0)?;
+    if let Some(line) = start[..length].strip_prefix(b"#!") {
+        return Ok(script(line).unwrap_or(Program::Unknown));
     }
-    let Some(headers) = ProgramHeaders::of(&start) else {
-        return Ok(Linkage::Unknown);
+    let Some(Elf { machine, interpreter }) = Elf::read(&file)? else {
+        return Ok(Program::Unknown);
     };
-    for index in 0..headers.count {
-        let mut kind = [0; 4];
-        file.seek(SeekFrom::Start(headers.offset + index * headers.size))?;
-        file.read_exact(&mut kind)?;
-        if u32::from_le_bytes(kind) == PT_INTERP {
-            return Ok(Linkage::Dynamic);
-        }
-    }
-    Ok(Linkage::Static)
+    Ok(match interpreter {
+        Some(loader) => Program::Dynamic { machine, loader },
+        None => Program::Static { machine },
+    })
 }
 
-fn interpreter(line: &[u8]) -> Option<PathBuf> {
-    let line = line.split(|&b| b == b'\n').next()?;
-    let word = line.split(|b| b" \t".contains(b)).find(|w| !w.is_empty())?;
-    Some(PathBuf::from(std::ffi::OsStr::from_bytes(word)))
-}
-
-/// Where an ELF file of either class has its program headers (elf(5): `e_phoff`, `e_phentsize`,
-/// `e_phnum`). Byte order is little-endian on every architecture Lambda has.
-struct ProgramHeaders {
-    offset: u64,
-    size: u64,
-    count: u64,
-}
-
-impl ProgramHeaders {
-    fn of(header: &[u8]) -> Option<Self> {
-        let half = |at: usize| Some(u16::from_le_bytes(*header.get(at..)?.first_chunk()?).into());
-        match header.strip_prefix(b"\x7fELF")?.first()? {
-            1 => Some(Self {
-                offset: u32::from_le_bytes(*header.get(28..)?.first_chunk()?).into(),
-                size: half(42)?,
-                count: half(44)?,
-            }),
-            2 => Some(Self {
-                offset: u64::from_le_bytes(*header.get(32..)?.first_chunk()?),
-                size: half(54)?,
-                count: half(56)?,
-            }),
-            _ => None,
-        }
-    }
+/// `#! INTERPRETER [ARGUMENT]`: what follows the interpreter is one argument (execve(2)).
+fn script(line: &[u8]) -> Option<Program> {
+    let line = line.split(|&b| b == b'\n').next()?.trim_ascii();
+    let end = line.iter().position(u8::is_ascii_whitespace);
+    let (interpreter, argument) = line.split_at(end.unwrap_or(line.len()));
+    let argument = argument.trim_ascii();
+    let text = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
+    (!interpreter.is_empty()).then(|| Program::Script {
+        interpreter: text(interpreter).into(),
+        argument: (!argument.is_empty()).then(|| text(argument)),
+    })
 }
 
 #[cfg(test)]
@@ -180,12 +227,8 @@ mod tests {
     #[test]
     fn a_script_is_what_its_interpreter_is() {
         let me = std::env::current_exe().unwrap();
-        let expected = if cfg!(target_env = "musl") {
-            Linkage::Static
-        } else {
-            Linkage::Dynamic
-        };
-        assert_eq!(linkage(&me).unwrap(), expected);
+        let is_static = matches!(inspect(&me).unwrap(), Program::Static { .. });
+        assert_eq!(is_static, cfg!(target_env = "musl"));
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path();
         std::fs::copy(&me, root.join("me")).unwrap();
@@ -197,10 +240,11 @@ mod tests {
         small[..5].copy_from_slice(b"\x7fELF\x01");
         std::fs::write(root.join("small"), small).unwrap();
         std::fs::write(root.join("c"), "#!/small").unwrap();
-        let script = linkage(&root.join("a")).unwrap();
-        assert_eq!(script, Linkage::Script("/me".into()));
+        let script = inspect(&root.join("a")).unwrap();
+        let (interpreter, argument) = ("/me".into(), Some("-x".into()));
+        assert_eq!(script, Program::Script { interpreter, argument });
         let table = [
-            ("/b", expected == Linkage::Static),
+            ("/b", is_static),
             ("/small", true),
             ("/c", true),
         ];

@@ -187,13 +187,39 @@ fn run(
     child
         .args(arguments)
         .env_clear()
-        .envs(base)
-        .envs(take_variables(handoff)?)
+        .envs(merged(base.collect(), take_variables(handoff)?))
         .stdin(no_input()?)
         .stdout(pipe(handoff, "stdout")?)
         .stderr(pipe(handoff, "stderr")?);
     outlive_stop();
     child.spawn()?.wait()
+}
+
+/// The engine's variables and the container's own, which win, except over what keeps an F mode inside: a list of
+/// libraries becomes one of the image's and comes behind the engine's, of directories one before them.
+fn merged(base: Vec<(OsString, OsString)>, own: Vec<(OsString, OsString)>) -> Vec<(OsString, OsString)> {
+    let value = |name: &str| base.iter().find(|(set, _)| set == name).map(|(_, value)| value);
+    let Some(root) = value("FAKECHROOT_BASE") else {
+        return [base, own].concat();
+    };
+    let inside = |list: &OsStr| {
+        let parts = list.as_bytes().split(|b| b": ".contains(b));
+        let absolute = parts.filter_map(|part| part.strip_prefix(b"/"));
+        let parts = absolute.map(|part| Path::new(root).join(OsStr::from_bytes(part)));
+        parts.map(PathBuf::into_os_string).collect::<Vec<_>>()
+    };
+    let list = |parts: Vec<OsString>| parts.join(OsStr::new(":"));
+    let own = own.into_iter().filter_map(|(name, wanted)| {
+        let value = match name.as_bytes() {
+            b"LD_PRELOAD" => [vec![value("LD_PRELOAD")?.clone()], inside(&wanted)].concat(),
+            b"LD_LIBRARY_PATH" => [inside(&wanted), vec![value("LD_LIBRARY_PATH")?.clone()]].concat(),
+            name if name.starts_with(b"FAKECHROOT_") => return None,
+            _ => vec![wanted],
+        };
+        Some((name, list(value)))
+    });
+    let own: Vec<_> = own.collect();
+    [base, own].concat()
 }
 
 /// An input that ends at once, in a root without `/dev` too.
@@ -270,6 +296,33 @@ mod tests {
         assert_eq!(with_empty_words(&engine, &wanted), whole);
         assert_eq!(with_empty_words(&engine, &words(&["echo", "x"])), engine);
         assert_eq!(with_empty_words(&engine, &[]), engine);
+    }
+
+    #[test]
+    fn variables_of_the_container_win_but_do_not_let_it_out() {
+        let pairs = |pairs: &[(&str, &str)]| -> Vec<(OsString, OsString)> {
+            pairs.iter().map(|(n, v)| (n.into(), v.into())).collect()
+        };
+        let own = pairs(&[
+            ("A", "own"),
+            ("LD_PRELOAD", "/lib/one.so two.so"),
+            ("LD_LIBRARY_PATH", "/opt/lib:relative"),
+            ("FAKECHROOT_BASE", "/"),
+        ]);
+        let free = merged(pairs(&[("A", "image")]), own.clone());
+        assert!(free.ends_with(&own));
+        let engine = pairs(&[
+            ("A", "image"),
+            ("FAKECHROOT_BASE", "/ROOT"),
+            ("LD_PRELOAD", "/fakechroot.so"),
+            ("LD_LIBRARY_PATH", "/ROOT/lib:."),
+        ]);
+        let expected = pairs(&[
+            ("A", "own"),
+            ("LD_PRELOAD", "/fakechroot.so:/ROOT/lib/one.so"),
+            ("LD_LIBRARY_PATH", "/ROOT/opt/lib:/ROOT/lib:."),
+        ]);
+        assert_eq!(merged(engine.clone(), own), [engine, expected].concat());
     }
 
     #[test]

@@ -31,7 +31,7 @@ use nix::{
 };
 use std::os::fd::AsFd;
 
-use super::process_tree::Tree;
+use super::{process_tree::Tree, stage::Stage};
 
 /// Told to stop: SIGTERM to the tree, then the grace, then SIGKILL.
 pub const STOP: Signal = Signal::SIGTERM;
@@ -44,37 +44,55 @@ pub const NOT_STARTED: u8 = 126;
 /// How long killing may take before the keeper gives up (processes stuck in the kernel).
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 
-/// Plays the keeper: `faas-keeper GRACE_MS PARENT_PID PROGRAM [ARGUMENT…]`.
+/// Plays the keeper: `faas-keeper GRACE_MS PARENT_PID STAGE… [PROGRAM [ARGUMENT…]]`; see [`Stage`]. Without a program it
+/// only finds out whether the stage can be set up.
 pub fn play(arguments: &[OsString]) -> ExitCode {
-    let Some((grace, parent, command)) = parse(arguments) else {
+    let Some(order) = Order::parse(arguments) else {
         return ExitCode::from(NOT_STARTED);
     };
-    match keep(grace, parent, command) {
+    match keep(&order) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            complain(&format!(
-                "cannot start {}: {error}\n",
-                command[0].to_string_lossy()
-            ));
+            complain(&format!("{error}\n"));
             ExitCode::from(NOT_STARTED)
         }
     }
 }
 
-fn parse(arguments: &[OsString]) -> Option<(Duration, i32, &[OsString])> {
-    let [grace, parent, command @ ..] = arguments else {
-        return None;
-    };
-    let grace = Duration::from_millis(grace.to_str()?.parse().ok()?);
-    let parent = parent.to_str()?.parse().ok()?;
-    (!command.is_empty()).then_some((grace, parent, command))
+/// What the keeper is told.
+#[derive(Debug)]
+struct Order<'a> {
+    grace: Duration,
+    parent: i32,
+    stage: Stage,
+    command: &'a [OsString],
+}
+
+impl<'a> Order<'a> {
+    fn parse(arguments: &'a [OsString]) -> Option<Self> {
+        let [grace, parent, rest @ ..] = arguments else {
+            return None;
+        };
+        let (stage, command) = Stage::parse(rest)?;
+        Some(Self {
+            grace: Duration::from_millis(grace.to_str()?.parse().ok()?),
+            parent: parent.to_str()?.parse().ok()?,
+            stage,
+            command,
+        })
+    }
 }
 
 fn complain(message: &str) {
     let _nobody_left_to_tell = nix::unistd::write(std::io::stderr().as_fd(), message.as_bytes());
 }
 
-fn keep(grace: Duration, parent: i32, command: &[OsString]) -> std::io::Result<u8> {
+fn keep(order: &Order<'_>) -> std::io::Result<u8> {
+    // First: namespaces of one's own take back what was asked of the kernel before.
+    order.stage.set()?;
+    let [program, ..] = order.command else {
+        return Ok(0);
+    };
     prctl::set_child_subreaper(true)?;
     wait_for_children()?;
     // The supervisor's death reaches us as an order to stop.
@@ -82,12 +100,15 @@ fn keep(grace: Duration, parent: i32, command: &[OsString]) -> std::io::Result<u
     let orders = SigSet::from_iter([Signal::SIGCHLD, STOP, KILL, Signal::SIGHUP]);
     let mut inherited = SigSet::empty();
     sigprocmask(SigmaskHow::SIG_BLOCK, Some(&orders), Some(&mut inherited))?;
-    if getppid().as_raw() != parent {
+    if getppid().as_raw() != order.parent {
         return Ok(STOPPED);
     }
     let signals = SignalFd::with_flags(&orders, SfdFlags::SFD_CLOEXEC)?;
-    let main = spawn(command, inherited)?;
-    Ok(watch(&signals, main, grace))
+    let main = spawn(order.command, inherited).map_err(|error| {
+        let program = program.to_string_lossy();
+        std::io::Error::new(error.kind(), format!("cannot start {program}: {error}"))
+    })?;
+    Ok(watch(&signals, main, order.grace))
 }
 
 /// A parent may have left SIGCHLD ignored, and then no child can be waited for (sigaction(2)).

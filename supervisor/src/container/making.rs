@@ -10,7 +10,11 @@ use crate::{
     storage::free_bytes,
 };
 
-use super::{ContainerError, ImageSource, Limits, prepare::Preparer};
+use super::{
+    ContainerError, ImageSource, Limits,
+    engine::{Runs, setup},
+    prepare::Preparer,
+};
 
 /// Cleaning up after a failure may take this long, whatever the deadline.
 const CLEAN_UP_LIMIT: Duration = Duration::from_secs(2);
@@ -33,8 +37,7 @@ impl Making<'_> {
         store.clear_ready(self.name);
         store.end_creating(&self.reference, false);
         if store.has_name(self.name) {
-            self.step("rm", &["rm".into(), "-f".into(), self.name.into()])
-                .await?;
+            self.remove_container().await?;
         }
         match self.preparer.by {
             Prepare::Native => self.make_natively().await?,
@@ -43,15 +46,52 @@ impl Making<'_> {
                 self.create().await?;
             }
         }
-        let mode = self.preparer.udocker.settings().mode;
-        self.step("setup", &setup_arguments(mode, self.name))
-            .await?;
-        if !self.preparer.keeps_layers() && store.has_repo(&self.reference) {
+        self.set_up().await?;
+        let by_udocker = self.preparer.by == Prepare::Udocker || self.runs() == Runs::Udocker;
+        if by_udocker && !self.preparer.keeps_layers() && store.has_repo(&self.reference) {
             self.remove_image().await;
         }
         store
             .set_ready(self.name)
             .map_err(ContainerError::io("note that the image is prepared"))
+    }
+
+    fn runs(&self) -> Runs {
+        self.preparer.udocker.settings().runs
+    }
+
+    async fn remove_container(&self) -> Result<(), ContainerError> {
+        match self.runs() {
+            Runs::Udocker => {
+                let arguments = ["rm".into(), "-f".into(), self.name.into()];
+                self.step("rm", &arguments).await.map(drop)
+            }
+            Runs::Native => {
+                let removed = self.preparer.store.remove_container(self.name);
+                removed.map_err(ContainerError::io(format!(
+                    "remove container {}",
+                    self.name
+                )))
+            }
+        }
+    }
+
+    /// Makes the container fit for the mode, as udocker does it.
+    async fn set_up(&self) -> Result<(), ContainerError> {
+        let mode = self.preparer.udocker.settings().mode;
+        let directory = self.preparer.store.container(self.name);
+        match (self.runs(), directory) {
+            (Runs::Native, Some(directory)) => {
+                let setting_up =
+                    tokio::task::spawn_blocking(move || setup::set_up(&directory, mode));
+                let done = setting_up.await.map_err(std::io::Error::other).flatten();
+                done.map_err(ContainerError::io(format!("set up container {}", self.name)))
+            }
+            _ => {
+                let arguments = setup_arguments(mode, self.name);
+                self.step("setup", &arguments).await.map(drop)
+            }
+        }
     }
 
     async fn fetch(&self) -> Result<(), ContainerError> {

@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, HashSet},
     ffi::OsString,
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{Arc, Mutex},
 };
 
 use crate::{
@@ -17,6 +17,8 @@ use super::{
     ContainerError, ImageSource, Limits,
     clean::Baseline,
     command::ImageCommand,
+    engine::{Guest, Runs},
+    hygiene::{Hygiene, Hygienist, Undo},
     making::{
         Making, create_arguments, fetch_arguments, fetch_step, image_reference, setup_arguments,
     },
@@ -39,8 +41,10 @@ pub struct Prepared {
     pub image: String,
     /// The mode it was set up for.
     pub mode: ExecMode,
-    /// What its scratch directories held before the first run.
-    pub baseline: Baseline,
+    /// What becomes of a run's changes in the image.
+    pub undo: Undo,
+    /// What the native engine knows of it, where that runs it.
+    pub guest: Option<Arc<Guest>>,
 }
 
 /// Prepares images, and remembers for warm invocations what is ready.
@@ -53,6 +57,7 @@ pub struct Preparer {
     ready: Mutex<HashMap<String, Prepared>>,
     /// Archives that this process has loaded, by the name of the image.
     loaded: Mutex<HashSet<String>>,
+    hygienist: Hygienist,
 }
 
 impl Preparer {
@@ -66,6 +71,7 @@ impl Preparer {
             by,
             ready: Mutex::default(),
             loaded: Mutex::default(),
+            hygienist: Hygienist::default(),
         }
     }
 
@@ -81,13 +87,19 @@ impl Preparer {
         limits: &Limits,
     ) -> Result<Prepared, ContainerError> {
         let first = self.container_name(image)?;
-        let name = slot.name(&first);
+        let settings = self.udocker.settings();
+        let hygiene = self.hygienist.choose(settings, temp, limits).await?;
+        let name = match (hygiene, settings.runs) {
+            // Runs do not see each other there. (udocker keeps notes of each run in the container's directory.)
+            (Hygiene::Overlay, Runs::Native) => first.clone(),
+            _ => slot.name(&first),
+        };
         if let Some(prepared) = self.remembered(&name) {
             return Ok(prepared);
         }
         let lock = tokio::select! {
             lock = self.store.lock() => lock.map_err(ContainerError::io(format!(
-                "lock udocker's store {}", self.udocker.settings().store.display())))?,
+                "lock udocker's store {}", settings.store.display())))?,
             why = limits.reached() => {
                 let image = image.to_string();
                 return Err(ContainerError::Stopped { why, step: "lock", image });
@@ -110,7 +122,10 @@ impl Preparer {
                 std::io::ErrorKind::NotFound.into(),
             )
         })?;
-        let prepared = self.describe(image, &name, directory);
+        let mut prepared = self.describe(image, &name, directory)?;
+        if hygiene == Hygiene::Overlay {
+            prepared.undo = Undo::Overlay;
+        }
         if let Ok(mut ready) = self.ready.lock() {
             ready.insert(name, prepared.clone());
         }
@@ -144,19 +159,34 @@ impl Preparer {
             return None;
         }
         let directory = self.store.container(&name)?;
-        Some(self.describe(image, &name, directory))
+        self.describe(image, &name, directory).ok()
     }
 
-    fn describe(&self, image: &ImageSource, name: &str, directory: PathBuf) -> Prepared {
+    fn describe(
+        &self,
+        image: &ImageSource,
+        name: &str,
+        directory: PathBuf,
+    ) -> Result<Prepared, ContainerError> {
+        let (settings, image) = (self.udocker.settings(), image.to_string());
         let command = store::image_command(&directory);
-        Prepared {
-            image: image.to_string(),
-            mode: self.udocker.settings().mode,
-            baseline: Baseline::of(&directory, command.working_directory.as_deref()),
+        let baseline = Baseline::of(&directory, command.working_directory.as_deref());
+        let guest = match settings.runs {
+            Runs::Udocker => None,
+            Runs::Native => {
+                let guest = Guest::of(&directory, &image, settings.mode, &settings.files)?;
+                Some(Arc::new(guest))
+            }
+        };
+        Ok(Prepared {
+            image,
+            mode: settings.mode,
+            undo: Undo::Scratch(baseline),
+            guest,
             command,
             name: name.to_owned(),
             directory,
-        }
+        })
     }
 
     /// The name the image's container has or will have.

@@ -3,7 +3,13 @@
 //! They are the same file so that one static binary is all a layer or an image needs, and they are
 //! looked at before anything else in `main` so that they cost nothing but an exec.
 
-use std::{ffi::OsString, path::Path, process::ExitCode};
+use std::{
+    ffi::OsString,
+    io,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use super::{init, keeper};
 
@@ -15,6 +21,18 @@ pub const INIT_PATH: &str = "/.faas-init";
 pub const INIT_NAME: &str = "faas-init";
 /// Name under which the binary stands in for `env`.
 pub const ENV: &str = "env";
+
+/// The `supervisor`'s file under the `name` of a part, below `temp`. A link, which works where files may not be executed too.
+///
+/// # Errors
+/// The operating system's.
+pub fn link(supervisor: &Path, temp: &Path, name: &str) -> io::Result<PathBuf> {
+    let link = temp.join(name);
+    match symlink(supervisor, &link) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(link),
+    }
+}
 
 /// Plays the part that `arguments[0]` names, if it names one.
 pub fn play(arguments: &[OsString]) -> Option<ExitCode> {

@@ -1,5 +1,5 @@
-//! Runs one container: exactly one udocker command, its end observed from the inside (see
-//! [`super::init`]), everything it started gone afterwards.
+//! Runs one container: exactly one udocker command, or what the native engine starts in its place; its end observed from
+//! the inside (see [`super::init`]), everything it started gone afterwards.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,10 @@ use std::{
 use nix::fcntl::{Flock, FlockArg};
 use tokio::time::Instant;
 
-use crate::{plan::Variable, workspace::RecordDir};
+use crate::{
+    plan::Variable,
+    workspace::{RecordDir, remove_tree},
+};
 
 use super::{
     ContainerCommand, ContainerError, Limits, Prepared,
@@ -22,12 +25,17 @@ use super::{
     command::{Family, Volumes, is_runc, run_arguments},
     executable,
     handoff::Handoff,
+    hygiene::Undo,
     init,
     log::{Keep, LogFile, LogSink},
     role,
+    running::Running,
+    stage::Stage,
     store::Store,
     udocker::Udocker,
 };
+
+mod natively;
 
 /// What one run needs to know, wherever it runs.
 #[derive(Debug)]
@@ -108,13 +116,10 @@ pub async fn run(
     let store = Store::new(udocker.settings());
     let in_use = use_container(&store, prepared, &request.limits).await?;
     let started = Instant::now();
-    let handoff = request.handoff(&argv)?;
-    let init = init_file(udocker, prepared, temp)
-        .map_err(ContainerError::io("share the container's first process"))?;
-    let variables = handoff_variables(udocker, prepared, request.record, temp)
-        .map_err(ContainerError::io("prepare the container's first process"))?;
-    let arguments = arguments(&init, container, &request);
-    let running = udocker.start(&arguments, temp, &variables, &request.limits)?;
+    let (running, handoff) = match &prepared.guest {
+        Some(guest) => natively::start(udocker, guest, container, &request, &argv, temp)?,
+        None => start(udocker, container, &request, &argv, temp)?,
+    };
     let seen = see_through(running, handoff, &request, sink).await;
     clear_up(&store, prepared, request.record, in_use);
     seen.report(started, |status, message| ContainerError::Step {
@@ -124,6 +129,38 @@ pub async fn run(
         message,
         hint: "; the container's command did not start",
     })
+}
+
+/// The one udocker command of this run.
+fn start(
+    udocker: &Udocker,
+    container: Container<'_>,
+    request: &RunRequest<'_>,
+    argv: &[OsString],
+    temp: &Path,
+) -> Result<(Running, Handoff), ContainerError> {
+    let prepared = container.prepared;
+    let handoff = request.handoff(argv)?;
+    let init = init_file(udocker, prepared, temp)
+        .map_err(ContainerError::io("share the container's first process"))?;
+    let variables = handoff_variables(udocker, prepared, request.record, temp)
+        .map_err(ContainerError::io("prepare the container's first process"))?;
+    let arguments = arguments(&init, container, request);
+    let stage = stage(prepared, request.record);
+    let running = udocker.start(&arguments, temp, &variables, &stage, &request.limits)?;
+    Ok((running, handoff))
+}
+
+/// What keeps the run's changes away from the image.
+fn stage(prepared: &Prepared, record: &RecordDir) -> Stage {
+    match prepared.undo {
+        Undo::Overlay => Stage {
+            root: prepared.directory.join("ROOT"),
+            scratch: Some(record.changes().to_owned()),
+            ..Stage::default()
+        },
+        Undo::Scratch(_) => Stage::default(),
+    }
 }
 
 /// Other supervisors may run the same container, except in R modes: udocker keeps the run's
@@ -159,6 +196,9 @@ fn clear_up(store: &Store, prepared: &Prepared, record: &RecordDir, in_use: Floc
         None => clean::Last::No,
     };
     clean::after_run(prepared, record.root(), last);
+    if let Undo::Overlay = prepared.undo {
+        remove_tree(record.changes());
+    }
 }
 
 /// Refuses what would run on the host's root, see [`executable`].
@@ -218,10 +258,7 @@ fn handoff_variables(
     let settings = udocker.settings();
     let shims = temp.join("bin");
     std::fs::create_dir_all(&shims)?;
-    let link = shims.join(role::ENV);
-    if !link.exists() {
-        std::os::unix::fs::symlink(&settings.supervisor, link)?;
-    }
+    role::link(&settings.supervisor, &shims, role::ENV)?;
     let mut path = shims.into_os_string();
     if let Some(rest) = settings.environment.get(std::ffi::OsStr::new("PATH")) {
         path.push(":");

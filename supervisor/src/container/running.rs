@@ -9,7 +9,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-use super::{ContainerError, init, keeper, process_tree, role};
+use super::{ContainerError, init, keeper, process_tree, role, stage::Stage};
 
 /// How much of a command's own messages is kept, in bytes.
 const MESSAGE_LIMIT: usize = 8 * 1024;
@@ -26,13 +26,14 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts `line` below a keeper, which `supervisor`'s file plays, with exactly these variables. What is told to stop
-    /// gets `grace` from SIGTERM to SIGKILL.
+    /// Starts `line` below a keeper, which `supervisor`'s file plays, with exactly these variables, on the `stage`. What is
+    /// told to stop gets `grace` from SIGTERM to SIGKILL.
     ///
     /// # Errors
     /// [`ContainerError::Io`] when no pipe or process could be made.
     pub(super) fn start<'a>(
         supervisor: &Path,
+        stage: &Stage,
         line: &[OsString],
         variables: impl IntoIterator<Item = (&'a OsString, &'a OsString)>,
         grace: Duration,
@@ -48,6 +49,7 @@ impl Running {
             .process_group(0)
             .arg(grace.as_millis().to_string())
             .arg(std::process::id().to_string())
+            .args(stage.arguments())
             .args(line)
             .env_clear()
             .envs(variables)

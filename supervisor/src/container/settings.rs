@@ -8,13 +8,15 @@ use std::{
 };
 
 use crate::{
-    config::ExecMode,
+    config::{Engine, ExecMode},
     environment::{self as names, Environment, Place},
     image::{
         StorePaths,
         registry::{CredentialFiles, RegistrySettings},
     },
 };
+
+use super::engine::{Runs, files::EngineFiles};
 
 /// The layer's launcher, and the default everywhere it exists (the default configuration's
 /// `UDOCKER_EXEC`).
@@ -33,6 +35,10 @@ pub struct UdockerSettings {
     pub launcher: Vec<OsString>,
     /// udocker's variables and the few others it needs.
     pub environment: BTreeMap<OsString, OsString>,
+    /// What runs containers.
+    pub runs: Runs,
+    /// Where engines are.
+    pub files: EngineFiles,
     /// The mode to run in.
     pub mode: ExecMode,
     /// `UDOCKER_DIR`, for what the supervisor keeps beside the store.
@@ -53,6 +59,8 @@ pub struct UdockerSettings {
     pub place: Place,
     /// Whether more containers of the same image may be wanted.
     pub invocations: Invocations,
+    /// Whether an overlay may keep a run's changes away from the image.
+    pub overlay: Overlay,
 }
 
 /// How many invocations go on at the same time.
@@ -74,11 +82,33 @@ impl Invocations {
     }
 }
 
+/// Whether an overlay is mounted over a container's ROOT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overlay {
+    /// Where the kernel lets this process do it.
+    WherePossible,
+    /// Never (`FAAS_OVERLAY=off`).
+    Never,
+}
+
+impl Overlay {
+    fn of(environment: &Environment) -> Self {
+        match environment.get(names::FAAS_OVERLAY) {
+            Some("off") => Self::Never,
+            _ => Self::WherePossible,
+        }
+    }
+}
+
 impl UdockerSettings {
     /// Applies the seed's defaults in Lambda, and finds an installed udocker elsewhere.
     ///
-    /// `configured_mode` is `container.execmode`.
-    pub fn new(environment: &Environment, configured_mode: Option<ExecMode>) -> Self {
+    /// `engine` is `container.engine`, `configured_mode` is `container.execmode`.
+    pub fn new(
+        environment: &Environment,
+        engine: Engine,
+        configured_mode: Option<ExecMode>,
+    ) -> Self {
         let place = environment.place();
         let exec = launcher(environment);
         let mut variables = environment.for_udocker();
@@ -102,6 +132,8 @@ impl UdockerSettings {
         let repos = directory("UDOCKER_REPOS", store.join("repos"));
         let layers = directory("UDOCKER_LAYERS", store.join("layers"));
         Self {
+            runs: Runs::choose(engine, environment, &exec),
+            files: EngineFiles::new(&variables, &store),
             launcher: command_line(environment, exec),
             mode: mode(environment, configured_mode),
             environment: variables,
@@ -114,6 +146,7 @@ impl UdockerSettings {
             task_root: environment.task_root(),
             place,
             invocations: Invocations::of(environment),
+            overlay: Overlay::of(environment),
         }
     }
 

@@ -96,6 +96,20 @@ impl Store {
         wait_for(File::open(self.own.join(name))?, how).await
     }
 
+    /// Removes a container and its name, as far as they are there.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn remove_container(&self, name: &str) -> io::Result<()> {
+        let link = self.containers.join(name);
+        if let Ok(directory) = link.canonicalize()
+            && directory.parent() == self.containers.canonicalize().ok().as_deref()
+        {
+            fs::remove_dir_all(directory)?;
+        }
+        fs::remove_file(link)
+    }
+
     /// Whether udocker knows a container of that name, complete or not.
     pub fn has_name(&self, name: &str) -> bool {
         self.containers.join(name).symlink_metadata().is_ok()

@@ -16,6 +16,7 @@ use crate::storage::free_bytes;
 
 use super::{
     ContainerError, Limits, init_copy::InitCopy, running::Running, settings::UdockerSettings,
+    stage::Stage,
 };
 
 /// Starts udocker commands and counts them.
@@ -60,7 +61,7 @@ impl Udocker {
         [self.settings.launcher.as_slice(), arguments].concat()
     }
 
-    /// Starts a command; `variables` come on top of the settings' environment.
+    /// Starts a command on the `stage`; `variables` come on top of the settings' environment.
     ///
     /// # Errors
     /// [`ContainerError::NoUdocker`] when there is no launcher, [`ContainerError::Io`] when the
@@ -70,6 +71,7 @@ impl Udocker {
         arguments: &[OsString],
         temp: &Path,
         variables: &BTreeMap<OsString, OsString>,
+        stage: &Stage,
         limits: &Limits,
     ) -> Result<Running, ContainerError> {
         let line = self.command_line(arguments);
@@ -80,7 +82,13 @@ impl Udocker {
         let own_temp = [("UDOCKER_TMP".into(), temp.into())].into();
         let own = &self.settings.environment;
         let variables = [&own_temp, own, variables].into_iter().flatten();
-        let running = Running::start(&self.settings.supervisor, &line, variables, limits.grace)?;
+        let running = Running::start(
+            &self.settings.supervisor,
+            stage,
+            &line,
+            variables,
+            limits.grace,
+        )?;
         self.commands.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(command = ?line, "udocker started");
         Ok(running)
@@ -109,7 +117,7 @@ impl Udocker {
             let image = image.to_owned();
             return Err(ContainerError::Stopped { why, step, image });
         }
-        let mut running = self.start(arguments, temp, &BTreeMap::new(), limits)?;
+        let mut running = self.start(arguments, temp, &BTreeMap::new(), &Stage::default(), limits)?;
         let finished = tokio::select! {
             status = running.ended() => Ok(status),
             why = limits.reached() => Err(why),

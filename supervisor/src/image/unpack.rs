@@ -18,6 +18,7 @@ use std::{
 
 use thiserror::Error;
 
+pub(crate) use self::root::Missing;
 pub use self::root::{Resolver, Root};
 use self::{member::path_of, tar_stream::TarStream, writer::Writer};
 

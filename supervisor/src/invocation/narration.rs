@@ -4,20 +4,13 @@
 use std::time::Duration;
 
 use crate::{
-    config::{Engine, ExecutionMode, FunctionConfig},
+    config::ExecutionMode,
     event::Event,
     plan::Plan,
     response::Outcome,
 };
 
 use super::{RecordReport, Report};
-
-/// Settings that are understood and do nothing yet: said once, rather than left to be found out.
-pub(super) fn without_effect(config: &FunctionConfig) {
-    if config.container.engine == Engine::Native {
-        tracing::warn!("container.engine: native has no effect in this version");
-    }
-}
 
 /// Only functions delegate; a terminal is where one looks at what a job would do.
 pub(super) fn runs_here(mode: ExecutionMode) {

@@ -1,0 +1,108 @@
+//! What the native engine has to know of a container before it runs: read once, remembered for warm invocations.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::config::ExecMode;
+
+use super::{
+    EngineError,
+    account::Account,
+    fakechroot::Preload,
+    files::EngineFiles,
+    proot,
+    super::command::Family,
+};
+
+/// A container that this engine can run.
+#[derive(Debug)]
+pub struct Guest {
+    /// The container's directory in the store.
+    pub directory: PathBuf,
+    /// The image's variables (`config.Env`).
+    pub environment: Vec<(String, String)>,
+    /// Its user.
+    pub account: Account,
+    /// Where its command starts, as a path inside the image.
+    pub working_directory: PathBuf,
+    /// How its programs are kept inside.
+    pub engine: Means,
+}
+
+/// What keeps programs inside the image.
+#[derive(Debug)]
+pub enum Means {
+    /// A library that is preloaded (F1).
+    Fakechroot(Preload),
+    /// A program that traces them (P1, P2).
+    Proot(PathBuf),
+}
+
+impl Guest {
+    /// Looks at the container in `directory`, which was set up for `mode`; `image` is for messages.
+    ///
+    /// # Errors
+    /// [`EngineError`] when nothing here can run it.
+    pub fn of(
+        directory: &Path,
+        image: &str,
+        mode: ExecMode,
+        files: &EngineFiles,
+    ) -> Result<Self, EngineError> {
+        let root = directory.join("ROOT");
+        let document = document(directory);
+        let config = &document["config"];
+        let engine = match (Family::of(mode), mode) {
+            (_, ExecMode::F1) => {
+                let preload = Preload::choose(directory, image, files)?;
+                Means::Fakechroot(preload)
+            }
+            (_, ExecMode::P1 | ExecMode::P2) => Means::Proot(proot::find(files)?),
+            _ => return Err(EngineError::Mode { mode }),
+        };
+        let account = Account::of(&root, config["User"].as_str(), mode);
+        let working = config["WorkingDir"].as_str().unwrap_or_default();
+        let working_directory = match working {
+            "" => account.home.clone(),
+            path if path.starts_with('/') => path.to_owned(),
+            path => format!("/{path}"),
+        };
+        Ok(Self {
+            directory: directory.to_owned(),
+            environment: variables(&config["Env"]),
+            account,
+            working_directory: working_directory.into(),
+            engine,
+        })
+    }
+
+    /// The image's file system.
+    pub fn root(&self) -> PathBuf {
+        self.directory.join("ROOT")
+    }
+
+    /// What the image sets the variable to.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        let set = self.environment.iter().rev();
+        set.clone()
+            .find(|(set, _)| set == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// The container's `container.json`.
+pub(super) fn document(directory: &Path) -> Value {
+    std::fs::read(directory.join("container.json"))
+        .ok()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .unwrap_or_default()
+}
+
+fn variables(list: &Value) -> Vec<(String, String)> {
+    let assignments = list.as_array().into_iter().flatten();
+    assignments
+        .filter_map(|assignment| assignment.as_str()?.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}

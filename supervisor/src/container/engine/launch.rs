@@ -1,0 +1,249 @@
+//! One run of a container by this engine: `(container, command, what it shares) → the processes to start`. Looks at files,
+//! changes none.
+
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+};
+
+use crate::{config::ExecMode, plan::Variable};
+
+use super::{
+    super::{
+        elf,
+        executable::{self, MAX_INTERPRETERS, Program},
+        role::INIT_PATH,
+    },
+    EngineError, Guest,
+    fakechroot::{Preload, host_loader, on_host},
+    guest::Means,
+    proot,
+};
+
+/// What a run shares with this machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Shared<'a> {
+    /// Paths that are this machine's inside, too.
+    pub paths: &'a [PathBuf],
+    /// Those of them that exist for this run only, and have a link in ROOT.
+    pub own: &'a [PathBuf],
+    /// The container's first process.
+    pub init: &'a Path,
+    /// Where that finds what to do.
+    pub handoff: &'a Path,
+    /// Temporary files of the engine.
+    pub temp: &'a Path,
+}
+
+/// What is to be started.
+#[derive(Debug)]
+pub struct Launch {
+    /// What the container's first process starts.
+    pub argv: Vec<OsString>,
+    /// What the keeper starts.
+    pub line: Vec<OsString>,
+    /// The variables of that.
+    pub variables: BTreeMap<OsString, OsString>,
+    /// Paths of this machine that are to have a link in ROOT.
+    pub links: Vec<PathBuf>,
+    /// Where that starts, as a path inside the image; elsewhere the line says it.
+    pub directory: Option<PathBuf>,
+}
+
+/// A command in the image, before it is known how it can be run.
+#[derive(Debug, Clone, Copy)]
+pub struct Command<'a> {
+    /// The image, for messages.
+    pub image: &'a str,
+    /// The mode the container was set up for.
+    pub mode: ExecMode,
+    /// The words, the program first.
+    pub argv: &'a [OsString],
+    /// The variables of this run; where `PATH` is among them, the program is looked for there.
+    pub variables: &'a [Variable],
+}
+
+/// What starts `command` in the container of `guest`.
+///
+/// # Errors
+/// [`EngineError`] when the program is for another machine or lacks its loader.
+pub fn launch(
+    guest: &Guest,
+    command: &Command<'_>,
+    shared: &Shared<'_>,
+) -> Result<Launch, EngineError> {
+    let mut variables = common_variables(guest, command.mode);
+    let root = guest.root();
+    match &guest.engine {
+        Means::Proot(program) => {
+            variables.insert("PROOT_TMP_DIR".into(), shared.temp.into());
+            if command.mode == ExecMode::P2 {
+                variables.insert("PROOT_NO_SECCOMP".into(), "1".into());
+            }
+            let same = shared.paths.iter().map(|path| (path.clone(), path.clone()));
+            let init = (shared.init.to_owned(), INIT_PATH.into());
+            let binds: Vec<_> = same.chain([init]).collect();
+            let (user, directory) = (&guest.account.user, &guest.working_directory);
+            let mut line = proot::command_line(program, &binds, user, &root, directory);
+            line.extend([INIT_PATH.into(), shared.handoff.into()]);
+            Ok(Launch {
+                argv: command.argv.to_vec(),
+                line,
+                variables,
+                links: Vec::new(),
+                directory: None,
+            })
+        }
+        Means::Fakechroot(preload) => {
+            let (loader, argv) = preloaded(guest, &root, command, shared)?;
+            tell_library(&mut variables, preload, guest, &root, shared);
+            if let Some(loader) = loader {
+                variables.insert("FAKECHROOT_ELFLOADER".into(), loader.into());
+            }
+            Ok(Launch {
+                argv,
+                line: vec![shared.init.into(), shared.handoff.into()],
+                variables,
+                links: shared.own.to_vec(),
+                directory: Some(guest.working_directory.clone()),
+            })
+        }
+    }
+}
+
+/// What udocker sets in every mode.
+fn common_variables(guest: &Guest, mode: ExecMode) -> BTreeMap<OsString, OsString> {
+    let account = &guest.account;
+    let id = guest.directory.file_name().unwrap_or_default();
+    let defaults = [
+        ("PATH", executable::SEARCH),
+        ("HOME", account.home.as_str()),
+    ];
+    let image = guest.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let user = ["USER", "LOGNAME", "USERNAME"].map(|name| (name, account.user.as_str()));
+    let mut variables: BTreeMap<OsString, OsString> = defaults
+        .into_iter()
+        .chain(image)
+        .chain(user)
+        .chain([("SHLVL", "0")])
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect();
+    variables.insert("container_root".into(), guest.root().into());
+    variables.insert("container_uuid".into(), id.to_owned());
+    variables.insert("container_execmode".into(), mode.to_string().into());
+    variables
+}
+
+/// What the preloaded library is told (fakechroot(1), and udocker's own additions).
+fn tell_library(
+    variables: &mut BTreeMap<OsString, OsString>,
+    preload: &Preload,
+    guest: &Guest,
+    root: &Path,
+    shared: &Shared<'_>,
+) {
+    let listed = |name| on_host(root, guest.variable(name).unwrap_or_default());
+    let preloads = [preload.library.clone()].into_iter().chain(listed("LD_PRELOAD"));
+    let library_path = listed("LD_LIBRARY_PATH").map(PathBuf::into_os_string);
+    let library_path = library_path.chain([preload.library_path.clone()]);
+    let excluded = shared.paths.iter().cloned();
+    // Only udocker's libraries know this; the others know the list of what is excluded.
+    let mapped = shared.own.iter().map(|path| {
+        let path = path.as_os_str();
+        [path, OsStr::new("!"), path].into_iter().collect::<OsString>()
+    });
+    let mut set = |name: &str, value: OsString| {
+        variables.insert(name.into(), value);
+    };
+    set("PWD", guest.working_directory.clone().into());
+    set("FAKECHROOT_BASE", root.into());
+    set("LD_PRELOAD", joined(preloads.map(Into::into)));
+    set("LD_LIBRARY_PATH", joined(library_path));
+    set("FAKECHROOT_CMD_SUBST", preload.substitutions.clone());
+    set("FAKECHROOT_EXPAND_SYMLINKS", preload.expand_symlinks.clone());
+    set("FAKECHROOT_EXCLUDE_PATH", joined(excluded.map(Into::into)));
+    set("FAKECHROOT_DIR_MAP", joined(mapped));
+    if let Some(libc) = &preload.libc {
+        set("FAKECHROOT_LIBC", libc.clone());
+    }
+}
+
+fn joined(parts: impl Iterator<Item = OsString>) -> OsString {
+    parts.collect::<Vec<_>>().join(OsStr::new(":"))
+}
+
+/// The loader, and the words that run the command through it: the kernel would take the loader and the interpreter of
+/// this machine.
+fn preloaded(
+    guest: &Guest,
+    root: &Path,
+    command: &Command<'_>,
+    shared: &Shared<'_>,
+) -> Result<(Option<PathBuf>, Vec<OsString>), EngineError> {
+    let place = executable::Place {
+        root,
+        shared: shared.paths,
+        working_directory: &guest.working_directory,
+        search: search(guest, command.variables),
+    };
+    let [program, words @ ..] = command.argv else {
+        return Ok((None, Vec::new()));
+    };
+    let (mut program, mut words) = (PathBuf::from(program), words.to_vec());
+    for _interpreter in 0..=MAX_INTERPRETERS {
+        let Some(found) = place.find(&program) else {
+            // Executed as it is, the first process finds out that it is not there, and says so as for any command.
+            let absent = root.join(program.strip_prefix("/").unwrap_or(&program));
+            return Ok((None, vec![absent.into()]));
+        };
+        if nix::unistd::access(&found.host, nix::unistd::AccessFlags::X_OK).is_err() {
+            return Ok((None, vec![found.host.into()]));
+        }
+        match executable::inspect(&found.host) {
+            Ok(Program::Dynamic { machine, loader }) => {
+                check_machine(machine, &found.inside, command.image)?;
+                let Some(loader) = host_loader(root, &loader) else {
+                    return Err(EngineError::NoLoader {
+                        program: found.inside,
+                        image: command.image.to_owned(),
+                        loader,
+                    });
+                };
+                let engine = [loader.clone().into(), found.as_seen_by_the_kernel(root)];
+                return Ok((Some(loader), [engine.to_vec(), words].concat()));
+            }
+            Ok(Program::Script { interpreter, argument }) => {
+                let script = argument.into_iter().chain([found.inside.into()]);
+                words = script.chain(words).collect();
+                program = interpreter;
+            }
+            // Static ones have been refused before.
+            Ok(Program::Unknown | Program::Static { .. }) | Err(_) => {
+                words.insert(0, found.inside.into());
+                program = "/bin/sh".into();
+            }
+        }
+    }
+    Ok((None, vec![root.join("too-many-interpreters").into()]))
+}
+
+/// `PATH` inside.
+fn search<'a>(guest: &'a Guest, variables: &'a [Variable]) -> &'a str {
+    let own = variables.iter().rev().find(|variable| variable.name == "PATH");
+    own.map(|variable| variable.value.as_str())
+        .or_else(|| guest.variable("PATH"))
+        .unwrap_or(executable::SEARCH)
+}
+
+fn check_machine(machine: u16, program: &Path, image: &str) -> Result<(), EngineError> {
+    if machine == elf::HOST_MACHINE {
+        return Ok(());
+    }
+    Err(EngineError::Machine {
+        program: program.to_owned(),
+        image: image.to_owned(),
+        machine: elf::machine_name(machine),
+        host: elf::machine_name(elf::HOST_MACHINE),
+    })
+}

@@ -1,0 +1,95 @@
+//! How the changes that a run makes in its container's ROOT are kept from the next one.
+
+use std::path::Path;
+
+use tokio::sync::OnceCell;
+
+use super::{
+    ContainerError, Limits,
+    clean::Baseline,
+    command::is_runc,
+    running::Running,
+    settings::{Overlay, UdockerSettings},
+    stage::Stage,
+};
+
+/// What is done about changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hygiene {
+    /// They go to a directory of the run, see [`super::stage`]; runs in one container do not see each other's.
+    Overlay,
+    /// They are found and undone after the run, which has the container to itself.
+    Journal,
+    /// Additions in scratch directories are removed: the engine's own mounts or users stand against more.
+    Scratch,
+}
+
+/// What is done about changes in one container.
+#[derive(Debug, Clone)]
+pub enum Undo {
+    /// See [`Hygiene::Overlay`].
+    Overlay,
+    /// See [`Hygiene::Scratch`].
+    Scratch(Baseline),
+}
+
+/// Finds out what can be done, once.
+#[derive(Debug, Default)]
+pub struct Hygienist(OnceCell<Hygiene>);
+
+impl Hygienist {
+    /// What is done in containers of `settings`' store; `temp` is where changes go.
+    ///
+    /// # Errors
+    /// [`ContainerError::Io`] when the attempt could not be made.
+    pub async fn choose(
+        &self,
+        settings: &UdockerSettings,
+        temp: &Path,
+        limits: &Limits,
+    ) -> Result<Hygiene, ContainerError> {
+        let chosen = self.0.get_or_try_init(|| find_out(settings, temp, limits));
+        chosen.await.copied()
+    }
+}
+
+async fn find_out(
+    settings: &UdockerSettings,
+    temp: &Path,
+    limits: &Limits,
+) -> Result<Hygiene, ContainerError> {
+    let mode = settings.mode;
+    let hygiene = if is_runc(mode) || mode.to_string().starts_with('S') {
+        Hygiene::Scratch
+    } else if settings.overlay == Overlay::WherePossible
+        && try_overlay(settings, temp, limits).await?
+    {
+        Hygiene::Overlay
+    } else {
+        Hygiene::Journal
+    };
+    tracing::debug!(?hygiene, "what becomes of changes in the image");
+    Ok(hygiene)
+}
+
+/// Lets a keeper mount an overlay over the store, where nobody else sees it, and end.
+async fn try_overlay(
+    settings: &UdockerSettings,
+    temp: &Path,
+    limits: &Limits,
+) -> Result<bool, ContainerError> {
+    let store = &settings.containers;
+    std::fs::create_dir_all(store)
+        .map_err(ContainerError::io(format!("make {}", store.display())))?;
+    let scratch = temp.join("overlay");
+    let stage = Stage {
+        root: store.clone(),
+        scratch: Some(scratch.clone()),
+        ..Stage::default()
+    };
+    let mut keeper = Running::start(&settings.supervisor, &stage, &[], [], limits.grace)?;
+    let ended = keeper.finish(limits.grace).await;
+    tracing::debug!(message = keeper.messages.text(), ?ended, "overlay tried");
+    crate::workspace::remove_tree(&scratch);
+    Ok(ended.is_some_and(|status| status.success()))
+}

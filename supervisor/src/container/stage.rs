@@ -1,0 +1,206 @@
+//! What the keeper sets up before it starts a command, in a namespace that goes with it: an overlay over the container's ROOT,
+//! links to what the run shares, the working directory.
+//!
+//! With an overlay nothing that a run changes in ROOT reaches the image: it goes to a directory of the run. Where the kernel
+//! lets this process mount (root, or user namespaces), that is all the hygiene there has to be.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs, io,
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::{Path, PathBuf},
+};
+
+use nix::{
+    errno::Errno,
+    mount::{MsFlags, mount},
+    sched::{CloneFlags, unshare},
+    unistd::{Gid, Uid, fchdir, symlinkat},
+};
+
+use crate::image::unpack::{Missing, Resolver, Root};
+
+/// What is set up.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stage {
+    /// The container's ROOT; empty where there is none.
+    pub root: PathBuf,
+    /// Where its changes go; none where they go to ROOT itself.
+    pub scratch: Option<PathBuf>,
+    /// Where the command starts, as a path inside ROOT.
+    pub directory: Option<PathBuf>,
+    /// Paths of this machine that are to have a link to them in ROOT.
+    pub links: Vec<PathBuf>,
+}
+
+impl Stage {
+    /// As words of the keeper's command line.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let or_empty = |path: &Option<PathBuf>| path.clone().unwrap_or_default().into_os_string();
+        let fixed = [
+            self.root.clone().into_os_string(),
+            or_empty(&self.scratch),
+            or_empty(&self.directory),
+            self.links.len().to_string().into(),
+        ];
+        fixed
+            .into_iter()
+            .chain(self.links.iter().map(OsString::from))
+            .collect()
+    }
+
+    /// From those words, and what follows them.
+    pub fn parse(arguments: &[OsString]) -> Option<(Self, &[OsString])> {
+        let [root, scratch, directory, count, rest @ ..] = arguments else {
+            return None;
+        };
+        let some = |path: &OsString| (!path.is_empty()).then(|| PathBuf::from(path));
+        let (links, rest) = rest.split_at_checked(count.to_str()?.parse().ok()?)?;
+        let stage = Self {
+            root: root.into(),
+            scratch: some(scratch),
+            directory: some(directory),
+            links: links.iter().map(PathBuf::from).collect(),
+        };
+        Some((stage, rest))
+    }
+
+    /// Sets it up, for this process and its children.
+    ///
+    /// # Errors
+    /// The operating system's, with what could not be done.
+    pub fn set(&self) -> io::Result<()> {
+        if self.root.as_os_str().is_empty() {
+            return Ok(());
+        }
+        if let Some(scratch) = &self.scratch {
+            named("mount an overlay over", &self.root, overlay(&self.root, scratch))?;
+        }
+        let root = Root::open(&self.root, Resolver::Kernel)?;
+        for link in &self.links {
+            named("link", link, make_link(&root, link))?;
+        }
+        if let Some(directory) = &self.directory {
+            let inside = directory.strip_prefix("/").unwrap_or(directory);
+            let entered = root.directory(inside, Missing::Fail).and_then(fchdir);
+            named("enter the working directory", directory, entered)?;
+        }
+        Ok(())
+    }
+}
+
+fn named(what: &str, path: &Path, result: nix::Result<()>) -> io::Result<()> {
+    result.map_err(|error| {
+        let error = io::Error::from(error);
+        io::Error::new(error.kind(), format!("cannot {what} {}: {error}", path.display()))
+    })
+}
+
+/// A link in the image to the same path of this machine; what the image has there stays.
+fn make_link(root: &Root, path: &Path) -> nix::Result<()> {
+    let inside = path.strip_prefix("/").unwrap_or(path);
+    let (Some(parent), Some(name)) = (inside.parent(), inside.file_name()) else {
+        return Ok(());
+    };
+    let parent = root.directory(parent, Missing::Create)?;
+    match symlinkat(path, &parent, name) {
+        Err(Errno::EEXIST) | Ok(()) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Mounts an overlay over `root` that nobody but this process and its children sees.
+fn overlay(root: &Path, scratch: &Path) -> nix::Result<()> {
+    let own_users = own_mounts()?;
+    let (upper, work) = (scratch.join("upper"), scratch.join("work"));
+    for directory in [&upper, &work] {
+        fs::create_dir_all(directory).map_err(|error| errno(&error))?;
+    }
+    let mut options = OsString::from("lowerdir=");
+    for (name, path) in [("", root), (",upperdir=", &upper), (",workdir=", &work)] {
+        options.push(name);
+        options.push(escaped(path));
+    }
+    if own_users == Users::Own {
+        options.push(",userxattr");
+    }
+    // Nobody wants the changes after a crash: without this, the end of the mount waits for the disk (Linux 5.10).
+    let mut volatile = options.clone();
+    volatile.push(",volatile");
+    let mount = |options: &OsStr| {
+        mount(Some("overlay"), root, Some("overlay"), MsFlags::empty(), Some(options))
+    };
+    mount(&volatile).or_else(|_older_kernel| mount(&options))
+}
+
+/// Whose users a mount belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Users {
+    Host,
+    Own,
+}
+
+/// A mount namespace of one's own; for those who may not have it, inside a user namespace in which they are who they are.
+fn own_mounts() -> nix::Result<Users> {
+    let (uid, gid) = (Uid::effective(), Gid::effective());
+    let users = match unshare(CloneFlags::CLONE_NEWNS) {
+        Ok(()) => Users::Host,
+        Err(Errno::EPERM) => {
+            unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS)?;
+            let write = |name, text: String| {
+                fs::write(Path::new("/proc/self").join(name), text).map_err(|error| errno(&error))
+            };
+            write("setgroups", "deny".to_owned())?;
+            write("uid_map", format!("{uid} {uid} 1"))?;
+            write("gid_map", format!("{gid} {gid} 1"))?;
+            Users::Own
+        }
+        Err(error) => return Err(error),
+    };
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(None::<&str>, "/", None::<&str>, private, None::<&str>)?;
+    Ok(users)
+}
+
+fn errno(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}
+
+/// A path as a mount option takes it (overlayfs documentation, "Multiple lower layers").
+fn escaped(path: &Path) -> OsString {
+    let mut escaped = Vec::new();
+    for &byte in path.as_os_str().as_bytes() {
+        if matches!(byte, b'\\' | b',' | b':') {
+            escaped.push(b'\\');
+        }
+        escaped.push(byte);
+    }
+    OsString::from_vec(escaped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_goes_through_a_command_line() {
+        let stage = Stage {
+            root: "/store/ROOT".into(),
+            scratch: Some("/tmp/scratch".into()),
+            directory: None,
+            links: vec!["/tmp/a".into(), "/tmp/b c".into()],
+        };
+        for stage in [stage, Stage::default()] {
+            let mut words = stage.arguments();
+            words.push("program".into());
+            let (parsed, rest) = Stage::parse(&words).unwrap();
+            assert_eq!((parsed, rest), (stage, &[OsString::from("program")][..]));
+        }
+        assert_eq!(Stage::parse(&["".into(), "".into(), "".into(), "9".into()]), None);
+    }
+
+    #[test]
+    fn option_separators_in_paths_are_escaped() {
+        assert_eq!(escaped(Path::new("/a,b:c\\d")), OsString::from("/a\\,b\\:c\\\\d"));
+    }
+}
