@@ -13,26 +13,38 @@ pub enum Mode {
     R1,
     /// Debian's fakechroot library, with a small glibc image: a static program would run on the host's root.
     F1,
+    /// proot and the same image as [`Self::P1`], without udocker.
+    NativeP1,
+    /// fakechroot and the same image as [`Self::F1`], without udocker.
+    NativeF1,
 }
 
 impl Mode {
-    /// Every mode, for tests that must hold in each.
+    /// Every mode of udocker, for tests that must hold in each.
     pub const ALL: [Self; 3] = [Self::P1, Self::R1, Self::F1];
 
     /// udocker's name of the mode.
     pub fn name(self) -> &'static str {
         match self {
-            Self::P1 => "P1",
+            Self::P1 | Self::NativeP1 => "P1",
             Self::R1 => "R1",
-            Self::F1 => "F1",
+            Self::F1 | Self::NativeF1 => "F1",
+        }
+    }
+
+    /// What is to run containers, as `container.engine`.
+    pub fn engine(self) -> &'static str {
+        match self {
+            Self::P1 | Self::R1 | Self::F1 => "udocker",
+            Self::NativeP1 | Self::NativeF1 => "native",
         }
     }
 
     /// The image that runs in this mode.
     pub fn image(self) -> PathBuf {
         match self {
-            Self::P1 | Self::R1 => paths::archive("busybox"),
-            Self::F1 => paths::archive("debian"),
+            Self::P1 | Self::R1 | Self::NativeP1 => paths::archive("busybox"),
+            Self::F1 | Self::NativeF1 => paths::archive("debian"),
         }
     }
 
@@ -41,6 +53,7 @@ impl Mode {
         match self {
             Self::P1 | Self::R1 => paths::tool("udocker"),
             Self::F1 => paths::root().join("tests/setup/udocker-debian"),
+            Self::NativeP1 | Self::NativeF1 => "/there/is/no/udocker".into(),
         }
     }
 }

@@ -95,7 +95,8 @@ impl Sandbox {
     /// Writes `script.sh` and a configuration that runs it in the mode's image with a time threshold of one second.
     /// `more` is laid over that configuration, object by object.
     pub fn function(&self, script: &str, more: &Value) -> PathBuf {
-        let container = json!({ "image_file": self.mode.image(), "execmode": self.mode.name() });
+        let container = json!({
+            "image_file": self.mode.image(), "execmode": self.mode.name(), "engine": self.mode.engine() });
         self.configure(script, &container, more)
     }
 

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tests::{CargoLambda, Lambda, Mode, Moto, Sandbox, processes_naming, s3_event};
 
 /// Lambda's own engine is F1; another one shows that nothing depends on it.
-const MODES: [Mode; 2] = [Mode::P1, Mode::F1];
+const MODES: [Mode; 4] = [Mode::P1, Mode::F1, Mode::NativeP1, Mode::NativeF1];
 
 #[test]
 fn a_direct_invocation_answers_with_the_log() {
@@ -97,7 +97,7 @@ fn an_object_goes_through_and_a_warm_invocation_runs_one_udocker_command() {
 #[test]
 fn warm_invocations_do_not_see_each_other() {
     // Not P1: under Debian's proot a program cannot list a directory.
-    for mode in [Mode::R1, Mode::F1] {
+    for mode in [Mode::R1, Mode::F1, Mode::NativeP1, Mode::NativeF1] {
         let mut sandbox = Sandbox::new(mode);
         sandbox.use_aws("http://127.0.0.1:1", "AKIDEXAMPLE", "secret");
         let script = "ls -A \"$TMP_INPUT_DIR\" \"$TMP_OUTPUT_DIR\" | grep -c left-by; env | grep -c '^LEFT_BY'; ls /proc | grep -c '^[0-9]' >/dev/null

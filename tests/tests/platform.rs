@@ -74,7 +74,7 @@ fn a_managed_python_runtime_is_replaced_by_its_wrapper() {
 
 #[test]
 fn shutdown_stops_a_running_container_in_time() {
-    for mode in [Mode::F1, Mode::P1] {
+    for mode in [Mode::F1, Mode::P1, Mode::NativeF1, Mode::NativeP1] {
         let sandbox = Sandbox::new(mode);
         sandbox.function("echo begun; setsid sleep 600 & sleep 600", &json!({}));
         let mut lambda = Lambda::start(&sandbox);

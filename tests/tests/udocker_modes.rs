@@ -1,4 +1,4 @@
-//! What must hold in every udocker mode: P1 (proot), R1 (runc) and F1 (fakechroot), through the real udocker.
+//! What must hold in every mode: P1 (proot), R1 (runc) and F1 (fakechroot), through the real udocker and without it.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -25,6 +25,10 @@ macro_rules! in_every_mode {
             fn r1() { super::$case(Mode::R1); }
             #[test]
             fn f1() { super::$case(Mode::F1); }
+            #[test]
+            fn native_p1() { super::$case(Mode::NativeP1); }
+            #[test]
+            fn native_f1() { super::$case(Mode::NativeF1); }
         })*
     };
 }
