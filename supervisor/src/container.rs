@@ -11,6 +11,7 @@ pub mod executable;
 pub mod handoff;
 pub mod init;
 pub mod init_copy;
+pub mod journal;
 pub mod keeper;
 pub mod log;
 mod making;
