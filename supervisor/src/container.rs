@@ -14,6 +14,7 @@ pub mod handoff;
 pub mod hygiene;
 pub mod init;
 pub mod init_copy;
+pub mod journal;
 pub mod keeper;
 pub mod log;
 mod making;

@@ -1,0 +1,260 @@
+//! Warm containers without mounts: what a run changed in the image's file system is undone before the next one.
+//!
+//! Between `prepare` and a run, where no overlay can be had (an unprivileged user on AWS Lambda). [`Journal::begin`] takes
+//! stock of a clean ROOT once; the kernel tells of changes while a run goes on ([`watch`]); [`Journal::restore`] looks
+//! only where something happened ([`undo`]). What cannot be undone is told, and its original is kept the next time.
+//!
+//! ROOT after a run is hostile. Nothing outside is reached through it, whatever it holds: see [`at`] and [`limbo`]. All
+//! processes of the run must be gone before it is restored.
+
+mod at;
+mod inventory;
+mod limbo;
+mod noted;
+mod originals;
+mod take;
+mod tree;
+mod undo;
+mod watch;
+
+use std::{
+    collections::BTreeMap,
+    fs::DirBuilder,
+    io,
+    os::{
+        fd::{AsFd as _, BorrowedFd, OwnedFd},
+        unix::fs::DirBuilderExt as _,
+    },
+    path::{Path, PathBuf},
+};
+
+use nix::{errno::Errno, fcntl::OFlag};
+use thiserror::Error;
+
+use self::{
+    inventory::{Inventory, ROOT},
+    limbo::Limbo,
+    originals::Originals,
+    take::Taking,
+    tree::{Tree, open_path},
+    undo::{Undo, Work},
+    watch::{Seen, Watch},
+};
+
+const DIRTY: &str = "dirty";
+
+/// What became of the changes of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Restored {
+    /// There were none.
+    Clean,
+    /// They are undone.
+    Undone,
+    /// Some cannot be undone: the container must be made anew.
+    Lost {
+        /// The first of what is lost, below ROOT; an empty path is ROOT itself.
+        paths: Vec<PathBuf>,
+    },
+}
+
+/// Why there is no journal, or the container's state is unknown. It must be made anew, as if something were lost.
+#[derive(Debug, Error)]
+pub enum JournalError {
+    /// A process died between a run and its restoration.
+    #[error("the container was left in the middle of a run")]
+    Unfinished,
+    /// Nothing can be moved between the container and the journal's directory.
+    #[error("the container and {} are on different file systems", state.display())]
+    OtherFileSystem {
+        /// The journal's directory.
+        state: PathBuf,
+    },
+    /// The operating system refused something.
+    #[error("cannot {action}: {source}")]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+impl JournalError {
+    fn io<E: Into<io::Error>>(action: &'static str) -> impl FnOnce(E) -> Self {
+        move |error| Self::Io {
+            action,
+            source: error.into(),
+        }
+    }
+}
+
+/// A container's file system as it was when it was clean, and what has happened to it since.
+#[derive(Debug)]
+pub struct Journal {
+    root: PathBuf,
+    state: OwnedFd,
+    inventory: Inventory,
+    tree: Tree,
+    watch: Watch,
+    originals: Originals,
+    limbo: Limbo,
+    seen: Seen,
+}
+
+impl Journal {
+    /// Takes stock of the clean container in `root`. `state` is a directory of its own, outside of `root` but on the same
+    /// file system; it is made if it is missing.
+    ///
+    /// # Errors
+    /// The container is not clean, or the operating system refuses.
+    pub fn begin(root: &Path, state: &Path) -> Result<Self, JournalError> {
+        Self::begin_with(root, state, watch::fair_share())
+    }
+
+    /// The same with at most so many watches. Without a watch on every directory, each [`Journal::restore`] compares all.
+    ///
+    /// # Errors
+    /// As those of [`Journal::begin`].
+    pub fn begin_with(root: &Path, state: &Path, watches: usize) -> Result<Self, JournalError> {
+        let directory = open_state(state)?;
+        match at::stat(&directory, DIRTY.as_ref()) {
+            Ok(_) => return Err(JournalError::Unfinished),
+            Err(Errno::ENOENT) => {}
+            Err(error) => return Err(JournalError::io("look for a run's mark")(error)),
+        }
+        let device = |at| at::stat(at, ".".as_ref()).map(|stat| stat.st_dev);
+        let tree = Tree::open(root).map_err(JournalError::io("open the container"))?;
+        if device(tree.root()) != device(&directory) {
+            let state = state.to_owned();
+            return Err(JournalError::OtherFileSystem { state });
+        }
+        Self::take(root, directory, tree, watches)
+            .map_err(JournalError::io("take stock of the container"))
+    }
+
+    fn take(root: &Path, state: OwnedFd, mut tree: Tree, watches: usize) -> io::Result<Self> {
+        let mut limbo = Limbo::open(&state)?;
+        limbo.sort_out(&BTreeMap::new())?;
+        let mut watch = Watch::new(watches);
+        let mut originals = Originals::begin(&state)?;
+        let noted = noted::read(&state)?;
+        let taking = Taking {
+            inventory: Inventory::default(),
+            tree: &mut tree,
+            watch: &mut watch,
+            originals: &mut originals,
+            noted: &noted,
+        };
+        let mut journal = Self {
+            inventory: taking.take()?,
+            root: root.to_owned(),
+            state,
+            tree,
+            seen: Seen::nothing(),
+            watch,
+            originals,
+            limbo,
+        };
+        journal.forget()?;
+        Ok(journal)
+    }
+
+    /// Marks the container as being in use: until it is restored, no other process takes it for clean.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn mark_dirty(&self) -> Result<(), JournalError> {
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT;
+        at::open_file(&self.state, DIRTY.as_ref(), flags)
+            .map(drop)
+            .map_err(JournalError::io("mark the container as in use"))
+    }
+
+    /// To be called when the container was made anew: what a journal in `state` knew of the old one's runs is forgotten,
+    /// but for the paths that were lost.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn renewed(state: &Path) -> Result<(), JournalError> {
+        let directory = open_state(state)?;
+        at::unlink(&directory, DIRTY.as_ref()).map_err(JournalError::io("remove a run's mark"))
+    }
+
+    /// Collects what the kernel tells, so that its queue does not overflow; at any time, and without waiting.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn drain(&mut self) -> Result<(), JournalError> {
+        self.watch
+            .collect(&self.inventory, &mut self.seen)
+            .map_err(JournalError::io("read what has changed"))
+    }
+
+    /// Readable when there is something to [`Journal::drain`]; none if nothing can be watched here.
+    pub fn queue(&self) -> Option<BorrowedFd<'_>> {
+        self.watch.queue().map(|queue| queue.as_fd())
+    }
+
+    /// Undoes what has happened since the container was clean. No process may use it meanwhile.
+    ///
+    /// # Errors
+    /// The operating system's; what is undone then is unknown.
+    pub fn restore(&mut self) -> Result<Restored, JournalError> {
+        self.drain()?;
+        let restored = if self.seen.is_nothing() {
+            Restored::Clean
+        } else {
+            // Until all is undone, nothing is certain.
+            let seen = std::mem::replace(&mut self.seen, Seen::unknown());
+            self.undo(&seen)
+                .map_err(JournalError::io("undo what a run has changed"))?
+        };
+        match &restored {
+            Restored::Lost { paths } => noted::add(&self.state, paths)
+                .map_err(JournalError::io("note what could not be undone"))?,
+            Restored::Clean | Restored::Undone => at::unlink(&self.state, DIRTY.as_ref())
+                .map_err(JournalError::io("remove a run's mark"))?,
+        }
+        Ok(restored)
+    }
+
+    fn undo(&mut self, seen: &Seen) -> io::Result<Restored> {
+        let there = open_path(&self.root).and_then(|root| at::stat(&root, ".".as_ref()));
+        if there.map(|stat| stat.st_ino) != Ok(self.inventory.entry(ROOT).inode) {
+            let paths = vec![PathBuf::new()];
+            return Ok(Restored::Lost { paths });
+        }
+        let undo = Undo {
+            inventory: &mut self.inventory,
+            tree: &mut self.tree,
+            watch: &mut self.watch,
+            originals: &self.originals,
+            limbo: &mut self.limbo,
+            seen,
+            work: Work::default(),
+        };
+        let paths = undo.run()?;
+        self.tree.forget();
+        if !paths.is_empty() {
+            return Ok(Restored::Lost { paths });
+        }
+        self.forget()?;
+        Ok(Restored::Undone)
+    }
+
+    /// What the journal did itself is nothing to undo.
+    fn forget(&mut self) -> io::Result<()> {
+        self.watch.collect(&self.inventory, &mut self.seen)?;
+        self.seen = self.watch.nothing_seen();
+        Ok(())
+    }
+}
+
+/// Opens the journal's directory, which nobody else may look into.
+fn open_state(state: &Path) -> Result<OwnedFd, JournalError> {
+    match DirBuilder::new().mode(0o700).create(state) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => open_path(state).map_err(io::Error::from),
+    }
+    .map_err(JournalError::io("open the journal's directory"))
+}
