@@ -39,8 +39,8 @@ use crate::image::ImageError;
 
 pub use self::{
     command::ContainerCommand,
-    engine::EngineError,
     direct::Direct,
+    engine::EngineError,
     prepare::Prepared,
     run::{Container, RunReport, RunRequest},
     settings::UdockerSettings,

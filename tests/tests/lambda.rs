@@ -84,7 +84,9 @@ fn an_object_goes_through_and_a_warm_invocation_runs_one_udocker_command() {
                 Some(format!("TURN {turn}"))
             );
             let now = sandbox.udocker_commands();
-            if turn > 0 {
+            if mode.engine() == "native" {
+                assert!(now.is_empty(), "{now:#?}");
+            } else if turn > 0 {
                 assert_eq!(now.len(), commands + 1, "{now:#?}");
                 assert!(now.last().unwrap().contains(" run "), "{now:#?}");
             }

@@ -14,7 +14,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{command::is_runc, hygiene::Undo, prepare::Prepared};
+use super::{command::is_runc, hygiene::State, prepare::Prepared};
 
 /// Directories of the image that programs put files in without being told to.
 const SCRATCH: [&str; 5] = ["tmp", "var/tmp", "run", "dev/shm", "root"];
@@ -45,7 +45,7 @@ impl Baseline {
     }
 
     /// Removes what has come since.
-    fn restore(&self, root: &Path) {
+    pub(super) fn restore(&self, root: &Path) {
         for path in self.directories.iter().flat_map(|d| entries(root, d)) {
             if !self.entries.contains(&path) {
                 remove(&root.join(path));
@@ -86,19 +86,19 @@ pub enum Last {
     No,
 }
 
-/// Clears up behind one run of `prepared`; `record` was the directory it shared with the host.
-pub fn after_run(prepared: &Prepared, record: &Path, last: Last) {
+/// Clears up behind one run of `prepared`; `record` was the directory it shared with the host. Tells whether the next run
+/// finds the image as it was made.
+pub fn after_run(prepared: &Prepared, record: &Path, last: Last) -> State {
     let root = prepared.directory.join("ROOT");
     remove_mount_point(&root, record);
     remove_mount_notes(&prepared.directory, record);
-    if last == Last::Yes {
-        if let Undo::Scratch(baseline) = &prepared.undo {
-            baseline.restore(&root);
-        }
-        if is_runc(prepared.mode) {
-            remove_runc_state(&prepared.directory);
-        }
+    if last == Last::No {
+        return State::Clean;
     }
+    if is_runc(prepared.mode) {
+        remove_runc_state(&prepared.directory);
+    }
+    prepared.undo.after_run(&prepared.directory)
 }
 
 /// The directories udocker made in the image to mount the record's on, or the native engine to put a link to it in: its own
@@ -184,7 +184,10 @@ fn remove(path: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::ExecMode, container::command::ImageCommand};
+    use crate::{
+        config::ExecMode,
+        container::{command::ImageCommand, hygiene::Undo},
+    };
     use std::os::unix::fs::symlink;
 
     fn container(working: Option<&str>) -> (tempfile::TempDir, Prepared) {

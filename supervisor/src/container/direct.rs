@@ -77,8 +77,7 @@ impl Direct {
         let line = [init.into(), request.record.handoff().into()];
         let variables = &self.environment;
         let grace = request.limits.grace;
-        let running =
-            Running::start(&self.supervisor, &Stage::default(), &line, variables, grace)?;
+        let running = Running::start(&self.supervisor, &Stage::default(), &line, variables, grace)?;
         let seen = see_through(running, handoff, &request, sink).await;
         seen.report(started, |status, message| ContainerError::NotStarted {
             status,

@@ -29,7 +29,11 @@ pub struct Elf {
 }
 
 /// `e_machine` of the processor this program is built for.
-pub const HOST_MACHINE: u16 = if cfg!(target_arch = "aarch64") { 183 } else { 62 };
+pub const HOST_MACHINE: u16 = if cfg!(target_arch = "aarch64") {
+    183
+} else {
+    62
+};
 
 /// What the processor `machine` is called.
 pub fn machine_name(machine: u16) -> String {
@@ -131,7 +135,11 @@ impl Header {
         let half = |at: usize| -> Option<u16> {
             Some(u16::from_le_bytes(*start.get(at..)?.first_chunk()?))
         };
-        let word = |at: usize| Some(u64::from(u32::from_le_bytes(*start.get(at..)?.first_chunk()?)));
+        let word = |at: usize| {
+            Some(u64::from(u32::from_le_bytes(
+                *start.get(at..)?.first_chunk()?,
+            )))
+        };
         let long = |at: usize| Some(u64::from_le_bytes(*start.get(at..)?.first_chunk()?));
         let parse = || -> Option<Self> {
             let wide = match start.strip_prefix(b"\x7fELF")?.first()? {
@@ -203,7 +211,10 @@ mod tests {
         let elf = Elf::read(&shell).unwrap().unwrap();
         assert_eq!(elf.machine, HOST_MACHINE);
         let loader = elf.interpreter.unwrap();
-        assert!(loader.starts_with("/lib64") || loader.starts_with("/lib"), "{loader:?}");
+        assert!(
+            loader.starts_with("/lib64") || loader.starts_with("/lib"),
+            "{loader:?}"
+        );
         let offered = newest_glibc(&loader.canonicalize().unwrap().with_file_name("libc.so.6"));
         assert!(offered.unwrap().unwrap() >= Glibc(2, 17));
         let needed = newest_glibc(Path::new("/bin/sh")).unwrap();

@@ -114,7 +114,11 @@ impl Found {
     pub fn as_seen_by_the_kernel(&self, root: &Path) -> OsString {
         let named = root.join(self.inside.strip_prefix("/").unwrap_or(&self.inside));
         let same = named.canonicalize().is_ok_and(|path| path == self.host);
-        if same { named.into() } else { self.host.clone().into() }
+        if same {
+            named.into()
+        } else {
+            self.host.clone().into()
+        }
     }
 }
 
@@ -180,7 +184,11 @@ pub fn inspect(path: &Path) -> io::Result<Program> {
     if let Some(line) = start[..length].strip_prefix(b"#!") {
         return Ok(script(line).unwrap_or(Program::Unknown));
     }
-    let Some(Elf { machine, interpreter }) = Elf::read(&file)? else {
+    let Some(Elf {
+        machine,
+        interpreter,
+    }) = Elf::read(&file)?
+    else {
         return Ok(Program::Unknown);
     };
     Ok(match interpreter {
@@ -242,12 +250,14 @@ mod tests {
         std::fs::write(root.join("c"), "#!/small").unwrap();
         let script = inspect(&root.join("a")).unwrap();
         let (interpreter, argument) = ("/me".into(), Some("-x".into()));
-        assert_eq!(script, Program::Script { interpreter, argument });
-        let table = [
-            ("/b", is_static),
-            ("/small", true),
-            ("/c", true),
-        ];
+        assert_eq!(
+            script,
+            Program::Script {
+                interpreter,
+                argument
+            }
+        );
+        let table = [("/b", is_static), ("/small", true), ("/c", true)];
         for (program, static_) in table {
             assert_eq!(escapes(root, Path::new(program)), static_, "{program}");
         }

@@ -1,13 +1,19 @@
 //! How the changes that a run makes in its container's ROOT are kept from the next one.
 
-use std::path::Path;
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
+use nix::fcntl::Flock;
 use tokio::sync::OnceCell;
 
 use super::{
     ContainerError, Limits,
     clean::Baseline,
     command::is_runc,
+    journal::{Journal, Restored},
     running::Running,
     settings::{Overlay, UdockerSettings},
     stage::Stage,
@@ -29,8 +35,66 @@ pub enum Hygiene {
 pub enum Undo {
     /// See [`Hygiene::Overlay`].
     Overlay,
+    /// See [`Hygiene::Journal`].
+    Journal(Arc<Mutex<Claimed>>),
     /// See [`Hygiene::Scratch`].
     Scratch(Baseline),
+}
+
+/// A container that no other process uses, and what is known of it.
+#[derive(Debug)]
+pub struct Claimed {
+    journal: Journal,
+    _claim: Flock<File>,
+}
+
+/// Whether the next run finds the image as it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// It does.
+    Clean,
+    /// These paths inside are not what they were, and nobody has what they were: the container must be made anew.
+    Lost(Vec<PathBuf>),
+}
+
+impl Undo {
+    /// With `journal`, for a container that this process has a `claim` on.
+    pub fn journal(journal: Journal, claim: Flock<File>) -> Self {
+        let _claim = claim;
+        Self::Journal(Arc::new(Mutex::new(Claimed { journal, _claim })))
+    }
+
+    /// To be called right before a run.
+    pub fn before_run(&self) {
+        let Self::Journal(journal) = self else { return };
+        let marked = lock(journal).journal.mark_dirty();
+        if let Err(error) = marked {
+            tracing::warn!(%error, "should this process be killed now, the next one would not know that the image has changed");
+        }
+    }
+
+    /// To be called when all processes of a run are gone, and no other uses the container.
+    pub fn after_run(&self, directory: &Path) -> State {
+        match self {
+            Self::Overlay => State::Clean,
+            Self::Scratch(baseline) => {
+                baseline.restore(&directory.join("ROOT"));
+                State::Clean
+            }
+            Self::Journal(journal) => match lock(journal).journal.restore() {
+                Ok(Restored::Clean | Restored::Undone) => State::Clean,
+                Ok(Restored::Lost { paths }) => State::Lost(paths),
+                Err(error) => {
+                    tracing::warn!(%error, "what a run changed in the image is not undone");
+                    State::Lost(Vec::new())
+                }
+            },
+        }
+    }
+}
+
+fn lock(journal: &Mutex<Claimed>) -> MutexGuard<'_, Claimed> {
+    journal.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Finds out what can be done, once.

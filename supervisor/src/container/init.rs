@@ -197,8 +197,15 @@ fn run(
 
 /// The engine's variables and the container's own, which win, except over what keeps an F mode inside: a list of
 /// libraries becomes one of the image's and comes behind the engine's, of directories one before them.
-fn merged(base: Vec<(OsString, OsString)>, own: Vec<(OsString, OsString)>) -> Vec<(OsString, OsString)> {
-    let value = |name: &str| base.iter().find(|(set, _)| set == name).map(|(_, value)| value);
+fn merged(
+    base: Vec<(OsString, OsString)>,
+    own: Vec<(OsString, OsString)>,
+) -> Vec<(OsString, OsString)> {
+    let value = |name: &str| {
+        base.iter()
+            .find(|(set, _)| set == name)
+            .map(|(_, value)| value)
+    };
     let Some(root) = value("FAKECHROOT_BASE") else {
         return [base, own].concat();
     };
@@ -212,7 +219,9 @@ fn merged(base: Vec<(OsString, OsString)>, own: Vec<(OsString, OsString)>) -> Ve
     let own = own.into_iter().filter_map(|(name, wanted)| {
         let value = match name.as_bytes() {
             b"LD_PRELOAD" => [vec![value("LD_PRELOAD")?.clone()], inside(&wanted)].concat(),
-            b"LD_LIBRARY_PATH" => [inside(&wanted), vec![value("LD_LIBRARY_PATH")?.clone()]].concat(),
+            b"LD_LIBRARY_PATH" => {
+                [inside(&wanted), vec![value("LD_LIBRARY_PATH")?.clone()]].concat()
+            }
             name if name.starts_with(b"FAKECHROOT_") => return None,
             _ => vec![wanted],
         };

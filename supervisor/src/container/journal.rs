@@ -159,6 +159,11 @@ impl Journal {
         Ok(journal)
     }
 
+    /// Whether a run was begun and not undone; `state` need not exist.
+    pub fn is_unfinished(state: &Path) -> bool {
+        state.join(DIRTY).exists()
+    }
+
     /// Marks the container as being in use: until it is restored, no other process takes it for clean.
     ///
     /// # Errors

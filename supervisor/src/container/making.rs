@@ -13,6 +13,7 @@ use crate::{
 use super::{
     ContainerError, ImageSource, Limits,
     engine::{Runs, setup},
+    journal::Journal,
     prepare::Preparer,
 };
 
@@ -51,6 +52,13 @@ impl Making<'_> {
         if by_udocker && !self.preparer.keeps_layers() && store.has_repo(&self.reference) {
             self.remove_image().await;
         }
+        // What is known of the runs of another container of that name.
+        let journal = store.journal(self.name);
+        if journal.exists() {
+            Journal::renewed(&journal).map_err(|error| {
+                ContainerError::io("forget an old journal")(std::io::Error::other(error))
+            })?;
+        }
         store
             .set_ready(self.name)
             .map_err(ContainerError::io("note that the image is prepared"))
@@ -85,7 +93,10 @@ impl Making<'_> {
                 let setting_up =
                     tokio::task::spawn_blocking(move || setup::set_up(&directory, mode));
                 let done = setting_up.await.map_err(std::io::Error::other).flatten();
-                done.map_err(ContainerError::io(format!("set up container {}", self.name)))
+                done.map_err(ContainerError::io(format!(
+                    "set up container {}",
+                    self.name
+                )))
             }
             _ => {
                 let arguments = setup_arguments(mode, self.name);

@@ -3,9 +3,12 @@
 use std::{
     collections::{HashMap, HashSet},
     ffi::OsString,
+    fs::File,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
+
+use nix::fcntl::Flock;
 
 use crate::{
     config::{ExecMode, KeepLayers, Prepare},
@@ -19,6 +22,7 @@ use super::{
     command::ImageCommand,
     engine::{Guest, Runs},
     hygiene::{Hygiene, Hygienist, Undo},
+    journal::Journal,
     making::{
         Making, create_arguments, fetch_arguments, fetch_step, image_reference, setup_arguments,
     },
@@ -89,12 +93,12 @@ impl Preparer {
         let first = self.container_name(image)?;
         let settings = self.udocker.settings();
         let hygiene = self.hygienist.choose(settings, temp, limits).await?;
-        let name = match (hygiene, settings.runs) {
+        let place = match (hygiene, settings.runs) {
             // Runs do not see each other there. (udocker keeps notes of each run in the container's directory.)
             (Hygiene::Overlay, Runs::Native) => first.clone(),
             _ => slot.name(&first),
         };
-        if let Some(prepared) = self.remembered(&name) {
+        if let Some(prepared) = self.remembered(&place) {
             return Ok(prepared);
         }
         let lock = tokio::select! {
@@ -105,6 +109,20 @@ impl Preparer {
                 return Err(ContainerError::Stopped { why, step: "lock", image });
             }
         };
+        let (name, claim) = match hygiene {
+            Hygiene::Overlay | Hygiene::Scratch => (place.clone(), None),
+            Hygiene::Journal => self
+                .store
+                .claim(&place)
+                .map_err(ContainerError::io(format!("claim a container of {image}")))?,
+        };
+        if claim.is_some()
+            && self.store.is_ready(&name)
+            && Journal::is_unfinished(&self.store.journal(&name))
+        {
+            tracing::info!("a run was interrupted: the container is made anew");
+            self.store.clear_ready(&name);
+        }
         if !self.store.is_ready(&name) {
             let making = Making {
                 preparer: self,
@@ -123,13 +141,27 @@ impl Preparer {
             )
         })?;
         let mut prepared = self.describe(image, &name, directory)?;
-        if hygiene == Hygiene::Overlay {
-            prepared.undo = Undo::Overlay;
+        match (hygiene, claim) {
+            (Hygiene::Overlay, _) => prepared.undo = Undo::Overlay,
+            (Hygiene::Journal, Some(claim)) => self.begin_journal(&mut prepared, claim),
+            _ => {}
         }
         if let Ok(mut ready) = self.ready.lock() {
-            ready.insert(name, prepared.clone());
+            ready.insert(place, prepared.clone());
         }
         Ok(prepared)
+    }
+
+    /// Takes stock of the container; where that cannot be, its scratch directories must do.
+    fn begin_journal(&self, prepared: &mut Prepared, claim: Flock<File>) {
+        let root = prepared.directory.join("ROOT");
+        match Journal::begin(&root, &self.store.journal(&prepared.name)) {
+            Ok(journal) => prepared.undo = Undo::journal(journal, claim),
+            Err(error) => tracing::warn!(
+                %error,
+                "what runs change in the image cannot be undone here, but for additions in /tmp and the like"
+            ),
+        }
     }
 
     /// The udocker commands a preparation from nothing takes, for `--explain`.
@@ -205,13 +237,14 @@ impl Preparer {
     }
 
     fn remembered(&self, name: &str) -> Option<Prepared> {
-        let ready = self.ready.lock().ok()?;
+        let mut ready = self.ready.lock().ok()?;
         let prepared = ready.get(name)?;
-        prepared
-            .directory
-            .join("ROOT")
-            .is_dir()
-            .then(|| prepared.clone())
+        if self.store.is_ready(&prepared.name) {
+            return Some(prepared.clone());
+        }
+        // With its claim on the container.
+        ready.remove(name);
+        None
     }
 
     /// Whether this process has loaded the archive of that image.

@@ -25,7 +25,7 @@ use super::{
     command::{Family, Volumes, is_runc, run_arguments},
     executable,
     handoff::Handoff,
-    hygiene::Undo,
+    hygiene::{State, Undo},
     init,
     log::{Keep, LogFile, LogSink},
     role,
@@ -116,6 +116,7 @@ pub async fn run(
     let store = Store::new(udocker.settings());
     let in_use = use_container(&store, prepared, &request.limits).await?;
     let started = Instant::now();
+    prepared.undo.before_run();
     let (running, handoff) = match &prepared.guest {
         Some(guest) => natively::start(udocker, guest, container, &request, &argv, temp)?,
         None => start(udocker, container, &request, &argv, temp)?,
@@ -159,19 +160,20 @@ fn stage(prepared: &Prepared, record: &RecordDir) -> Stage {
             scratch: Some(record.changes().to_owned()),
             ..Stage::default()
         },
-        Undo::Scratch(_) => Stage::default(),
+        Undo::Journal(_) | Undo::Scratch(_) => Stage::default(),
     }
 }
 
-/// Other supervisors may run the same container, except in R modes: udocker keeps the run's
-/// configuration in the container's directory there, one for all.
+/// Other supervisors may run the same container, except where changes are undone after the run, and in R modes: udocker
+/// keeps the run's configuration in the container's directory there, one for all.
 async fn use_container(
     store: &Store,
     prepared: &Prepared,
     limits: &Limits,
 ) -> Result<Flock<File>, ContainerError> {
     let name = &prepared.name;
-    let how = if is_runc(prepared.mode) {
+    let alone = is_runc(prepared.mode) || matches!(prepared.undo, Undo::Journal(_));
+    let how = if alone {
         FlockArg::LockExclusiveNonblock
     } else {
         FlockArg::LockSharedNonblock
@@ -189,13 +191,25 @@ async fn use_container(
 
 /// The last one out turns off the light: only then is the container nobody else's.
 fn clear_up(store: &Store, prepared: &Prepared, record: &RecordDir, in_use: Flock<File>) {
-    drop(in_use);
-    let alone = store.own_container(&prepared.name);
+    // What was in use by nobody else stays so, until it is clean.
+    let alone = match prepared.undo {
+        Undo::Journal(_) => Some(in_use),
+        Undo::Overlay | Undo::Scratch(_) => {
+            drop(in_use);
+            store.own_container(&prepared.name)
+        }
+    };
     let last = match alone {
         Some(_) => clean::Last::Yes,
         None => clean::Last::No,
     };
-    clean::after_run(prepared, record.root(), last);
+    if let State::Lost(paths) = clean::after_run(prepared, record.root(), last) {
+        tracing::warn!(
+            ?paths,
+            "the run changed large files of the image in place: the container will be made anew"
+        );
+        store.clear_ready(&prepared.name);
+    }
     if let Undo::Overlay = prepared.undo {
         remove_tree(record.changes());
     }

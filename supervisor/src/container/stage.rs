@@ -74,7 +74,11 @@ impl Stage {
             return Ok(());
         }
         if let Some(scratch) = &self.scratch {
-            named("mount an overlay over", &self.root, overlay(&self.root, scratch))?;
+            named(
+                "mount an overlay over",
+                &self.root,
+                overlay(&self.root, scratch),
+            )?;
         }
         let root = Root::open(&self.root, Resolver::Kernel)?;
         for link in &self.links {
@@ -92,7 +96,10 @@ impl Stage {
 fn named(what: &str, path: &Path, result: nix::Result<()>) -> io::Result<()> {
     result.map_err(|error| {
         let error = io::Error::from(error);
-        io::Error::new(error.kind(), format!("cannot {what} {}: {error}", path.display()))
+        io::Error::new(
+            error.kind(),
+            format!("cannot {what} {}: {error}", path.display()),
+        )
     })
 }
 
@@ -128,7 +135,13 @@ fn overlay(root: &Path, scratch: &Path) -> nix::Result<()> {
     let mut volatile = options.clone();
     volatile.push(",volatile");
     let mount = |options: &OsStr| {
-        mount(Some("overlay"), root, Some("overlay"), MsFlags::empty(), Some(options))
+        mount(
+            Some("overlay"),
+            root,
+            Some("overlay"),
+            MsFlags::empty(),
+            Some(options),
+        )
     };
     mount(&volatile).or_else(|_older_kernel| mount(&options))
 }
@@ -196,11 +209,17 @@ mod tests {
             let (parsed, rest) = Stage::parse(&words).unwrap();
             assert_eq!((parsed, rest), (stage, &[OsString::from("program")][..]));
         }
-        assert_eq!(Stage::parse(&["".into(), "".into(), "".into(), "9".into()]), None);
+        assert_eq!(
+            Stage::parse(&["".into(), "".into(), "".into(), "9".into()]),
+            None
+        );
     }
 
     #[test]
     fn option_separators_in_paths_are_escaped() {
-        assert_eq!(escaped(Path::new("/a,b:c\\d")), OsString::from("/a\\,b\\:c\\\\d"));
+        assert_eq!(
+            escaped(Path::new("/a,b:c\\d")),
+            OsString::from("/a\\,b\\:c\\\\d")
+        );
     }
 }

@@ -165,6 +165,33 @@ impl Store {
         Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()
     }
 
+    /// Where the journal of that container is.
+    pub fn journal(&self, name: &str) -> PathBuf {
+        self.own.join(format!("{name}.journal"))
+    }
+
+    /// A container for this process alone, as long as it holds the lock: the one of that name, or, where another process
+    /// has that, one named after it.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn claim(&self, name: &str) -> io::Result<(String, Option<Flock<File>>)> {
+        let mut number = 0_u32;
+        loop {
+            let name = match number {
+                0 => name.to_owned(),
+                number => format!("{name}-p{number}"),
+            };
+            let path = self.own.join(format!("{name}.lock"));
+            let file = File::create(path)?;
+            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(lock) => return Ok((name, Some(lock))),
+                Err((_, nix::errno::Errno::EWOULDBLOCK)) => number += 1,
+                Err((_, error)) => return Err(error.into()),
+            }
+        }
+    }
+
     /// Waits for the store's lock; several supervisors may share one store.
     ///
     /// # Errors

@@ -117,7 +117,8 @@ impl Udocker {
             let image = image.to_owned();
             return Err(ContainerError::Stopped { why, step, image });
         }
-        let mut running = self.start(arguments, temp, &BTreeMap::new(), &Stage::default(), limits)?;
+        let mut running =
+            self.start(arguments, temp, &BTreeMap::new(), &Stage::default(), limits)?;
         let finished = tokio::select! {
             status = running.ended() => Ok(status),
             why = limits.reached() => Err(why),

@@ -3,12 +3,7 @@
 
 use std::time::Duration;
 
-use crate::{
-    config::ExecutionMode,
-    event::Event,
-    plan::Plan,
-    response::Outcome,
-};
+use crate::{config::ExecutionMode, event::Event, plan::Plan, response::Outcome};
 
 use super::{RecordReport, Report};
 

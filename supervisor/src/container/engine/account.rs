@@ -4,10 +4,7 @@ use std::{fs, path::Path};
 
 use crate::config::ExecMode;
 
-use super::super::{
-    command::Family,
-    executable::resolve,
-};
+use super::super::{command::Family, executable::resolve};
 
 /// Name and home of the user.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,8 +19,7 @@ use super::{
 };
 
 /// `ldconfig` would write the cache of a loader that never reads it (udocker's `fakechroot_cmd_subst`).
-const SUBSTITUTIONS: &str =
-    "/sbin/ldconfig=#RETURN(TRUE)#:/usr/sbin/ldconfig=#RETURN(TRUE)#";
+const SUBSTITUTIONS: &str = "/sbin/ldconfig=#RETURN(TRUE)#:/usr/sbin/ldconfig=#RETURN(TRUE)#";
 
 /// The library and what does not change from run to run.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,12 +7,8 @@ use serde_json::Value;
 use crate::config::ExecMode;
 
 use super::{
-    EngineError,
-    account::Account,
-    fakechroot::Preload,
-    files::EngineFiles,
+    super::command::Family, EngineError, account::Account, fakechroot::Preload, files::EngineFiles,
     proot,
-    super::command::Family,
 };
 
 /// A container that this engine can run.

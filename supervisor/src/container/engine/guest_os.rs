@@ -62,10 +62,12 @@ impl std::fmt::Display for Libc {
 
 fn has_musl(root: &Path) -> bool {
     let lib = resolve(root, Path::new("/lib")).and_then(|lib| fs::read_dir(lib).ok());
-    lib.into_iter()
-        .flatten()
-        .flatten()
-        .any(|entry| entry.file_name().as_encoded_bytes().starts_with(b"ld-musl-"))
+    lib.into_iter().flatten().flatten().any(|entry| {
+        entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(b"ld-musl-")
+    })
 }
 
 /// Name and version as udocker's engine files are named after: the first word, and the first number (of Alpine the
@@ -94,7 +96,9 @@ fn release_file(root: &Path) -> Option<(String, String)> {
         }
         let text = fs::read_to_string(resolve(root, &inside)?).ok()?;
         let (name, version) = text.lines().next()?.split_once(" release ")?;
-        let first = version.split(|c: char| !(c.is_ascii_digit() || c == '.')).next()?;
+        let first = version
+            .split(|c: char| !(c.is_ascii_digit() || c == '.'))
+            .next()?;
         let name = name.split(' ').next()?;
         (!first.is_empty() && !name.contains('=')).then(|| (name.to_owned(), first.to_owned()))
     })
@@ -119,11 +123,31 @@ mod tests {
     #[test]
     fn distributions_are_named_as_the_engine_files_are() {
         let table = [
-            ("os-release", "PRETTY_NAME=\"Debian GNU/Linux 12\"\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\n", ("Debian", "12")),
-            ("os-release", "NAME=\"Alpine Linux\"\nVERSION_ID=3.19.1\n", ("Alpine", "3.19")),
-            ("os-release", "NAME=Fedora\nVERSION_ID=39\n", ("Fedora", "39")),
-            ("lsb-release", "DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE=22.04\n", ("Ubuntu", "22")),
-            ("centos-release", "CentOS Linux release 7.9.2009 (Core)\n", ("CentOS", "7")),
+            (
+                "os-release",
+                "PRETTY_NAME=\"Debian GNU/Linux 12\"\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\n",
+                ("Debian", "12"),
+            ),
+            (
+                "os-release",
+                "NAME=\"Alpine Linux\"\nVERSION_ID=3.19.1\n",
+                ("Alpine", "3.19"),
+            ),
+            (
+                "os-release",
+                "NAME=Fedora\nVERSION_ID=39\n",
+                ("Fedora", "39"),
+            ),
+            (
+                "lsb-release",
+                "DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE=22.04\n",
+                ("Ubuntu", "22"),
+            ),
+            (
+                "centos-release",
+                "CentOS Linux release 7.9.2009 (Core)\n",
+                ("CentOS", "7"),
+            ),
         ];
         for (file, text, (name, version)) in table {
             let dir = tempfile::tempdir().unwrap();
@@ -140,7 +164,10 @@ mod tests {
         let glibc = Libc::of(Path::new("/"));
         assert!(glibc.glibc.is_some() && !glibc.is_musl, "{glibc}");
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(Libc::of(dir.path()).to_string(), "no C library that is known");
+        assert_eq!(
+            Libc::of(dir.path()).to_string(),
+            "no C library that is known"
+        );
         fs::create_dir(dir.path().join("lib")).unwrap();
         fs::write(dir.path().join("lib/ld-musl-x86_64.so.1"), "").unwrap();
         assert_eq!(Libc::of(dir.path()).to_string(), "musl");

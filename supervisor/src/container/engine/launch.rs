@@ -120,7 +120,10 @@ fn common_variables(guest: &Guest, mode: ExecMode) -> BTreeMap<OsString, OsStrin
         ("PATH", executable::SEARCH),
         ("HOME", account.home.as_str()),
     ];
-    let image = guest.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let image = guest
+        .environment
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
     let user = ["USER", "LOGNAME", "USERNAME"].map(|name| (name, account.user.as_str()));
     let mut variables: BTreeMap<OsString, OsString> = defaults
         .into_iter()
@@ -144,14 +147,18 @@ fn tell_library(
     shared: &Shared<'_>,
 ) {
     let listed = |name| on_host(root, guest.variable(name).unwrap_or_default());
-    let preloads = [preload.library.clone()].into_iter().chain(listed("LD_PRELOAD"));
+    let preloads = [preload.library.clone()]
+        .into_iter()
+        .chain(listed("LD_PRELOAD"));
     let library_path = listed("LD_LIBRARY_PATH").map(PathBuf::into_os_string);
     let library_path = library_path.chain([preload.library_path.clone()]);
     let excluded = shared.paths.iter().cloned();
     // Only udocker's libraries know this; the others know the list of what is excluded.
     let mapped = shared.own.iter().map(|path| {
         let path = path.as_os_str();
-        [path, OsStr::new("!"), path].into_iter().collect::<OsString>()
+        [path, OsStr::new("!"), path]
+            .into_iter()
+            .collect::<OsString>()
     });
     let mut set = |name: &str, value: OsString| {
         variables.insert(name.into(), value);
@@ -161,7 +168,10 @@ fn tell_library(
     set("LD_PRELOAD", joined(preloads.map(Into::into)));
     set("LD_LIBRARY_PATH", joined(library_path));
     set("FAKECHROOT_CMD_SUBST", preload.substitutions.clone());
-    set("FAKECHROOT_EXPAND_SYMLINKS", preload.expand_symlinks.clone());
+    set(
+        "FAKECHROOT_EXPAND_SYMLINKS",
+        preload.expand_symlinks.clone(),
+    );
     set("FAKECHROOT_EXCLUDE_PATH", joined(excluded.map(Into::into)));
     set("FAKECHROOT_DIR_MAP", joined(mapped));
     if let Some(libc) = &preload.libc {
@@ -213,7 +223,10 @@ fn preloaded(
                 let engine = [loader.clone().into(), found.as_seen_by_the_kernel(root)];
                 return Ok((Some(loader), [engine.to_vec(), words].concat()));
             }
-            Ok(Program::Script { interpreter, argument }) => {
+            Ok(Program::Script {
+                interpreter,
+                argument,
+            }) => {
                 let script = argument.into_iter().chain([found.inside.into()]);
                 words = script.chain(words).collect();
                 program = interpreter;
@@ -230,7 +243,10 @@ fn preloaded(
 
 /// `PATH` inside.
 fn search<'a>(guest: &'a Guest, variables: &'a [Variable]) -> &'a str {
-    let own = variables.iter().rev().find(|variable| variable.name == "PATH");
+    let own = variables
+        .iter()
+        .rev()
+        .find(|variable| variable.name == "PATH");
     own.map(|variable| variable.value.as_str())
         .or_else(|| guest.variable("PATH"))
         .unwrap_or(executable::SEARCH)

@@ -31,9 +31,14 @@ const CACHE_ENTRY: usize = 24;
 
 /// `LD_LIBRARY_PATH` for the image at `root`; `found` are the directories that hold libraries.
 pub fn search_path(root: &Path, found: &[PathBuf]) -> OsString {
-    let usual = USUAL.iter().map(|dir| root.join(dir)).filter(|dir| dir.is_dir());
+    let usual = USUAL
+        .iter()
+        .map(|dir| root.join(dir))
+        .filter(|dir| dir.is_dir());
     let cache = resolve(root, Path::new("/etc/ld.so.cache"));
-    let cache = cache.and_then(|path| fs::read(path).ok()).unwrap_or_default();
+    let cache = cache
+        .and_then(|path| fs::read(path).ok())
+        .unwrap_or_default();
     let cached = cached_directories(&cache)
         .into_iter()
         .map(|dir| root.join(dir.strip_prefix("/").unwrap_or(&dir)));
@@ -68,7 +73,9 @@ pub fn is_library(name: &OsStr) -> bool {
 /// The directories of the libraries in a loader cache, in its order.
 fn cached_directories(cache: &[u8]) -> Vec<PathBuf> {
     let mut directories: Vec<PathBuf> = Vec::new();
-    let start = cache.windows(CACHE_MAGIC.len()).position(|w| w == CACHE_MAGIC);
+    let start = cache
+        .windows(CACHE_MAGIC.len())
+        .position(|w| w == CACHE_MAGIC);
     let Some(cache) = start.map(|start| &cache[start..]) else {
         return directories;
     };
@@ -79,7 +86,8 @@ fn cached_directories(cache: &[u8]) -> Vec<PathBuf> {
     let count = word(CACHE_MAGIC.len()).unwrap_or(0);
     for index in 0..count {
         // flags, name, path, …: the path as an offset into the cache.
-        let Some(path) = word(CACHE_HEADER + index * CACHE_ENTRY + 8).and_then(|at| cache.get(at..))
+        let Some(path) =
+            word(CACHE_HEADER + index * CACHE_ENTRY + 8).and_then(|at| cache.get(at..))
         else {
             break;
         };
@@ -100,10 +108,22 @@ mod tests {
 
     #[test]
     fn libraries_by_name() {
-        for name in ["libc.so", "libc.so.6", "libstdc++.so.6.0.30", "libm-2.31.so"] {
+        for name in [
+            "libc.so",
+            "libc.so.6",
+            "libstdc++.so.6.0.30",
+            "libm-2.31.so",
+        ] {
             assert!(is_library(OsStr::new(name)), "{name}");
         }
-        for name in ["lib.so", "libc.a", "libc.so.6.py", "c.so", "libtool", "libx.so6"] {
+        for name in [
+            "lib.so",
+            "libc.a",
+            "libc.so.6.py",
+            "c.so",
+            "libtool",
+            "libx.so6",
+        ] {
             assert!(!is_library(OsStr::new(name)), "{name}");
         }
     }

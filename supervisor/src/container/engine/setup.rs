@@ -158,7 +158,10 @@ impl<'a> Walk<'a> {
     }
 
     fn joined(&self) -> Vec<u8> {
-        let paths = self.libraries.iter().map(|path| path.as_os_str().as_bytes());
+        let paths = self
+            .libraries
+            .iter()
+            .map(|path| path.as_os_str().as_bytes());
         paths.collect::<Vec<_>>().join(&b':')
     }
 }
@@ -194,7 +197,11 @@ mod tests {
         let private = root.join("usr/lib/private");
         assert_eq!(text("ld.lib.dirs"), private.display().to_string());
         assert_eq!(library_directories(&directory), [private]);
-        assert!(text("ld.so.path").starts_with("/lib"), "{}", text("ld.so.path"));
+        assert!(
+            text("ld.so.path").starts_with("/lib"),
+            "{}",
+            text("ld.so.path")
+        );
     }
 
     #[test]
@@ -205,7 +212,10 @@ mod tests {
         set_up(dir.path(), ExecMode::P1).unwrap();
         let target = fs::read_link(dir.path().join("ROOT/link")).unwrap();
         assert_eq!(target, Path::new("/opt"));
-        assert_eq!(fs::read_to_string(dir.path().join("execmode")).unwrap(), "P1");
+        assert_eq!(
+            fs::read_to_string(dir.path().join("execmode")).unwrap(),
+            "P1"
+        );
         assert!(!dir.path().join("ld.so.path").exists());
     }
 }
