@@ -20,6 +20,7 @@ pub mod log;
 mod making;
 mod native;
 pub mod prepare;
+pub mod probe;
 pub mod process_tree;
 pub mod role;
 pub mod run;

@@ -1,5 +1,6 @@
 //! The places the supervisor is started in: thin adapters over [`crate::invocation`].
 
+pub mod doctor;
 pub mod explain;
 pub mod job;
 pub mod lambda;
@@ -14,6 +15,9 @@ use crate::environment::{Environment, Place};
 
 /// Finds out where we are and does the work there.
 pub fn dispatch(environment: &Environment, arguments: Vec<OsString>) -> ExitCode {
+    if arguments.get(1).is_some_and(|word| word == doctor::NAME) {
+        return doctor::main(environment, &arguments);
+    }
     let command = image_command(&arguments);
     match environment.place() {
         Place::Lambda => lambda::main(environment, command),

@@ -243,6 +243,29 @@ async fn from_registry(
     Ok(())
 }
 
+/// What a registry says of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offer {
+    /// Its layers.
+    pub layers: usize,
+    /// Bytes to be downloaded for them.
+    pub bytes: u64,
+}
+
+/// Asks the registry for the image, and downloads none of its layers.
+///
+/// # Errors
+/// Any of [`ImageError`] that has to do with names and registries.
+pub async fn look_up(name: &str, settings: &RegistrySettings) -> Result<Offer, ImageError> {
+    let reference = Reference::parse(name.trim_start_matches("docker://"))?;
+    let registry = Registry::open(&reference, settings).await?;
+    let (manifest, _) = registry.image().await?;
+    Ok(Offer {
+        layers: manifest.layers.len(),
+        bytes: manifest.layers.iter().map(|layer| layer.size).sum(),
+    })
+}
+
 /// The layers that the store has already, whole.
 async fn find_layers(
     order: &Order<'_>,

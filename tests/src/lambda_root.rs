@@ -62,6 +62,16 @@ impl LambdaRoot {
         self.path.join(inside.trim_start_matches('/'))
     }
 
+    /// Takes a directory, or a link to one, out of the root.
+    pub fn remove(&self, inside: &str) {
+        let path = self.path(inside);
+        if path.is_symlink() {
+            fs::remove_file(path).unwrap();
+        } else {
+            fs::remove_dir_all(path).unwrap();
+        }
+    }
+
     /// Everything below `/tmp` but the image store.
     pub fn left(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.path("/tmp")).unwrap();

@@ -58,6 +58,47 @@ fn both_ways_to_start_run_an_image_with_what_is_in_the_layer() {
 }
 
 #[test]
+fn without_python_and_any_other_program_the_layer_runs_an_image_all_the_same() {
+    if !may_chroot() {
+        return;
+    }
+    let sandbox = Sandbox::new(Mode::NativeF1);
+    let script = "[ -e /opt/bootstrap ] || echo \"in $IMAGE_VARIABLE\"; cat /etc/passwd | wc -l; ls /tmp | wc -l
+        [ -e /etc/mark ] && echo is there; echo x > /etc/mark; rm -r /home; chmod 0 /opt";
+    let container = json!({ "image_file": "debian.tar", "execmode": null, "engine": "auto" });
+    sandbox.function(script, &json!({ "container": container }));
+    fs::copy(Mode::F1.image(), sandbox.path("work/debian.tar")).unwrap();
+    let place = LambdaRoot::new(&sandbox, &layer());
+    for directory in [
+        "/var/lang",
+        "/var/runtime",
+        "/usr",
+        "/bin",
+        "/opt/udocker/site-packages",
+    ] {
+        place.remove(directory);
+    }
+    let examined = place
+        .enter(sandbox.launch(), &["/opt/bootstrap", "doctor", "--json"])
+        .run();
+    examined.expect_code(0);
+    let report = examined.json();
+    assert_eq!(report["engine"], "native", "{report:#}");
+    assert_eq!(report["execution_mode"], "F1", "{report:#}");
+    // Nobody but root mounts anything there.
+    assert_eq!(report["changes"], "journal", "{report:#}");
+
+    let mut lambda = Lambda::start_with(&sandbox, |l| place.enter(l, &["/opt/bootstrap"]));
+    for _ in 0..3 {
+        let (status, log) = lambda.invoke(&json!({})).status_and_log();
+        assert_eq!((status, log.as_str()), (200, "in from the image\n2\n1\n"));
+    }
+    let left = place.left();
+    lambda.stop();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
 fn the_launcher_downloads_nothing_and_has_its_own_engines() {
     if !may_chroot() {
         return;

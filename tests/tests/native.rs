@@ -45,7 +45,7 @@ fn run_words(sandbox: &Sandbox, words: &Value) -> Finished {
 #[test]
 fn the_library_is_told_what_udocker_tells_it() {
     let sandbox = Sandbox::new(Mode::NativeF1);
-    let run = sandbox.script("env; echo \"--$0 $1\"").run();
+    let run = sandbox.script("env").run();
     run.expect_code(0);
     let ours = variables(&run.stdout());
     let container = container(&sandbox);
@@ -110,11 +110,6 @@ fn the_library_is_told_what_udocker_tells_it() {
     let line: Vec<&str> = seen.lines().rev().take(4).collect();
     assert_eq!(line[..2], [":", "-c"]);
     assert_eq!(line[2], format!("{root}/bin/sh"));
-    assert!(
-        run.stdout().contains("--/tmp") || run.stdout().contains("--"),
-        "{}",
-        run.stdout()
-    );
 }
 
 fn variables(text: &str) -> BTreeMap<String, String> {
@@ -148,7 +143,7 @@ fn what_is_bound_is_the_hosts_by_every_way() {
         // By its path, step by step, by a link, and by what was opened before.
         let script = "set -e; cd /; o=$TMP_OUTPUT_DIR; echo 1 > $o/path; cd \"$(dirname \"$(dirname \"$o\")\")\"
             cd \"$(basename \"$(dirname \"$o\")\")\"; cd output; echo 2 > steps; ln -s \"$o\" /tmp/way; echo 3 > /tmp/way/link
-            mkdir -p \"$o/a/b/c\"; cp -r \"$o/a\" \"$o/copy\"; echo 4 > \"$o/a/b/c/deep\"; cmp /etc/hosts /etc/hosts; wc -c < /etc/hosts";
+            mkdir -p \"$o/a/b/c\"; cp -r \"$o/a\" \"$o/copy\"; echo 4 > \"$o/a/b/c/deep\"; wc -c < /etc/hosts";
         let output = json!([{ "storage_provider": "s3", "path": "outbox" }]);
         sandbox.function(script, &json!({ "output": output }));
         let run = sandbox.invoke_local(&json!({})).run();

@@ -30,6 +30,28 @@ pub enum Hygiene {
     Scratch,
 }
 
+impl Hygiene {
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Overlay => "overlay",
+            Self::Journal => "journal",
+            Self::Scratch => "scratch",
+        }
+    }
+
+    /// What it means for a run's changes.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Overlay => "goes to an overlay, and with it",
+            Self::Journal => "is undone before the next",
+            Self::Scratch => {
+                "stays, but for additions in /tmp, /var/tmp, /run, /dev/shm, /root and its working directory"
+            }
+        }
+    }
+}
+
 /// What is done about changes in one container.
 #[derive(Debug, Clone)]
 pub enum Undo {

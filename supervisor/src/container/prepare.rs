@@ -92,7 +92,7 @@ impl Preparer {
     ) -> Result<Prepared, ContainerError> {
         let first = self.container_name(image)?;
         let settings = self.udocker.settings();
-        let hygiene = self.hygienist.choose(settings, temp, limits).await?;
+        let hygiene = self.hygiene(temp, limits).await?;
         let place = match (hygiene, settings.runs) {
             // Runs do not see each other there. (udocker keeps notes of each run in the container's directory.)
             (Hygiene::Overlay, Runs::Native) => first.clone(),
@@ -162,6 +162,15 @@ impl Preparer {
                 "what runs change in the image cannot be undone here, but for additions in /tmp and the like"
             ),
         }
+    }
+
+    /// What becomes of a run's changes in the image; `temp` is where they would go.
+    ///
+    /// # Errors
+    /// [`ContainerError::Io`] when it could not be found out.
+    pub async fn hygiene(&self, temp: &Path, limits: &Limits) -> Result<Hygiene, ContainerError> {
+        let settings = self.udocker.settings();
+        self.hygienist.choose(settings, temp, limits).await
     }
 
     /// The udocker commands a preparation from nothing takes, for `--explain`.

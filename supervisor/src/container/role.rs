@@ -11,7 +11,7 @@ use std::{
     process::ExitCode,
 };
 
-use super::{init, keeper};
+use super::{init, keeper, probe};
 
 /// `argv[0]` of the process that holds one engine command's processes together.
 pub const KEEPER: &str = "faas-keeper";
@@ -34,12 +34,16 @@ pub fn link(supervisor: &Path, temp: &Path, name: &str) -> io::Result<PathBuf> {
     }
 }
 
+/// `argv[0]` of the process that tries what a sandbox may forbid.
+pub const PROBE: &str = "faas-probe";
+
 /// Plays the part that `arguments[0]` names, if it names one.
 pub fn play(arguments: &[OsString]) -> Option<ExitCode> {
     let (name, rest) = arguments.split_first()?;
     match Path::new(name).file_name()?.to_str()? {
         KEEPER => Some(keeper::play(rest)),
         ".faas-init" | INIT_NAME => Some(init::play(rest)),
+        PROBE => Some(probe::play(rest)),
         ENV => Some(init::play_env(rest)),
         _ => None,
     }

@@ -112,7 +112,8 @@ impl UdockerSettings {
         let place = environment.place();
         let exec = launcher(environment);
         let mut variables = environment.for_udocker();
-        if place == Place::Lambda || exec.as_path() == Path::new(LAYER_EXEC) {
+        let has_layer = exec.as_path() == Path::new(LAYER_EXEC) && exec.is_file();
+        if place == Place::Lambda || has_layer {
             for (name, value) in LAYER_DEFAULTS {
                 variables.entry(name.into()).or_insert(value.into());
             }
@@ -133,7 +134,7 @@ impl UdockerSettings {
         let layers = directory("UDOCKER_LAYERS", store.join("layers"));
         Self {
             runs: Runs::choose(engine, environment, &exec),
-            files: EngineFiles::new(&variables, &store),
+            files: EngineFiles::new(&variables, &store, environment.find_on_path("proot")),
             launcher: command_line(environment, exec),
             mode: mode(environment, configured_mode),
             environment: variables,
@@ -148,6 +149,14 @@ impl UdockerSettings {
             invocations: Invocations::of(environment),
             overlay: Overlay::of(environment),
         }
+    }
+
+    /// udocker's launcher, there or not.
+    pub fn launcher_path(&self) -> PathBuf {
+        let launcher = &self.launcher;
+        let flag = launcher.last().is_some_and(|last| last == "--allow-root");
+        let at = launcher.len().saturating_sub(1 + usize::from(flag));
+        launcher.get(at).map(PathBuf::from).unwrap_or_default()
     }
 
     /// The parts of the store that images and containers are written to.

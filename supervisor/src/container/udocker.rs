@@ -75,7 +75,7 @@ impl Udocker {
         limits: &Limits,
     ) -> Result<Running, ContainerError> {
         let line = self.command_line(arguments);
-        let exec = self.launcher_path();
+        let exec = self.settings.launcher_path();
         if !exec.is_file() {
             return Err(ContainerError::NoUdocker { path: exec });
         }
@@ -92,13 +92,6 @@ impl Udocker {
         self.commands.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(command = ?line, "udocker started");
         Ok(running)
-    }
-
-    fn launcher_path(&self) -> PathBuf {
-        let launcher = &self.settings.launcher;
-        let flag = launcher.last().is_some_and(|last| last == "--allow-root");
-        let at = launcher.len().saturating_sub(1 + usize::from(flag));
-        launcher.get(at).map(PathBuf::from).unwrap_or_default()
     }
 
     /// Runs a preparing command to its end and checks its exit status; tells what it printed.

@@ -80,6 +80,8 @@ Examples:
       The same on a directory: ./buckets/<bucket>/<key> is the object.
   echo '{\"cmd_args\": [\"uname\", \"-a\"]}' | supervisor --event - --image busybox
       Run a command in an image (the image's entrypoint with arguments, if it has one).
+  supervisor doctor --config fn.yaml
+      See what this machine can do, and what is missing.
   supervisor --event s3-event.json --config fn.yaml --explain
       See the plan and the udocker command line first.
   EVENT=\"$(cat s3-event.json)\" SCRIPT=\"$(base64 -w0 script.sh)\" supervisor
@@ -212,11 +214,23 @@ fn configuration(
     environment: &Environment,
     arguments: &Arguments,
 ) -> anyhow::Result<FunctionConfig> {
-    let mut config = match &arguments.config {
+    let (file, image) = (arguments.config.as_ref(), arguments.image.as_ref());
+    let mut config = with_image(environment, file, image)?;
+    config.container.execmode = arguments.execmode.or(config.container.execmode);
+    Ok(config)
+}
+
+/// The configuration in `file`, else every default, with `image` in place of its own.
+pub(super) fn with_image(
+    environment: &Environment,
+    file: Option<&PathBuf>,
+    image: Option<&String>,
+) -> anyhow::Result<FunctionConfig> {
+    let mut config = match file {
         Some(path) => setup::config_file(path, environment)?,
         None => setup::parse("defaults", "", &std::env::current_dir()?, environment)?,
     };
-    if let Some(image) = &arguments.image {
+    if let Some(image) = image {
         let path = PathBuf::from(image);
         config.container.image = None;
         config.container.image_file = None;
@@ -229,7 +243,6 @@ fn configuration(
             config.container.image = Some(image.clone());
         }
     }
-    config.container.execmode = arguments.execmode.or(config.container.execmode);
     Ok(config)
 }
 

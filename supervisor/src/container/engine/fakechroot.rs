@@ -129,7 +129,7 @@ fn names(distribution: Option<&(String, String)>) -> Vec<String> {
 }
 
 /// The libraries for this processor in `directory`.
-fn present(directory: &Path) -> Vec<PathBuf> {
+pub fn present(directory: &Path) -> Vec<PathBuf> {
     let end = format!("-{ARCH}.so");
     let ours = |name: &OsStr| {
         let name = name.to_string_lossy();

@@ -22,6 +22,8 @@ pub struct EngineFiles {
     pub lib: PathBuf,
     /// `UDOCKER_USE_PROOT_EXECUTABLE`.
     pub proot: Option<PathBuf>,
+    /// The machine's own proot, where udocker's is not there.
+    pub installed_proot: Option<PathBuf>,
     /// `UDOCKER_FAKECHROOT_SO`: a path, or the name of a file in [`Self::lib`].
     pub fakechroot: Option<PathBuf>,
     /// `UDOCKER_FAKECHROOT_LIBC`: the image's C library, as a path inside the image.
@@ -36,7 +38,11 @@ pub struct EngineFiles {
 
 impl EngineFiles {
     /// From udocker's `variables`; `store` is `UDOCKER_DIR`.
-    pub fn new(variables: &BTreeMap<OsString, OsString>, store: &Path) -> Self {
+    pub fn new(
+        variables: &BTreeMap<OsString, OsString>,
+        store: &Path,
+        installed_proot: Option<PathBuf>,
+    ) -> Self {
         let text = |name: &str| variables.get(OsStr::new(name)).filter(|v| !v.is_empty());
         let directory =
             |name, default: &str| text(name).map_or_else(|| store.join(default), PathBuf::from);
@@ -45,6 +51,7 @@ impl EngineFiles {
             bin: directory("UDOCKER_BIN", "bin"),
             lib: directory("UDOCKER_LIB", "lib"),
             proot: proot.map(PathBuf::from),
+            installed_proot,
             fakechroot: text("UDOCKER_FAKECHROOT_SO").map(PathBuf::from),
             libc: text("UDOCKER_FAKECHROOT_LIBC").cloned(),
             substitutions: text("UDOCKER_FAKECHROOT_CMD_SUBST").cloned(),

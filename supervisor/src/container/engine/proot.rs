@@ -12,7 +12,7 @@ use super::{
     files::{ARCH, EngineFiles},
 };
 
-/// The proot to use: the one that is named, else udocker's.
+/// The proot to use: the one that is named, else udocker's, else the machine's.
 ///
 /// # Errors
 /// [`EngineError::NoProot`].
@@ -29,6 +29,7 @@ pub fn find(files: &EngineFiles) -> Result<PathBuf, EngineError> {
         .iter()
         .cloned()
         .chain(bundled)
+        .chain(files.installed_proot.clone())
         .find(|path| path.is_file())
         .ok_or_else(|| EngineError::NoProot {
             directory: files.bin.clone(),

@@ -1,0 +1,212 @@
+//! `supervisor doctor`: what this place can do, and which engine would run containers here.
+//!
+//! Everything is tried rather than guessed, and nothing is changed: no image is prepared, no layer downloaded.
+
+mod image;
+mod place;
+
+use std::{
+    ffi::OsString, fmt::Write as _, io::Write as _, path::PathBuf, process::ExitCode,
+    time::Duration,
+};
+
+use clap::Parser;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::{
+    config::LogLevel,
+    container::{Limits, hygiene::Hygiene, settings::UdockerSettings},
+    environment::Environment,
+    invocation::Services,
+    telemetry,
+    workspace::{Retention, Workspace},
+};
+
+use super::{block_on, complain, ended, local, setup};
+
+/// The word that calls it.
+pub const NAME: &str = "doctor";
+/// A probe that does not end by itself is ended.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Says what this machine can do: engines, kernel features, disk, credentials, and, with an image, whether it can be
+/// had and run here. Changes nothing.
+#[derive(Debug, Parser)]
+#[command(name = "supervisor doctor", version, after_help = EXAMPLES)]
+struct Arguments {
+    /// The configuration: function_config.yaml, or a whole function definition file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Look at this image, too: a name in a registry or an archive file; wins over the configuration
+    #[arg(long, value_name = "IMAGE")]
+    image: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  supervisor doctor
+  supervisor doctor --image debian:12
+  supervisor doctor --config function_config.yaml --json
+
+Exit status: 0 when containers can run here, 1 when something that is needed is missing.";
+
+/// What was found of one thing.
+#[derive(Debug)]
+struct Finding {
+    name: &'static str,
+    verdict: Verdict,
+    found: String,
+    /// What to do about it.
+    advice: Option<&'static str>,
+}
+
+/// What it means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// As it should be.
+    Good,
+    /// Worth knowing, needed by nothing here.
+    Note,
+    /// Needed, and not there.
+    Bad,
+}
+
+impl Finding {
+    fn new(name: &'static str, verdict: Verdict, found: impl Into<String>) -> Self {
+        Self {
+            name,
+            verdict,
+            found: found.into(),
+            advice: None,
+        }
+    }
+
+    fn advise(mut self, advice: &'static str) -> Self {
+        self.advice = Some(advice);
+        self
+    }
+}
+
+impl Verdict {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Good => "ok",
+            Self::Note => "note",
+            Self::Bad => "bad",
+        }
+    }
+
+    /// Good, or what it is where it is not needed.
+    fn of(there: bool, needed: bool) -> Self {
+        match (there, needed) {
+            (true, _) => Self::Good,
+            (false, true) => Self::Bad,
+            (false, false) => Self::Note,
+        }
+    }
+}
+
+/// Examines this place.
+pub fn main(environment: &Environment, arguments: &[OsString]) -> ExitCode {
+    // The word itself is not an option.
+    let words = arguments.iter().take(1).chain(arguments.iter().skip(2));
+    let arguments = match Arguments::try_parse_from(words) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _closed_pipe = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    ended(block_on(examine(environment, &arguments)))
+}
+
+async fn examine(environment: &Environment, arguments: &Arguments) -> anyhow::Result<i32> {
+    let (file, image) = (arguments.config.as_ref(), arguments.image.as_ref());
+    let config = local::with_image(environment, file, image)?;
+    // What fails here is found out on purpose, and told in its place.
+    let level = match config.log_level {
+        LogLevel::Debug => LogLevel::Debug,
+        _ => LogLevel::Critical,
+    };
+    telemetry::start(level, telemetry::Format::Text);
+    let stores = setup::store_settings(&config, environment, None);
+    let services = Services::new(config, environment, stores);
+    let workspace = Workspace::create(services.temp_dir(), Retention::Remove)?;
+    let limits = Limits {
+        deadline: None,
+        grace: GRACE,
+        cancelled: watch::channel(None).1,
+    };
+    let temp = workspace.udocker_tmp();
+    let hygiene = services.preparer().hygiene(&temp, &limits).await?;
+    let mut findings = place::findings(environment, &services, hygiene).await;
+    findings.extend(image::findings(&services).await);
+
+    let settings = services.udocker().settings();
+    let text = if arguments.json {
+        format!("{:#}\n", as_json(settings, hygiene, &findings))
+    } else {
+        as_text(settings, hygiene, &findings)?
+    };
+    std::io::stdout().write_all(text.as_bytes())?;
+    let bad = findings
+        .iter()
+        .filter(|f| f.verdict == Verdict::Bad)
+        .count();
+    if bad > 0 {
+        complain(&format!(
+            "{bad} of these must be mended before containers can run here\n"
+        ));
+    }
+    Ok(i32::from(bad > 0))
+}
+
+fn as_json(settings: &UdockerSettings, hygiene: Hygiene, findings: &[Finding]) -> Value {
+    let checks = findings.iter().map(|finding| {
+        json!({
+            "name": finding.name, "verdict": finding.verdict.name(), "found": finding.found, "advice": finding.advice,
+        })
+    });
+    json!({
+        "engine": settings.runs.name(),
+        "execution_mode": settings.mode.to_string(),
+        "changes": hygiene.name(),
+        "ready": findings.iter().all(|finding| finding.verdict != Verdict::Bad),
+        "checks": checks.collect::<Vec<_>>(),
+    })
+}
+
+fn as_text(
+    settings: &UdockerSettings,
+    hygiene: Hygiene,
+    findings: &[Finding],
+) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    writeln!(
+        text,
+        "engine:   {}, execution mode {}",
+        settings.runs.name(),
+        settings.mode
+    )?;
+    writeln!(
+        text,
+        "changes:  what a run changes in the image {}\n",
+        hygiene.meaning()
+    )?;
+    for finding in findings {
+        let verdict = finding.verdict.name();
+        writeln!(
+            text,
+            "  {verdict:<5} {:<16} {}",
+            finding.name, finding.found
+        )?;
+        if let Some(advice) = finding.advice {
+            writeln!(text, "        {:<16} -> {advice}", "")?;
+        }
+    }
+    Ok(text)
+}

@@ -1,0 +1,226 @@
+//! What is found of the machine itself.
+
+use std::{path::Path, time::Duration};
+
+use aws_credential_types::provider::ProvideCredentials as _;
+use indicatif::HumanBytes;
+use nix::{sys::statvfs::statvfs, unistd::Uid};
+
+use crate::{
+    container::{
+        elf::newest_glibc,
+        engine::{
+            Runs,
+            choice::can_start,
+            fakechroot,
+            files::{ARCH, EngineFiles},
+            proot,
+        },
+        hygiene::Hygiene,
+        probe::Probe,
+        settings::UdockerSettings,
+    },
+    environment::{self as names, Environment, Place},
+    invocation::Services,
+    storage::client::own_role_config,
+};
+
+use super::{Finding, Verdict};
+
+/// Where a container's image, and its input and output, hardly fit.
+const LITTLE: u64 = 512 * 1024 * 1024;
+/// An instance's metadata service that is not there does not answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Everything, in the order in which it is read best.
+pub(super) async fn findings(
+    environment: &Environment,
+    services: &Services,
+    hygiene: Hygiene,
+) -> Vec<Finding> {
+    let settings = services.udocker().settings();
+    vec![
+        place(environment),
+        python(environment, settings),
+        udocker(environment, settings),
+        ptrace(settings),
+        user_namespaces(settings),
+        overlay(hygiene),
+        room("temporary files", services.temp_dir()),
+        room("image store", &settings.store),
+        fakechroot_libraries(settings),
+        proot_program(settings),
+        credentials(environment).await,
+    ]
+}
+
+fn place(environment: &Environment) -> Finding {
+    let place = match environment.place() {
+        Place::Lambda => "an AWS Lambda execution environment",
+        Place::Terminal => "no AWS Lambda execution environment",
+    };
+    let kernel = nix::sys::utsname::uname();
+    let release = kernel.map_or_else(
+        |_| "unknown".to_owned(),
+        |name| name.release().to_string_lossy().into_owned(),
+    );
+    let user = Uid::effective();
+    let found = format!("{place}; {ARCH}, kernel {release}, user {user}");
+    Finding::new("place", Verdict::Good, found)
+}
+
+fn python(environment: &Environment, settings: &UdockerSettings) -> Finding {
+    let needed = settings.runs == Runs::Udocker;
+    match environment.find_on_path("python3") {
+        Some(path) => Finding::new("python", Verdict::Good, path.display().to_string()),
+        // A launcher may bring its own.
+        None if needed => Finding::new("python", Verdict::Note, "not on PATH"),
+        None => Finding::new("python", Verdict::Note, "not on PATH, and not needed"),
+    }
+}
+
+fn udocker(environment: &Environment, settings: &UdockerSettings) -> Finding {
+    let launcher = settings.launcher_path();
+    let starts = can_start(environment, &launcher);
+    let verdict = Verdict::of(starts, settings.runs == Runs::Udocker);
+    let found = match (starts, launcher.is_file()) {
+        (true, _) => launcher.display().to_string(),
+        (false, true) => format!("{}, without the interpreter it names", launcher.display()),
+        (false, false) => format!("not at {}", launcher.display()),
+    };
+    let finding = Finding::new("udocker", verdict, found);
+    match verdict {
+        Verdict::Bad => finding.advise("pip install udocker, or container.engine: native"),
+        _ => finding,
+    }
+}
+
+fn ptrace(settings: &UdockerSettings) -> Finding {
+    let allowed = Probe::Ptrace.succeeds(&settings.supervisor);
+    let needed = settings.mode.to_string().starts_with('P');
+    let verdict = Verdict::of(allowed, needed);
+    let finding = Finding::new(
+        "ptrace",
+        verdict,
+        if allowed { "allowed" } else { "denied" },
+    );
+    match verdict {
+        Verdict::Bad => finding.advise("container.execmode: F1 does without"),
+        _ => finding,
+    }
+}
+
+fn user_namespaces(settings: &UdockerSettings) -> Finding {
+    let allowed = Probe::UserNamespace.succeeds(&settings.supervisor);
+    let needed = settings.mode.to_string().starts_with('R') && !Uid::effective().is_root();
+    let found = if allowed { "allowed" } else { "denied" };
+    Finding::new("user namespaces", Verdict::of(allowed, needed), found)
+}
+
+fn overlay(hygiene: Hygiene) -> Finding {
+    match hygiene {
+        Hygiene::Overlay => Finding::new("overlay", Verdict::Good, "can be mounted"),
+        Hygiene::Journal => Finding::new(
+            "overlay",
+            Verdict::Note,
+            "cannot be mounted, or FAAS_OVERLAY is off",
+        ),
+        Hygiene::Scratch => {
+            Finding::new("overlay", Verdict::Note, "not used in this execution mode")
+        }
+    }
+}
+
+/// Free space of the file system that `path` is or will be on.
+fn room(name: &'static str, path: &Path) -> Finding {
+    let there = path.ancestors().find(|path| path.exists()).unwrap_or(path);
+    let Ok(system) = statvfs(there) else {
+        return Finding::new(
+            name,
+            Verdict::Bad,
+            format!("{} cannot be looked at", path.display()),
+        );
+    };
+    let unit = system.fragment_size();
+    let free = system.blocks_available().saturating_mul(unit);
+    let all = system.blocks().saturating_mul(unit);
+    let writable = nix::unistd::access(there, nix::unistd::AccessFlags::W_OK).is_ok();
+    let (free_text, all) = (HumanBytes(free), HumanBytes(all));
+    let found = format!("{}: {free_text} free of {all}", path.display());
+    if !writable {
+        return Finding::new(name, Verdict::Bad, format!("{found}, not writable"));
+    }
+    let finding = Finding::new(name, Verdict::of(free >= LITTLE, false), found);
+    if free < LITTLE {
+        return finding
+            .advise("an image and its files need more: enlarge the function's ephemeral storage");
+    }
+    finding
+}
+
+fn fakechroot_libraries(settings: &UdockerSettings) -> Finding {
+    let EngineFiles {
+        lib, fakechroot, ..
+    } = &settings.files;
+    let named = fakechroot
+        .iter()
+        .map(|path| lib.join(path))
+        .filter(|path| path.is_file());
+    let libraries: Vec<String> = named
+        .chain(fakechroot::present(lib))
+        .map(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            match newest_glibc(&path) {
+                Ok(Some(glibc)) => format!("{name} ({glibc} or newer)"),
+                Ok(None) => format!("{name} (musl)"),
+                Err(error) => format!("{name} (cannot be read: {error})"),
+            }
+        })
+        .collect();
+    let needed = settings.mode.to_string().starts_with('F');
+    let verdict = Verdict::of(!libraries.is_empty(), needed);
+    let found = match libraries.as_slice() {
+        [] => format!("none in {}", lib.display()),
+        some => some.join(", "),
+    };
+    let finding = Finding::new("fakechroot", verdict, found);
+    match verdict {
+        Verdict::Bad => finding.advise("name one in UDOCKER_FAKECHROOT_SO, or their directory in UDOCKER_LIB (udocker install puts them there)"),
+        _ => finding,
+    }
+}
+
+fn proot_program(settings: &UdockerSettings) -> Finding {
+    let needed = settings.mode.to_string().starts_with('P') && settings.runs == Runs::Native;
+    match proot::find(&settings.files) {
+        Ok(path) => Finding::new("proot", Verdict::Good, path.display().to_string()),
+        Err(error) if needed => Finding::new("proot", Verdict::Bad, error.to_string()),
+        Err(_) => {
+            let found = format!("not in {}", settings.files.bin.display());
+            Finding::new("proot", Verdict::Note, found)
+        }
+    }
+}
+
+/// Where credentials come from is the SDK's to find out; what they are is nobody's business.
+async fn credentials(environment: &Environment) -> Finding {
+    const NAME: &str = "credentials";
+    let region = environment.text(names::AWS_REGION);
+    let config = own_role_config(region, environment.path(names::AWS_CA_BUNDLE)).await;
+    let asked = async {
+        let provider = config.credentials_provider()?;
+        Some(provider.provide_credentials().await)
+    };
+    match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(Some(Ok(found))) => {
+            let key = found.access_key_id();
+            let shown = key.get(..4).unwrap_or_default();
+            Finding::new(NAME, Verdict::Good, format!("AWS access key {shown}…"))
+        }
+        Ok(Some(Err(_)) | None) | Err(_) => Finding::new(
+            NAME,
+            Verdict::Note,
+            "none for AWS: buckets there and ECR are out of reach",
+        ),
+    }
+}
