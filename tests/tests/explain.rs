@@ -58,6 +58,32 @@ fn everything_is_said_and_nothing_done() {
 }
 
 #[test]
+fn without_udocker_the_exact_command_line_is_said_once_the_image_is_prepared() {
+    for (mode, words) in [
+        (Mode::NativeF1, ["/ROOT/bin/sh", "handoff"]),
+        (Mode::NativeP1, ["proot -b /dev:/dev", "/.faas-init"]),
+    ] {
+        let sandbox = Sandbox::new(mode);
+        let explained = || {
+            sandbox.function("echo ran", &json!({}));
+            let run = sandbox.invoke_local(&json!({})).arg("--explain").run();
+            run.expect_code(0);
+            run.stdout()
+        };
+        let text = explained();
+        assert!(text.contains("known once the image is prepared"), "{text}");
+        sandbox.script("echo ran").run().expect_code(0);
+        let text = explained();
+        assert!(text.contains("prepared already"), "{text}");
+        for word in words {
+            assert!(text.contains(word), "no {word} in {text}");
+        }
+        assert!(!text.contains("udocker run"), "{text}");
+        sandbox.expect_clean();
+    }
+}
+
+#[test]
 fn a_plan_that_cannot_be_is_refused_as_a_run_would() {
     let sandbox = Sandbox::new(Mode::P1);
     sandbox.function(

@@ -70,7 +70,7 @@ fn without_python_and_any_other_program_the_layer_runs_an_image_all_the_same() {
     fs::copy(Mode::F1.image(), sandbox.path("work/debian.tar")).unwrap();
     let place = LambdaRoot::new(&sandbox, &layer());
     for directory in [
-        "/var/lang",
+        "/var/lang/bin",
         "/var/runtime",
         "/usr",
         "/bin",
@@ -80,6 +80,7 @@ fn without_python_and_any_other_program_the_layer_runs_an_image_all_the_same() {
     }
     let examined = place
         .enter(sandbox.launch(), &["/opt/bootstrap", "doctor", "--json"])
+        .env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9")
         .run();
     examined.expect_code(0);
     let report = examined.json();

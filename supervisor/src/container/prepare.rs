@@ -175,16 +175,17 @@ impl Preparer {
 
     /// The udocker commands a preparation from nothing takes, for `--explain`.
     pub fn steps(&self, image: &ImageSource, name: &str) -> Vec<Vec<OsString>> {
-        let setup = setup_arguments(self.udocker.settings().mode, name);
-        if self.by == Prepare::Native {
-            return vec![setup];
+        let settings = self.udocker.settings();
+        let mut steps = Vec::new();
+        if self.by == Prepare::Udocker {
+            let reference = image_reference(image, name);
+            steps.push(fetch_arguments(image, &reference));
+            steps.push(create_arguments(name, &reference));
         }
-        let reference = image_reference(image, name);
-        vec![
-            fetch_arguments(image, &reference),
-            create_arguments(name, &reference),
-            setup,
-        ]
+        if settings.runs == Runs::Udocker {
+            steps.push(setup_arguments(settings.mode, name));
+        }
+        steps
     }
 
     /// What the supervisor does itself before them, for `--explain`.

@@ -35,7 +35,7 @@ use super::{
     udocker::Udocker,
 };
 
-mod natively;
+pub mod natively;
 
 /// What one run needs to know, wherever it runs.
 #[derive(Debug)]

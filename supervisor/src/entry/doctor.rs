@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use crate::{
     config::LogLevel,
     container::{Limits, hygiene::Hygiene, settings::UdockerSettings},
-    environment::Environment,
+    environment::{Environment, Place},
     invocation::Services,
     telemetry,
     workspace::{Retention, Workspace},
@@ -126,7 +126,10 @@ pub fn main(environment: &Environment, arguments: &[OsString]) -> ExitCode {
 
 async fn examine(environment: &Environment, arguments: &Arguments) -> anyhow::Result<i32> {
     let (file, image) = (arguments.config.as_ref(), arguments.image.as_ref());
-    let config = local::with_image(environment, file, image)?;
+    let config = match (environment.place(), file, image) {
+        (Place::Lambda, None, None) => setup::lambda_config(environment)?,
+        _ => local::with_image(environment, file, image)?,
+    };
     // What fails here is found out on purpose, and told in its place.
     let level = match config.log_level {
         LogLevel::Debug => LogLevel::Debug,

@@ -4,9 +4,11 @@ use std::{ffi::OsString, fmt::Write, path::Path};
 
 use crate::{
     container::{
-        ContainerCommand, ImageSource,
+        Container, ContainerCommand, ImageSource, Prepared,
         command::{Volumes, run_arguments},
+        engine::Runs,
         role::INIT_NAME,
+        run::natively::Planned,
     },
     invocation::{Invocation, Services, image_source, understand},
     plan::{Entry, OutputTarget, Paths, PlannedInput, RunPlan, Sensitivity},
@@ -138,14 +140,13 @@ fn udocker_line(
     };
     let settings = services.udocker().settings();
     let known = services.preparer().known(image);
+    if settings.runs == Runs::Native {
+        return native_line(text, services, known.as_ref(), run, record);
+    }
     let init = services.temp_dir().join("faas-init-XXXXXX").join(INIT_NAME);
     let volumes = Volumes {
         record: record.root(),
-        task_root: services
-            .config()
-            .extra_payload
-            .as_ref()
-            .map(|_| settings.task_root.as_path()),
+        task_root: task_root(services),
         supervisor: &init,
     };
     let command = ContainerCommand::new(&run.entry, &record.script());
@@ -161,6 +162,50 @@ fn udocker_line(
             let image = known.map(|p| p.command).unwrap_or_default();
             let line = command_line(&command.argv(&image));
             writeln!(text, "  in the container: {line}")
+        }
+    }
+}
+
+/// The function's package, where the container is to see it.
+fn task_root(services: &Services) -> Option<&Path> {
+    let asked = services.config().extra_payload.is_some();
+    asked.then(|| services.udocker().settings().task_root.as_path())
+}
+
+/// What the native engine would start; that depends on what is in the image.
+fn native_line(
+    text: &mut String,
+    services: &Services,
+    known: Option<&Prepared>,
+    run: &RunPlan,
+    record: &RecordDir,
+) -> std::fmt::Result {
+    let command = ContainerCommand::new(&run.entry, &record.script());
+    let init = services.temp_dir().join("faas-XXXXXX/tmp").join(INIT_NAME);
+    let launch = known.and_then(|prepared| {
+        let planned = Planned {
+            container: Container {
+                prepared,
+                task_root: task_root(services),
+            },
+            guest: prepared.guest.as_deref()?,
+            record,
+            argv: &command.argv(&prepared.command),
+            variables: &[],
+            init: &init,
+            temp: init.parent()?,
+        };
+        Some(planned.launch())
+    });
+    match launch {
+        None => writeln!(
+            text,
+            "  run: without udocker; the command line is known once the image is prepared"
+        ),
+        Some(Err(error)) => writeln!(text, "  run: refused: {error}"),
+        Some(Ok(launch)) => {
+            writeln!(text, "  run: {}", command_line(&launch.line))?;
+            writeln!(text, "  in the container: {}", command_line(&launch.argv))
         }
     }
 }
