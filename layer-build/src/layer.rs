@@ -7,6 +7,7 @@ mod crates;
 pub mod description;
 pub mod engines;
 pub mod error;
+mod licences;
 pub mod options;
 pub mod package;
 pub mod pin;
@@ -102,14 +103,9 @@ fn add_own(files: &mut Files, settings: &Settings, project: &Source) -> Result<(
         };
         files.insert(name.to_owned(), file);
     }
-    let crates = crates::list(&settings.project, settings.arch)?;
-    for (name, content) in [
-        ("licenses/faas-supervisor/LICENSE", LICENCE.to_vec()),
-        ("licenses/rust-crates.txt", crates.into_bytes()),
-    ] {
-        files.insert(name.to_owned(), data(content, project));
-    }
-    Ok(())
+    let licence = "licenses/faas-supervisor/LICENSE".to_owned();
+    files.insert(licence, data(LICENCE.to_vec(), project));
+    licences::add_to(files, &settings.project, settings.arch)
 }
 
 fn data(content: Vec<u8>, source: &Source) -> LayerFile {

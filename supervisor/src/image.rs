@@ -30,7 +30,7 @@ use self::{
     document::{Config, Descriptor, ImageManifest},
     pipeline::{Blob, Interrupt, Keeping, Layer, Source},
     reference::Reference,
-    registry::Registry,
+    registry::{Registry, lanes},
     sources::{Origin, Origins},
     unpack::{Resolver, Root},
 };
@@ -209,6 +209,7 @@ async fn from_registry(
     };
     check_room(order, manifest.layers.iter().map(|layer| layer.size).sum())?;
     let kept = find_layers(order, &manifest, limits).await?;
+    let lanes = lanes(&manifest.layers, DOWNLOADS);
     let mut downloads = Vec::new();
     let (mut layers, mut origins) = (Vec::new(), Vec::new());
     for (index, layer) in manifest.layers.iter().enumerate() {
@@ -216,7 +217,7 @@ async fn from_registry(
             Origin::File(order.store.layers.join(layer.digest.as_str()))
         } else {
             let (sender, receiver) = mpsc::channel(WAITING);
-            downloads.push(registry.download(layer, sender));
+            downloads.push(registry.download(layer, lanes, sender));
             Origin::Stream(receiver)
         });
         layers.push(Layer {

@@ -5,6 +5,8 @@ import sys
 import time
 
 import large
+import native
+import prepare
 import size
 import small
 import start
@@ -12,7 +14,7 @@ import table
 import warm
 from setting import Setting
 
-SECTIONS = {"start": start, "warm": warm, "large": large, "small": small, "size": size}
+SECTIONS = {"start": start, "warm": warm, "native": native, "large": large, "small": small, "prepare": prepare, "size": size}
 
 
 def main():

@@ -2,8 +2,9 @@
 # Measures the release binary beside existing clients and what the machine can do at best; prints one table.
 #
 #   SUPERVISOR_BIN   the binary (default: the release build)      VENV           Python environment of the peers
-#   TRANSFER_BIN     the library's instrument (default: built)    BENCH_DIR      where to work (default: see below)
-#   BENCH_ONLY       sections, comma-separated: start,warm,large,small,size
+#   TRANSFER_BIN, PREPARE_BIN  the library's instruments (default: built)
+#   BENCH_DIR        where to work (default: see below)           REGISTRY_BIN   Debian's docker-registry
+#   BENCH_ONLY       sections, comma-separated: start,warm,native,large,small,prepare,size
 #   BENCH_STRICT=1   exit status 1 when a target is missed
 #
 # It works in memory (/dev/shm) where that has room, so that a disk's mood is not part of the result, else below TMPDIR.
@@ -20,16 +21,20 @@ die() { printf 'bench: %s\n' "$*" >&2; exit 1; }
 
 [ -x "$SUPERVISOR_BIN" ] || die "no $SUPERVISOR_BIN: run 'make build' first"
 [ -x "$VENV/bin/udocker" ] || die "no $VENV/bin/udocker: run 'make tools' first"
-for program in musl-gcc rustc curl proot busybox; do
+export REGISTRY_BIN=${REGISTRY_BIN:-$root/target/tools/deb/usr/bin/docker-registry}
+[ -x "$REGISTRY_BIN" ] || die "no $REGISTRY_BIN: run 'make tools' first"
+for program in musl-gcc rustc curl proot busybox skopeo igzip; do
   command -v "$program" >/dev/null || die "no $program: run 'make tools' first"
 done
 
-if [ -z "${TRANSFER_BIN:-}" ]; then
-  echo 'bench: building the instrument for many small downloads' >&2
-  (cd "$root" && cargo build --quiet --locked --release --target "$target" -p supervisor --example transfer)
-  TRANSFER_BIN=$root/target/$target/release/examples/transfer
-fi
-export TRANSFER_BIN
+instrument() {
+  echo "bench: building the instrument $1" >&2
+  (cd "$root" && cargo build --quiet --locked --release --target "$target" -p supervisor --example "$1")
+}
+if [ -z "${TRANSFER_BIN:-}" ]; then instrument transfer; fi
+if [ -z "${PREPARE_BIN:-}" ]; then instrument prepare; fi
+export TRANSFER_BIN=${TRANSFER_BIN:-$root/target/$target/release/examples/transfer}
+export PREPARE_BIN=${PREPARE_BIN:-$root/target/$target/release/examples/prepare}
 
 # Twice the large object, its copy in the workspace, and as much again for the page cache: 6 GiB.
 if [ -z "${BENCH_DIR:-}" ]; then

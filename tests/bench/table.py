@@ -25,8 +25,8 @@ class Measure:
     ours: Figure
     # "lower" or "higher": which figure is the better one.
     better: str = "lower"
-    # A number to reach, or "ahead": better than every peer. None where there is no target.
-    target: float | str | None = None
+    # A number to reach, "ahead" (better than every peer), or how many times better than whom. None where there is no target.
+    target: float | str | dict | None = None
     peers: list = field(default_factory=list)
     limits: list = field(default_factory=list)
 
@@ -42,6 +42,8 @@ class Measure:
             return None
         if self.target == "ahead":
             return all((self.ratio(peer) or 0) > 1 for peer in self.peers)
+        if isinstance(self.target, dict):
+            return all((self.ratio(other) or 0) >= self.target.get(other.who, 0) for other in self.peers + self.limits)
         if self.better == "higher":
             return self.ours.median >= self.target
         return self.ours.median <= self.target
@@ -51,6 +53,8 @@ class Measure:
             return ""
         if self.target == "ahead":
             wanted = "ahead of all peers"
+        elif isinstance(self.target, dict):
+            wanted = ", ".join(f"≥ {factor} × {who}" for who, factor in self.target.items())
         else:
             wanted = f"{'≥' if self.better == 'higher' else '≤'} {self.target:g} {self.unit}".strip()
         return f"{wanted}: {'met' if self.met() else 'MISSED'}"

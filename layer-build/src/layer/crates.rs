@@ -1,7 +1,7 @@
-//! The licences of the crates that are linked into the supervisor.
+//! The crates that are linked into the supervisor, as cargo knows them. What their licences are, `licences` reads.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde::Deserialize;
@@ -20,12 +20,22 @@ struct Metadata {
     resolve: Resolve,
 }
 
-#[derive(Debug, Deserialize)]
-struct Crate {
+/// One crate.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Crate {
     id: String,
-    name: String,
-    version: String,
-    license: Option<String>,
+    pub(super) name: String,
+    pub(super) version: String,
+    /// SPDX expression.
+    pub(super) license: Option<String>,
+    /// The file with the licence's text, where its manifest names one.
+    pub(super) license_file: Option<PathBuf>,
+    pub(super) authors: Vec<String>,
+    pub(super) repository: Option<String>,
+    /// In the directory of its sources.
+    pub(super) manifest_path: PathBuf,
+    /// None for a member of this workspace.
+    source: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -51,11 +61,11 @@ struct DependencyKind {
     kind: Option<String>,
 }
 
-/// One line for each crate: name, version, licence expression.
+/// The crates by name and version, less the project's own.
 ///
 /// # Errors
 /// [`LayerError::Program`] when cargo cannot tell, which it can after the supervisor has been built.
-pub(super) fn list(project: &Path, arch: Arch) -> Result<String, LayerError> {
+pub(super) fn linked(project: &Path, arch: Arch) -> Result<Vec<Crate>, LayerError> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command
@@ -68,7 +78,7 @@ pub(super) fn list(project: &Path, arch: Arch) -> Result<String, LayerError> {
     }
     let metadata: Metadata = serde_json::from_slice(&output.stdout)
         .map_err(|error| failed(format!("unexpected output: {error}")))?;
-    render(&metadata)
+    reached(metadata)
 }
 
 fn failed(said: String) -> LayerError {
@@ -76,12 +86,8 @@ fn failed(said: String) -> LayerError {
     LayerError::Program { program, said }
 }
 
-fn render(metadata: &Metadata) -> Result<String, LayerError> {
-    let crates: BTreeMap<&str, &Crate> = metadata
-        .packages
-        .iter()
-        .map(|package| (package.id.as_str(), package))
-        .collect();
+/// What the supervisor depends on, directly or not, when it runs.
+fn reached(metadata: Metadata) -> Result<Vec<Crate>, LayerError> {
     let nodes: BTreeMap<&str, &Node> = metadata
         .resolve
         .nodes
@@ -90,21 +96,18 @@ fn render(metadata: &Metadata) -> Result<String, LayerError> {
         .collect();
     let root = metadata.packages.iter().find(|p| p.name == PACKAGE);
     let root = root.ok_or_else(|| failed(format!("the project has no package {PACKAGE}")))?;
-    let mut lines = BTreeSet::new();
     let mut seen = BTreeSet::new();
     let mut open = vec![root.id.as_str()];
     while let Some(id) = open.pop() {
-        if !seen.insert(id) {
+        if !seen.insert(id.to_owned()) {
             continue;
-        }
-        if let Some(found) = crates.get(id) {
-            let licence = found.license.as_deref().unwrap_or("see the crate");
-            lines.insert(format!("{} {}: {licence}\n", found.name, found.version));
         }
         let dependencies = nodes.get(id).map_or(&[][..], |node| &node.deps);
         let linked = |d: &&Dependency| d.dep_kinds.iter().any(|kind| kind.kind.is_none());
         open.extend(dependencies.iter().filter(linked).map(|d| d.pkg.as_str()));
     }
-    let head = "Crates linked into `bootstrap`, each with its licence (SPDX expression):\n\n";
-    Ok(head.to_owned() + &lines.into_iter().collect::<String>())
+    let foreign = |found: &Crate| found.source.is_some() && seen.contains(&found.id);
+    let mut crates: Vec<Crate> = metadata.packages.into_iter().filter(foreign).collect();
+    crates.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
+    Ok(crates)
 }

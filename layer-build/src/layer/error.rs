@@ -94,6 +94,19 @@ pub enum LayerError {
         /// The processor.
         arch: Arch,
     },
+    /// A crate that is linked into the supervisor has no licence text, and its licence is none that comes with Rust.
+    #[error(
+        "the crate {name} ({licence}) ships no licence text, and {} has none for it: a layer must not be given away without",
+        looked.display()
+    )]
+    NoLicence {
+        /// The crate.
+        name: String,
+        /// Its SPDX expression.
+        licence: String,
+        /// Where a standard text was looked for.
+        looked: PathBuf,
+    },
     /// A helper program cannot be started or says something unexpected.
     #[error("`{program}` failed: {said}")]
     Program {

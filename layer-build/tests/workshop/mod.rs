@@ -149,6 +149,46 @@ pub(crate) fn root() -> PathBuf {
         .to_path_buf()
 }
 
+/// What cargo says is linked into `package`: name and version of each crate that is not the project's own.
+pub(crate) fn linked(package: &str, arch: Arch) -> Vec<String> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .args([
+            "tree",
+            "--offline",
+            "--locked",
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+        ])
+        .args([
+            "--package",
+            package,
+            "--target",
+            arch.target(),
+            "--format",
+            "{p}",
+        ])
+        .current_dir(root());
+    let output = cargo.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let own = |line: &&str| !line.contains(root().to_str().unwrap());
+    let name = |line: &str| {
+        line.replacen(" v", " ", 1)
+            .split(" (")
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    text.lines()
+        .filter(|line| !line.is_empty())
+        .filter(own)
+        .map(name)
+        .collect()
+}
+
 fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }

@@ -7,24 +7,24 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
-        mpsc::{Receiver, SyncSender, sync_channel},
+        mpsc::{Receiver, Sender, SyncSender, channel, sync_channel},
     },
 };
 
-use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
 use super::{
     Digest, ImageError,
     decode::decoder,
+    digest::Hash,
     store,
     unpack::{LayerError, Root, apply_layer},
 };
 
-/// Bytes decompressed at a time.
-const PIECE: usize = 64 * 1024;
+/// Bytes decompressed at a time: several times what a decompressor must remember, which it copies each time.
+const PIECE: usize = 256 * 1024;
 /// Pieces that wait to be unpacked.
-const PIECES: usize = 32;
+const PIECES: usize = 16;
 /// What a layer may always unpack to, in bytes.
 const ALLOWANCE: u64 = 64 * 1024 * 1024;
 /// What it may unpack to beyond that, in times its size: more than any program or data set, less than a file made to
@@ -96,12 +96,12 @@ pub(crate) fn apply(
     keeping: &Keeping,
     interrupt: &Interrupt,
 ) -> Result<Vec<Blob>, ImageError> {
-    let (sender, receiver) = sync_channel(PIECES);
+    let (outlet, inlet) = channels();
     std::thread::scope(|scope| {
-        let reading = scope.spawn(move || read_all(layers, source, keeping, interrupt, &sender));
-        let unpacked = unpack_all(layers, &receiver, root);
+        let reading = scope.spawn(move || read_all(layers, source, keeping, interrupt, &outlet));
+        let unpacked = unpack_all(layers, &inlet, root);
         // The reader would wait for ever to be rid of its pieces.
-        drop(receiver);
+        drop(inlet);
         let read = reading.join().map_err(|_| ImageError::Interrupted)?;
         match (read, unpacked) {
             // That the other end has gone is only ever the consequence.
@@ -118,24 +118,74 @@ enum Message {
     LayerEnds,
 }
 
+/// The reading thread's end.
+struct Outlet {
+    messages: SyncSender<Message>,
+    used: Receiver<Vec<u8>>,
+}
+
+/// The unpacking thread's end. It hands pieces back: fresh memory costs more than filling it.
+struct Inlet {
+    messages: Receiver<Message>,
+    used: Sender<Vec<u8>>,
+}
+
+fn channels() -> (Outlet, Inlet) {
+    let (sender, messages) = sync_channel(PIECES);
+    let (back, used) = channel();
+    let outlet = Outlet {
+        messages: sender,
+        used,
+    };
+    let inlet = Inlet {
+        messages,
+        used: back,
+    };
+    (outlet, inlet)
+}
+
+impl Outlet {
+    /// The next bytes of `content`, as many as go into a piece; fewer only at its end.
+    fn fill(&self, content: &mut dyn Read) -> io::Result<Vec<u8>> {
+        let mut piece = self.used.try_recv().unwrap_or_default();
+        piece.resize(PIECE, 0);
+        let mut filled = 0;
+        while filled < PIECE {
+            match content.read(&mut piece[filled..]) {
+                Ok(0) => break,
+                Ok(bytes) => filled += bytes,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        piece.truncate(filled);
+        Ok(piece)
+    }
+
+    /// Fails where the other thread has stopped.
+    fn send(&self, message: Message) -> Result<(), Option<ImageError>> {
+        self.messages.send(message).map_err(|_| None)
+    }
+}
+
 /// The error is none where the other thread has stopped.
 fn read_all(
     layers: &[Layer],
     source: &mut dyn Source,
     keeping: &Keeping,
     interrupt: &Interrupt,
-    sender: &SyncSender<Message>,
+    outlet: &Outlet,
 ) -> Result<Vec<Blob>, Option<ImageError>> {
     let mut blobs = Vec::new();
     for (index, layer) in layers.iter().enumerate() {
-        let read = read_layer(layer, source.open(index)?, keeping, interrupt, sender);
+        let read = read_layer(layer, source.open(index)?, keeping, interrupt, outlet);
         let blob = read.map_err(|error| match error {
             Some(_) if interrupt.is_set() => Some(ImageError::Interrupted),
             Some(error) => Some(source.failure().unwrap_or(error)),
             None => None,
         })?;
         blobs.push(blob);
-        sender.send(Message::LayerEnds).map_err(|_| None)?;
+        outlet.send(Message::LayerEnds)?;
     }
     Ok(blobs)
 }
@@ -145,7 +195,7 @@ fn read_layer(
     bytes: Box<dyn Read + Send + '_>,
     keeping: &Keeping,
     interrupt: &Interrupt,
-    sender: &SyncSender<Message>,
+    outlet: &Outlet,
 ) -> Result<Blob, Option<ImageError>> {
     let failed = |source| layer.failed(LayerError::Read(source));
     let taken = Arc::new(AtomicU64::new(0));
@@ -154,9 +204,7 @@ fn read_layer(
     let mut content = decoder(&mut tap).map_err(failed)?;
     let mut total = 0_u64;
     loop {
-        let mut piece = Vec::with_capacity(PIECE);
-        let mut next = content.by_ref().take(PIECE as u64);
-        next.read_to_end(&mut piece).map_err(failed)?;
+        let piece = outlet.fill(&mut content).map_err(failed)?;
         if piece.is_empty() {
             break;
         }
@@ -168,7 +216,7 @@ fn read_layer(
                 ratio: RATIO,
             }));
         }
-        sender.send(Message::Content(piece)).map_err(|_| None)?;
+        outlet.send(Message::Content(piece))?;
     }
     drop(content);
     // Whatever follows the compressed data counts for the digest.
@@ -183,22 +231,18 @@ impl Layer {
     }
 }
 
-fn unpack_all(
-    layers: &[Layer],
-    receiver: &Receiver<Message>,
-    root: &Root,
-) -> Result<(), ImageError> {
+fn unpack_all(layers: &[Layer], inlet: &Inlet, root: &Root) -> Result<(), ImageError> {
     for layer in layers {
         let mut content = Content {
-            receiver,
-            hash: Sha256::new(),
+            inlet,
+            hash: Hash::default(),
             piece: Vec::new(),
             position: 0,
             ended: false,
         };
         apply_layer(root, &mut content).map_err(|error| layer.failed(error))?;
         if let Some(expected) = &layer.diff_id {
-            let found = Digest::of_hash(content.hash);
+            let found = content.hash.finish();
             expected.expect(&found, "unpacked layer")?;
         }
     }
@@ -207,8 +251,8 @@ fn unpack_all(
 
 /// The content of one layer, as it arrives from the reading thread.
 struct Content<'a> {
-    receiver: &'a Receiver<Message>,
-    hash: Sha256,
+    inlet: &'a Inlet,
+    hash: Hash,
     piece: Vec<u8>,
     position: usize,
     ended: bool,
@@ -217,7 +261,8 @@ struct Content<'a> {
 impl BufRead for Content<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.position == self.piece.len() && !self.ended {
-            (self.piece, self.position) = match self.receiver.recv() {
+            let _ended = self.inlet.used.send(std::mem::take(&mut self.piece));
+            (self.piece, self.position) = match self.inlet.messages.recv() {
                 Ok(Message::Content(piece)) => (piece, 0),
                 Ok(Message::LayerEnds) => {
                     self.ended = true;
@@ -247,7 +292,7 @@ impl Read for Content<'_> {
 /// Passes a layer's bytes on, hashes and counts them, and writes down what is to be kept.
 struct Tap<'a> {
     bytes: Box<dyn Read + Send + 'a>,
-    hash: Sha256,
+    hash: Hash,
     taken: Arc<AtomicU64>,
     kept: Option<(NamedTempFile, PathBuf)>,
     interrupt: &'a Interrupt,
@@ -270,7 +315,7 @@ impl<'a> Tap<'a> {
         };
         Ok(Self {
             bytes,
-            hash: Sha256::new(),
+            hash: Hash::default(),
             taken,
             kept,
             interrupt,
@@ -279,7 +324,7 @@ impl<'a> Tap<'a> {
 
     /// Checks what has been read, and gives the kept file its name.
     fn finish(self, expected: Option<&Digest>) -> Result<Blob, ImageError> {
-        let digest = Digest::of_hash(self.hash);
+        let digest = self.hash.finish();
         if let Some(expected) = expected {
             expected.expect(&digest, "layer")?;
         }

@@ -13,11 +13,12 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 pub use self::credentials::CredentialFiles;
+pub(crate) use self::download::lanes;
 use self::{
     challenge::Challenge,
     credentials::{Credentials, tried},
     endpoint::Endpoint,
-    exchange::{Exchange, Reply, Request},
+    exchange::{Exchange, Part, Reply, Request},
 };
 use super::{
     Digest, ImageError,
@@ -137,8 +138,8 @@ impl<'a> Registry<'a> {
         )
     }
 
-    /// Asks for something of the repository, from byte `start` on, and gets let in where that is asked for.
-    async fn get(&self, path: &str, start: Option<u64>) -> Result<Reply, ImageError> {
+    /// Asks for something of the repository, or a part of it, and gets let in where that is asked for.
+    async fn get(&self, path: &str, part: Option<Part>) -> Result<Reply, ImageError> {
         let mut renewed = false;
         loop {
             let access = self
@@ -150,7 +151,7 @@ impl<'a> Registry<'a> {
                 url: self.url(path),
                 authorization: access.authorization.clone(),
                 accept: Some(MANIFESTS),
-                start,
+                part,
             };
             let reply = self
                 .exchange
@@ -239,7 +240,7 @@ impl<'a> Registry<'a> {
             url,
             authorization: basic,
             accept: None,
-            start: None,
+            part: None,
         };
         let reply = self
             .exchange

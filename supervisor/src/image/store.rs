@@ -14,11 +14,11 @@ use std::{
 };
 
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
 use super::{
     Digest, ImageError,
+    digest::Hash,
     document::{Config, ImageManifest},
 };
 
@@ -109,9 +109,9 @@ impl StorePaths {
         let Ok(mut file) = fs::File::open(&path) else {
             return false;
         };
-        let mut hash = Sha256::new();
+        let mut hash = Hash::default();
         let read = io::copy(&mut file, &mut hash);
-        let whole = read.is_ok() && Digest::of_hash(hash) == *digest;
+        let whole = read.is_ok() && hash.finish() == *digest;
         if !whole {
             tracing::warn!(path = %path.display(), "a damaged layer is removed");
             let _found_again = fs::remove_file(path);

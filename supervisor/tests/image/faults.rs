@@ -1,7 +1,7 @@
 //! Registries that break off, lie, ask for credentials or have had enough.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::{BufRead as _, BufReader, Write as _},
     net::{TcpListener, TcpStream},
@@ -117,21 +117,17 @@ fn registry(image: &Image, asked: &Asked) -> Answer {
     else {
         return answer(404, "none");
     };
-    let start = asked.headers.get("range").and_then(|range| {
-        range
-            .strip_prefix("bytes=")?
-            .strip_suffix('-')?
-            .parse::<usize>()
-            .ok()
+    let part = asked.headers.get("range").and_then(|range| {
+        let (start, last) = range.strip_prefix("bytes=")?.split_once('-')?;
+        let last = last.parse().unwrap_or(bytes.len() - 1);
+        Some((start.parse::<usize>().ok()?, last.min(bytes.len() - 1)))
     });
-    match start {
+    match part {
         None => answer(200, bytes.clone()),
-        Some(start) => {
-            let mut part = answer(206, &bytes[start..]);
-            part.headers.push((
-                "content-range",
-                format!("bytes {start}-{}/{}", bytes.len() - 1, bytes.len()),
-            ));
+        Some((start, last)) => {
+            let mut part = answer(206, &bytes[start..=last]);
+            let range = format!("bytes {start}-{last}/{}", bytes.len());
+            part.headers.push(("content-range", range));
             part
         }
     }
@@ -188,6 +184,64 @@ async fn a_layer_that_breaks_off_goes_on_where_it_was() {
             .filter(|line| line.contains("bytes="))
             .count();
         assert!(resumed >= 2, "{:?}", seen.lock().unwrap());
+    }
+}
+
+const MIB: usize = 1024 * 1024;
+
+/// One layer of 11 MiB, which is not compressed.
+fn large() -> Image {
+    let layer = Layer::default().file("file", &noise(7, 11 * MIB)).bytes();
+    image(&[layer], <[u8]>::to_vec)
+}
+
+#[tokio::test]
+async fn a_large_layer_comes_in_parts_each_taken_up_where_it_broke_off() {
+    let image = large();
+    let failed = Mutex::new(BTreeSet::new());
+    let (url, seen) = serve(move |asked| {
+        let mut answer = registry(&image, asked);
+        let range = asked.headers.get("range").cloned().unwrap_or_default();
+        // Each part breaks off once, and the later the part, the sooner it arrives.
+        if answer.body.len() >= MIB && failed.lock().unwrap().insert(range.clone()) {
+            answer.cut = Some(MIB);
+        }
+        if range.starts_with("bytes=4194304-") {
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        answer
+    });
+    let store = Store::new();
+    store.pull("team/large:1", &url).await.unwrap();
+    assert!(store.text("file").unwrap() == noise(7, 11 * MIB));
+    let seen = seen.lock().unwrap().join("\n");
+    for start in [0, 4 * MIB, 8 * MIB] {
+        assert!(seen.contains(&format!(" bytes={start}-")), "{seen}");
+        assert!(seen.contains(&format!(" bytes={}-", start + MIB)), "{seen}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_parts_is_asked_once_and_goes_on_after_a_break() {
+    for cut in [None, Some(5 * MIB)] {
+        let image = large();
+        let broken = Mutex::new(cut);
+        let (url, seen) = serve(move |asked| {
+            let mut headers = asked.headers.clone();
+            headers.remove("range");
+            let path = asked.path.clone();
+            let mut answer = registry(&image, &Asked { path, headers });
+            if answer.body.len() > MIB {
+                answer.cut = broken.lock().unwrap().take();
+            }
+            answer
+        });
+        let store = Store::new();
+        store.pull("team/large:1", &url).await.unwrap();
+        assert!(store.text("file").unwrap() == noise(7, 11 * MIB));
+        let seen = seen.lock().unwrap();
+        let parts = seen.iter().filter(|line| line.contains("bytes=")).count();
+        assert_eq!(parts, 1 + usize::from(cut.is_some()), "{seen:?}");
     }
 }
 

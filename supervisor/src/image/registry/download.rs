@@ -1,13 +1,20 @@
-//! Layers on their way from a registry: several at once, each taken up again where it broke off.
+//! Layers on their way from a registry: several at once, a large one in parts on several connections, each taken up
+//! again where it broke off. The bytes of a layer are delivered in order, whatever the order they come in.
 
 use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
 use tokio::sync::mpsc::Sender;
 
 use super::{
     Registry,
-    exchange::{ATTEMPTS, backoff, unreachable},
+    exchange::{ATTEMPTS, Part, backoff, unreachable},
 };
 use crate::image::{ImageError, document::Descriptor};
+
+/// What is asked for at once of a large layer, in bytes: long enough that the wait for its beginning is small beside it.
+const PART: u64 = 4 * 1024 * 1024;
+/// Parts of all large layers together that are on their way or wait for those before them: 32 MiB.
+const PARTS: usize = 8;
 
 /// How a try ended that did not fail.
 enum End {
@@ -17,68 +24,177 @@ enum End {
     Unwanted,
 }
 
+/// Bytes of a layer that are still to come.
+struct Span {
+    next: u64,
+    end: u64,
+}
+
+/// Where bytes go.
+enum Sink<'a> {
+    /// To whoever unpacks them, as fast as they are taken.
+    Reader(&'a Sender<Result<Bytes, ImageError>>),
+    /// Aside, until it is their turn.
+    Memory(Vec<Bytes>),
+}
+
+impl Sink<'_> {
+    async fn put(&mut self, piece: Bytes) -> End {
+        match self {
+            Self::Memory(pieces) => pieces.push(piece),
+            Self::Reader(to) if to.send(Ok(piece)).await.is_err() => return End::Unwanted,
+            Self::Reader(_) => {}
+        }
+        End::Complete
+    }
+}
+
+/// Whether a layer is worth several connections.
+fn is_large(layer: &Descriptor) -> bool {
+    layer.size >= 2 * PART
+}
+
+/// How many parts of one of `layers` may be under way when so many layers are downloaded at once.
+pub(crate) fn lanes(layers: &[Descriptor], at_once: usize) -> usize {
+    let large = layers.iter().filter(|layer| is_large(layer)).count();
+    PARTS / large.clamp(1, at_once)
+}
+
 impl Registry<'_> {
     /// Delivers the bytes of a layer to `to`, as fast as they are taken. The last delivery is the error, if it fails.
-    pub(crate) async fn download(&self, layer: &Descriptor, to: Sender<Result<Bytes, ImageError>>) {
-        let mut delivered = 0;
+    pub(crate) async fn download(
+        &self,
+        layer: &Descriptor,
+        lanes: usize,
+        to: Sender<Result<Bytes, ImageError>>,
+    ) {
+        let delivered = if is_large(layer) {
+            self.in_parts(layer, lanes, &to).await
+        } else {
+            let end = if layer.size > 0 { layer.size } else { u64::MAX };
+            let mut span = Span { next: 0, end };
+            let mut sink = Sink::Reader(&to);
+            self.fetch(layer, &mut span, &mut sink).await.map(drop)
+        };
+        if let Err(error) = delivered {
+            let _unwanted = to.send(Err(error)).await;
+        }
+    }
+
+    /// Delivers a large layer. Its first part tells whether the server knows parts; one that does not sends it all.
+    async fn in_parts(
+        &self,
+        layer: &Descriptor,
+        lanes: usize,
+        to: &Sender<Result<Bytes, ImageError>>,
+    ) -> Result<(), ImageError> {
+        let mut first = Span { next: 0, end: PART };
+        let ended = self.fetch(layer, &mut first, &mut Sink::Reader(to)).await?;
+        if matches!(ended, End::Unwanted) {
+            return Ok(());
+        }
+        let starts = (first.end..layer.size).step_by(usize::try_from(PART).unwrap_or(usize::MAX));
+        let parts = starts.map(|next| async move {
+            let end = (next + PART).min(layer.size);
+            let mut sink = Sink::Memory(Vec::new());
+            self.fetch(layer, &mut Span { next, end }, &mut sink)
+                .await?;
+            Ok::<_, ImageError>(sink)
+        });
+        let mut parts = std::pin::pin!(stream::iter(parts).buffered(lanes));
+        while let Some(part) = parts.next().await {
+            let Sink::Memory(pieces) = part? else {
+                continue;
+            };
+            for piece in pieces {
+                if to.send(Ok(piece)).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings what `span` says, and goes on where a connection broke.
+    async fn fetch(
+        &self,
+        layer: &Descriptor,
+        span: &mut Span,
+        sink: &mut Sink<'_>,
+    ) -> Result<End, ImageError> {
         let mut fruitless = 0;
         loop {
-            let before = delivered;
-            let error = match self.try_download(layer, &mut delivered, &to).await {
-                Ok(End::Complete | End::Unwanted) => return,
+            let before = span.next;
+            let error = match self.try_fetch(layer, span, sink).await {
+                Ok(end) => return Ok(end),
                 Err(error) => error,
             };
+            let delivered = span.next;
             fruitless = if delivered > before { 1 } else { fruitless + 1 };
             // Anything but a broken connection is final, and was tried often enough.
             let broken = matches!(error, ImageError::Unreachable { .. });
             if !broken || fruitless >= ATTEMPTS {
-                let _unwanted = to.send(Err(error)).await;
-                return;
+                return Err(error);
             }
             tracing::warn!(layer = %layer.digest, delivered, %error, "a download broke off and goes on");
             tokio::time::sleep(backoff(fruitless)).await;
         }
     }
 
-    async fn try_download(
+    async fn try_fetch(
         &self,
         layer: &Descriptor,
-        delivered: &mut u64,
-        to: &Sender<Result<Bytes, ImageError>>,
+        span: &mut Span,
+        sink: &mut Sink<'_>,
     ) -> Result<End, ImageError> {
-        if layer.size > 0 && *delivered == layer.size {
+        if span.next == span.end {
             return Ok(End::Complete);
         }
-        let start = (*delivered > 0).then_some(*delivered);
         let path = format!("blobs/{}", layer.digest);
-        let mut reply = self.get(&path, start).await?;
-        // Servers that know no ranges begin again.
+        let mut reply = self.get(&path, wanted(layer, span)).await?;
+        let url = self.url(&path);
+        // Servers that know no ranges begin again, and send all there is.
         let mut position = match (reply.status, reply.start) {
             (206, Some(start)) => start,
-            (206, None) => *delivered,
+            (206, None) => span.next,
             _ => 0,
         };
-        let url = self.url(&path);
-        if position > *delivered {
+        if reply.status != 206 && matches!(sink, Sink::Reader(_)) {
+            span.end = span.end.max(layer.size);
+        }
+        if position > span.next {
             let reason = "the server left out a part of the answer".to_owned();
             return Err(unreachable(&url, reason));
         }
         while let Some(mut piece) = self.exchange.piece(&mut reply).await? {
-            let known = usize::try_from(*delivered - position).unwrap_or(usize::MAX);
+            let known = usize::try_from(span.next - position).unwrap_or(usize::MAX);
             position += piece.len() as u64;
-            let piece = piece.split_off(known.min(piece.len()));
+            piece = piece.split_off(known.min(piece.len()));
+            let room = usize::try_from(span.end - span.next).unwrap_or(usize::MAX);
+            piece.truncate(room);
             if piece.is_empty() {
                 continue;
             }
-            *delivered = position;
-            if to.send(Ok(piece)).await.is_err() {
+            span.next += piece.len() as u64;
+            if let End::Unwanted = sink.put(piece).await {
                 return Ok(End::Unwanted);
             }
+            if span.next == span.end {
+                return Ok(End::Complete);
+            }
         }
-        if *delivered < layer.size {
-            let reason = format!("the answer ended after {delivered} of {} bytes", layer.size);
+        if layer.size > 0 {
+            let got = span.next;
+            let reason = format!("the answer ended after {got} of {} bytes", layer.size);
             return Err(unreachable(&url, reason));
         }
         Ok(End::Complete)
     }
+}
+
+/// The range to ask for; none for a whole layer.
+fn wanted(layer: &Descriptor, span: &Span) -> Option<Part> {
+    let last = (span.end < layer.size).then(|| span.end - 1);
+    let start = span.next;
+    (start > 0 || last.is_some()).then_some(Part { start, last })
 }

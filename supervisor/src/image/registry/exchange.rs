@@ -1,6 +1,6 @@
 //! Requests and their replies: redirects, retries, time limits.
 
-use std::{future::poll_fn, pin::Pin, time::Duration};
+use std::{fmt, future::poll_fn, pin::Pin, time::Duration};
 
 use aws_sdk_s3::primitives::SdkBody;
 use bytes::Bytes;
@@ -34,8 +34,23 @@ pub(super) struct Request {
     pub(super) url: String,
     pub(super) authorization: Option<String>,
     pub(super) accept: Option<&'static str>,
-    /// The first byte wanted.
-    pub(super) start: Option<u64>,
+    /// The bytes wanted, if not all.
+    pub(super) part: Option<Part>,
+}
+
+/// A range of bytes (RFC 9110, section 14.1.2).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part {
+    pub(super) start: u64,
+    /// None for all that follow.
+    pub(super) last: Option<u64>,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "bytes={}-", self.start)?;
+        self.last.map_or(Ok(()), |last| write!(f, "{last}"))
+    }
 }
 
 /// The beginning of an answer.
@@ -131,8 +146,8 @@ impl Exchange {
         if let Some(authorization) = &request.authorization {
             builder = builder.header(AUTHORIZATION, authorization);
         }
-        if let Some(start) = request.start {
-            builder = builder.header(RANGE, format!("bytes={start}-"));
+        if let Some(part) = request.part {
+            builder = builder.header(RANGE, part.to_string());
         }
         let message = builder
             .body(SdkBody::empty())

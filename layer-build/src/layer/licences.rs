@@ -1,0 +1,220 @@
+//! The licences of what is linked into the supervisor: of its crates, of Rust's standard library and of musl.
+//!
+//! Crates' texts are taken from their sources, each once however many crates have it. A crate that ships none gets its
+//! licences' standard texts, which come with the Rust toolchain, and its authors are named, or else the place of its sources.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::arch::Arch;
+use super::content::{Files, Kind, LayerFile, Source};
+use super::crates::{self, Crate};
+use super::error::LayerError;
+use super::program;
+
+/// Where the crates' licences are in the layer.
+const CRATES_PATH: &str = "licenses/rust-crates.txt";
+/// The notices of the standard library and of what it is made of, as rustup's toolchains have them.
+const LIBRARY_NOTICES: &str = "share/doc/rust/COPYRIGHT-library.html";
+/// Standard texts beside it, each named after its SPDX identifier.
+const STANDARD_TEXTS: &str = "share/doc/rust/licenses";
+/// musl's own notice: the C library of both targets is linked in whole.
+const MUSL: &[u8] = include_bytes!("../../layer/licenses/musl-COPYRIGHT");
+
+/// How names of files with licences begin, in capitals.
+const NAMES: [&str; 6] = [
+    "LICENSE",
+    "LICENCE",
+    "UNLICENSE",
+    "COPYING",
+    "COPYRIGHT",
+    "NOTICE",
+];
+/// Files that are named after a licence and hold something else.
+const OTHERS: [&str; 4] = ["rs", "toml", "json", "yml"];
+
+/// Adds the licences of all that is linked into `bootstrap`.
+///
+/// # Errors
+/// [`LayerError`] when a crate's sources or the toolchain's notices are not there.
+pub(super) fn add_to(files: &mut Files, project: &Path, arch: Arch) -> Result<(), LayerError> {
+    let toolchain = toolchain(project)?;
+    let mut texts = Texts::default();
+    for linked in crates::linked(project, arch)? {
+        texts.add(&linked, &toolchain)?;
+    }
+    let notices = toolchain.join(LIBRARY_NOTICES);
+    let library = fs::read(&notices).map_err(LayerError::io("read", &notices))?;
+    for (path, content, origin, licence) in [
+        (
+            CRATES_PATH,
+            texts.render().into_bytes(),
+            "the crates' sources",
+            "LicenseRef-several",
+        ),
+        (
+            "licenses/rust-standard-library.html",
+            library,
+            "the Rust toolchain",
+            "MIT OR Apache-2.0",
+        ),
+        ("licenses/musl-COPYRIGHT", MUSL.to_vec(), "musl", "MIT"),
+    ] {
+        let kind = Kind::Data;
+        let origin = origin.to_owned();
+        let source = Source { origin, licence };
+        let file = LayerFile {
+            kind,
+            content,
+            source,
+        };
+        files.insert(path.to_owned(), file);
+    }
+    Ok(())
+}
+
+/// Where the toolchain is that builds the project.
+fn toolchain(project: &Path) -> Result<PathBuf, LayerError> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let mut command = Command::new(rustc);
+    command.args(["--print", "sysroot"]).current_dir(project);
+    let output = program::run("rustc", &mut command)?;
+    let path = String::from_utf8_lossy(&output.stdout);
+    if output.status.success() {
+        return Ok(PathBuf::from(path.trim_end()));
+    }
+    Err(LayerError::Program {
+        program: "rustc",
+        said: program::last_words(&output),
+    })
+}
+
+/// Crates, and the texts they refer to by number.
+#[derive(Debug, Default)]
+struct Texts {
+    lines: String,
+    unique: Vec<String>,
+    /// Numbers by the text without its line breaks and indentation, in which copies of one text differ.
+    numbers: BTreeMap<String, usize>,
+}
+
+impl Texts {
+    fn add(&mut self, linked: &Crate, toolchain: &Path) -> Result<(), LayerError> {
+        let licence = linked.license.as_deref().unwrap_or("see its text");
+        let mut shipped = shipped(linked)?;
+        let mut remark = String::new();
+        if shipped.is_empty() {
+            shipped = standard(linked, licence, toolchain)?;
+            let authors = match linked.authors.join(", ") {
+                none if none.is_empty() => linked.repository.clone().unwrap_or_default(),
+                authors => authors,
+            };
+            remark = format!(" (standard text; the crate, by {authors}, ships none)");
+        }
+        let numbers: Vec<String> = shipped.into_iter().map(|text| self.number(text)).collect();
+        let numbers = numbers.join(", ");
+        let Crate { name, version, .. } = linked;
+        let _infallible = writeln!(
+            self.lines,
+            "{name} {version}: {licence}; text {numbers}{remark}"
+        );
+        Ok(())
+    }
+
+    fn number(&mut self, text: String) -> String {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let next = self.unique.len() + 1;
+        let number = *self.numbers.entry(words.join(" ")).or_insert(next);
+        if number == next {
+            self.unique.push(text);
+        }
+        number.to_string()
+    }
+
+    fn render(&self) -> String {
+        let mut out = "Crates linked into `bootstrap`, each with its licence (SPDX expression) and the numbers of the texts it \
+            comes with, which follow.\n\n"
+            .to_owned();
+        out.push_str(&self.lines);
+        for (index, text) in self.unique.iter().enumerate() {
+            let rule = "=".repeat(30);
+            let _infallible = write!(
+                out,
+                "\n{rule} text {} {rule}\n\n{}\n",
+                index + 1,
+                text.trim_end()
+            );
+        }
+        out
+    }
+}
+
+/// The texts in a crate's sources, in the order of their paths.
+fn shipped(linked: &Crate) -> Result<Vec<String>, LayerError> {
+    let top = linked.manifest_path.parent().unwrap_or(Path::new("."));
+    let mut paths = Vec::new();
+    search(top, &mut paths)?;
+    paths.extend(linked.license_file.as_ref().map(|path| top.join(path)));
+    paths.sort();
+    paths.dedup();
+    paths.iter().map(|path| read(path)).collect()
+}
+
+/// Parts that a crate took from elsewhere have their licences beside them.
+fn search(directory: &Path, found: &mut Vec<PathBuf>) -> Result<(), LayerError> {
+    let failed = |error| LayerError::io("read", directory)(error);
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let kind = entry.file_type().map_err(failed)?;
+        let path = entry.path();
+        if kind.is_dir() {
+            search(&path, found)?;
+        } else if kind.is_file() && is_licence(&path) {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn is_licence(path: &Path) -> bool {
+    let name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_uppercase();
+    let extension = path.extension().unwrap_or_default().to_string_lossy();
+    NAMES.iter().any(|start| name.starts_with(start)) && !OTHERS.contains(&&*extension)
+}
+
+/// The standard texts of the licences in an expression, as far as there are any.
+fn standard(linked: &Crate, expression: &str, toolchain: &Path) -> Result<Vec<String>, LayerError> {
+    let directory = toolchain.join(STANDARD_TEXTS);
+    let words = expression.split(|c: char| c.is_whitespace() || "()/".contains(c));
+    let paths = words
+        .filter(|word| !word.is_empty())
+        .map(|word| directory.join(format!("{word}.txt")));
+    let texts: Vec<String> = paths
+        .filter(|path| path.is_file())
+        .map(|path| read(&path))
+        .collect::<Result<_, _>>()?;
+    if texts.is_empty() {
+        return Err(LayerError::NoLicence {
+            name: linked.name.clone(),
+            licence: expression.to_owned(),
+            looked: directory,
+        });
+    }
+    Ok(texts)
+}
+
+fn read(path: &Path) -> Result<String, LayerError> {
+    let bytes = fs::read(path).map_err(LayerError::io("read", path))?;
+    Ok(String::from_utf8_lossy(&bytes).replace("\r\n", "\n"))
+}
+
+#[cfg(test)]
+#[path = "licences/tests.rs"]
+mod tests;

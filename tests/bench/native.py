@@ -1,0 +1,112 @@
+"""A warm run without udocker, in F1 and P1: our time beyond the engine's own command, and udocker's run of the same."""
+
+import base64
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+
+from runtime_api import Function
+from start import spawn
+from table import Figure, Measure
+
+INVOCATIONS = 40
+SAYS = "echo hello from the container"
+SCRIPT = f"#!/bin/sh\n{SAYS}\n"
+FAKECHROOT = Path(f"/usr/lib/{os.uname().machine}-linux-gnu/fakechroot/libfakechroot.so")
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def configuration(setting, mode, image):
+    directory = setting.fresh(f"native-{mode}")
+    (directory / "script.sh").write_text(SCRIPT)
+    file = directory / "function_config.yaml"
+    file.write_text(f"init_script: script.sh\ncontainer:\n  engine: native\n  image_file: {image}\n  execmode: {mode}\n")
+    return file
+
+
+def variables(directory):
+    """For every command on this store."""
+    return {
+        "UDOCKER_DIR": directory / "udocker",
+        "UDOCKER_FAKECHROOT_SO": FAKECHROOT,
+        "UDOCKER_USE_PATCHELF_EXECUTABLE": ROOT / "tests/setup/patchelf",
+    }
+
+
+def bare(setting, file, store, mode):
+    """The engine's command line and variables, as the supervisor has them, with the script's words in place of the script."""
+    (file.parent / "event.json").write_text("{}")
+    command = [setting.binary, "--config", file, "--event", file.parent / "event.json", "--local-storage", file.parent]
+    environment = setting.environment(**store)
+    said = subprocess.run([*command, "--explain"], env=environment, capture_output=True, text=True, check=True).stdout
+    line, inside = (shlex.split(re.search(f"^  {what}: (.*)$", said, re.M)[1]) for what in ("run", "in the container"))
+    if mode != "F1":
+        end = line.index("/.faas-init")
+        mounts = {number + 1 for number, word in enumerate(line[:end]) if word == "-b" and "/faas-" in line[number + 1]}
+        kept = [word for number, word in enumerate(line[:end]) if number not in mounts and number + 1 not in mounts]
+        return [*kept, "/bin/sh", "-c", SAYS], {}
+    (file.parent / "script.sh").write_text("env\n")
+    listed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    (file.parent / "script.sh").write_text(SCRIPT)
+    known = dict(part.split("=", 1) for part in listed.splitlines() if "=" in part)
+    words = [f"{name}={value}" for name, value in known.items() if not name.startswith(("TMP_", "EVENT"))]
+    return ["/usr/bin/env", "-i", *words, *inside[:2], "-c", SAYS], {}
+
+
+def udocker_run(setting, directory, mode, image):
+    """The command line with which udocker runs the same, in a store of its own."""
+    program = [setting.venv / "bin" / "python", ROOT / "tests/setup/udocker_debian.py", "--allow-root"]
+    store = variables(directory)
+    environment = setting.environment(**store)
+    for step in (["load", "-i", image, "plain"], ["create", "--name=plain", "plain"],
+                 ["setup", f"--execmode={mode}", "plain"]):
+        subprocess.run(program + step, env=environment, stdout=subprocess.DEVNULL, check=True)
+    volumes = [f"--volume={path}" for path in ("/dev", "/proc", "/etc/hosts", "/etc/resolv.conf", directory)]
+    run = ["run", "--nobanner", "--nosysdirs", *volumes, "--entrypoint=/bin/sh", "plain", "-c", SAYS]
+    return program + run, store
+
+
+def one(setting, mode, image):
+    file = configuration(setting, mode, image)
+    store = variables(file.parent)
+    event = {"script": base64.b64encode(SCRIPT.encode()).decode()}
+    walls, alone, udocker = [], [], []
+    plain = setting.fresh(f"plain-{mode}")
+    with Function(setting, file, **store) as function:
+        function.invoke(event)
+        command, extra = bare(setting, file, store, mode)
+        peer, peer_store = udocker_run(setting, plain, mode, image)
+        for turn in range(INVOCATIONS):
+            wall, answer = function.invoke(event)
+            if b"hello from the container" not in base64.b64decode(answer["body"]):
+                raise SystemExit(f"bench: the container's output is missing in {answer}")
+            walls.append(wall / 1e6)
+            alone += [line[0] / 1e6 for line in spawn(setting, 1, "exit", command, **extra)]
+            if turn % 4 == 0:
+                udocker += [line[0] / 1e6 for line in spawn(setting, 1, "exit", peer, **peer_store)]
+    shutil.rmtree(plain)
+    floor = median(alone)
+    return [
+        Measure(
+            f"warm run without udocker, {mode}: event → answer", "ms", Figure("supervisor", walls),
+            peers=[Figure("udocker run", udocker)], limits=[Figure("the engine's command by itself", alone)],
+        ),
+        Measure(
+            f"warm run without udocker, {mode}: ours beyond the engine", "ms",
+            Figure("supervisor", [wall - floor for wall in walls]), target=2,
+        ),
+    ]
+
+
+def measure(setting):
+    import images  # tests/setup, which Setting has put on the path
+
+    images.debian(str(setting.work))
+    if not FAKECHROOT.exists():
+        sys.exit(f"bench: no {FAKECHROOT}: run 'make tools' first")
+    return one(setting, "F1", setting.work / "debian.tar") + one(setting, "P1", setting.work / "busybox.tar")
