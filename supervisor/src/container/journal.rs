@@ -19,12 +19,8 @@ mod watch;
 
 use std::{
     collections::BTreeMap,
-    fs::DirBuilder,
     io,
-    os::{
-        fd::{AsFd as _, BorrowedFd, OwnedFd},
-        unix::fs::DirBuilderExt as _,
-    },
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
 };
 
@@ -36,12 +32,13 @@ use self::{
     limbo::Limbo,
     originals::Originals,
     take::Taking,
-    tree::{Tree, open_path},
+    tree::{Tree, open_path, open_state},
     undo::{Undo, Work},
     watch::{Seen, Watch},
 };
 
 const DIRTY: &str = "dirty";
+const OPEN_STATE: &str = "open the journal's directory";
 
 /// What became of the changes of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,7 +113,7 @@ impl Journal {
     /// # Errors
     /// As those of [`Journal::begin`].
     pub fn begin_with(root: &Path, state: &Path, watches: usize) -> Result<Self, JournalError> {
-        let directory = open_state(state)?;
+        let directory = open_state(state).map_err(JournalError::io(OPEN_STATE))?;
         match at::stat(&directory, DIRTY.as_ref()) {
             Ok(_) => return Err(JournalError::Unfinished),
             Err(Errno::ENOENT) => {}
@@ -181,7 +178,7 @@ impl Journal {
     /// # Errors
     /// The operating system's.
     pub fn renewed(state: &Path) -> Result<(), JournalError> {
-        let directory = open_state(state)?;
+        let directory = open_state(state).map_err(JournalError::io(OPEN_STATE))?;
         at::unlink(&directory, DIRTY.as_ref()).map_err(JournalError::io("remove a run's mark"))
     }
 
@@ -253,13 +250,4 @@ impl Journal {
         self.seen = self.watch.nothing_seen();
         Ok(())
     }
-}
-
-/// Opens the journal's directory, which nobody else may look into.
-fn open_state(state: &Path) -> Result<OwnedFd, JournalError> {
-    match DirBuilder::new().mode(0o700).create(state) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => open_path(state).map_err(io::Error::from),
-    }
-    .map_err(JournalError::io("open the journal's directory"))
 }

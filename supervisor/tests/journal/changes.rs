@@ -22,10 +22,10 @@ const CONTENTS: [Change; 9] = [
         file.set_modified(modified).unwrap();
     }),
     ("append", |w| {
-        append(&w.at("var/log/messages"), "more").unwrap()
+        append(&w.at("var/log/messages"), "more").unwrap();
     }),
     ("fill what was empty", |w| {
-        fs::write(w.at("etc/none"), "b").unwrap()
+        fs::write(w.at("etc/none"), "b").unwrap();
     }),
     ("truncate", |w| {
         nix::unistd::truncate(&w.at("etc/app/conf"), 2).unwrap();
@@ -62,7 +62,7 @@ const NAMES: [Change; 17] = [
     }),
     ("remove", |w| fs::remove_file(w.at("etc/app/conf")).unwrap()),
     ("remove what was empty", |w| {
-        fs::remove_file(w.at("etc/none")).unwrap()
+        fs::remove_file(w.at("etc/none")).unwrap();
     }),
     ("remove all names", |w| {
         for path in ["etc/passwd", "etc/app/passwd", "usr/lib/passwd"] {
@@ -78,10 +78,10 @@ const NAMES: [Change; 17] = [
         symlink("elsewhere", w.at("usr/link")).unwrap();
     }),
     ("remove a tree", |w| {
-        fs::remove_dir_all(w.at("etc")).unwrap()
+        fs::remove_dir_all(w.at("etc")).unwrap();
     }),
     ("remove an empty directory", |w| {
-        fs::remove_dir(w.at("etc/empty")).unwrap()
+        fs::remove_dir(w.at("etc/empty")).unwrap();
     }),
     ("rename without a copy", |w| {
         fs::rename(w.at("usr/bin/large"), w.at("tmp/there")).unwrap();
@@ -92,7 +92,7 @@ const NAMES: [Change; 17] = [
         fs::rename(w.at("usr/x"), w.at("usr/bin/tool")).unwrap();
     }),
     ("rename a directory", |w| {
-        fs::rename(w.at("usr"), w.at("etc/usr")).unwrap()
+        fs::rename(w.at("usr"), w.at("etc/usr")).unwrap();
     }),
     ("rename a directory into what was in it", |w| {
         fs::rename(w.at("usr/lib/a"), w.at("a")).unwrap();
@@ -122,7 +122,7 @@ const NAMES: [Change; 17] = [
 const ATTRIBUTES: [Change; 6] = [
     ("mode", |w| change_mode(&w.at("usr/bin/tool"), 0o600)),
     ("mode of a directory", |w| {
-        change_mode(&w.at("etc/app"), 0o777)
+        change_mode(&w.at("etc/app"), 0o777);
     }),
     ("mode of a directory that nobody may enter", |w| {
         append(&w.at("etc/app/conf"), "b").unwrap();
@@ -135,7 +135,7 @@ const ATTRIBUTES: [Change; 6] = [
 
 fn touch(world: &World, path: &str) {
     let file = File::open(world.at(path)).unwrap();
-    let later = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    let later = SystemTime::UNIX_EPOCH + Duration::from_hours(500_000);
     // Both times: one alone is told like a write.
     let times = FileTimes::new().set_accessed(later).set_modified(later);
     file.set_times(times).unwrap();

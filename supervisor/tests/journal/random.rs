@@ -110,13 +110,13 @@ fn forge(path: &Path) -> io::Result<()> {
 }
 
 /// To open one would wait for ever.
-fn is_pipe(world: &World, path: &String) -> bool {
+fn is_pipe(world: &World, path: &str) -> bool {
     use std::os::unix::fs::FileTypeExt as _;
     fs::metadata(world.at(path)).is_ok_and(|meta| meta.file_type().is_fifo())
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn any_changes_are_undone(
@@ -145,6 +145,15 @@ proptest! {
         if !matches!(journal.restore().unwrap(), Restored::Lost { .. }) {
             same(&before, &snapshot(&world.root()), "random");
         }
+    }
+}
+
+/// Half the usual number: each case makes a tree.
+fn config() -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    ProptestConfig {
+        cases: usual.cases / 2,
+        ..usual
     }
 }
 

@@ -18,7 +18,7 @@ const LARGEST: u64 = 256 << 10;
 /// Most bytes that such files take together.
 const MOST: u64 = 16 << 20;
 /// Read and written at once, in bytes.
-const BLOCK: usize = 64 << 10;
+const BLOCK: usize = 16 << 10;
 const NAME: &str = "originals";
 
 /// Where programs keep what they change.
@@ -80,8 +80,7 @@ impl Originals {
     /// another size has none.
     pub(super) fn keep(&mut self, reason: Reason, file: File, size: u64) -> io::Result<u32> {
         let number = u32::try_from(self.starts.len()).unwrap_or(NONE);
-        let copied = io::copy(&mut Read::take(file, size), &mut self.pack)?;
-        if copied != size {
+        if self.copy(file, size)? != size {
             self.pack.seek(SeekFrom::Start(self.end))?;
             return Ok(NONE);
         }
@@ -92,6 +91,22 @@ impl Originals {
             self.left.0 = self.left.0.saturating_sub(size);
         }
         Ok(number)
+    }
+
+    fn copy(&mut self, mut file: File, size: u64) -> io::Result<u64> {
+        let mut small = [0; BLOCK];
+        let Some(small) = usize::try_from(size)
+            .ok()
+            .and_then(|size| small.get_mut(..size))
+        else {
+            return io::copy(&mut Read::take(file, size), &mut self.pack);
+        };
+        match file.read_exact(small) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
+            read => read?,
+        }
+        self.pack.write_all(small)?;
+        Ok(size)
     }
 
     /// Whether the file, of the copy's size, holds the same.

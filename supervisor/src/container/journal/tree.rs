@@ -1,6 +1,11 @@
 //! The directories of the inventory, opened one component at a time from ROOT downwards.
 
-use std::{io, os::fd::OwnedFd, path::Path};
+use std::{
+    fs::DirBuilder,
+    io,
+    os::{fd::OwnedFd, unix::fs::DirBuilderExt as _},
+    path::Path,
+};
 
 use nix::{
     fcntl::{OFlag, open},
@@ -68,4 +73,12 @@ impl Tree {
 pub(super) fn open_path(path: &Path) -> nix::Result<OwnedFd> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     open(path, flags, Mode::empty())
+}
+
+/// Opens the journal's directory, which nobody else may look into; it is made if it is missing.
+pub(super) fn open_state(state: &Path) -> io::Result<OwnedFd> {
+    match DirBuilder::new().mode(0o700).create(state) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(open_path(state)?),
+    }
 }

@@ -52,6 +52,9 @@ impl Undo<'_> {
     /// Does all that can be done and returns what could not, as paths below ROOT.
     pub(super) fn run(mut self) -> io::Result<Vec<PathBuf>> {
         self.directories()?;
+        if self.seen.sight > Sight::Whole {
+            self.look_through()?;
+        }
         self.files()?;
         let compared = std::mem::take(&mut self.work.directories);
         for directory in compared {

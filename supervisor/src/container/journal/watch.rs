@@ -152,9 +152,9 @@ impl Watch {
         }
     }
 
-    /// Whether the directory has no watch.
-    pub(super) fn misses(&self, directory: u32) -> bool {
-        self.unwatched.contains(&directory)
+    /// The directories without a watch.
+    pub(super) fn unwatched(&self) -> &BTreeSet<u32> {
+        &self.unwatched
     }
 
     /// What can be said of changes at a moment when there were none.

@@ -27,9 +27,15 @@ enum Same {
 
 impl Undo<'_> {
     pub(super) fn directories(&mut self) -> io::Result<()> {
-        let mut queue = match self.seen.sight {
+        let mut queue: BTreeSet<u32> = match self.seen.sight {
             Sight::Whole => self.seen.touched.clone(),
-            Sight::Blurred | Sight::Lost => (ROOT..self.inventory.directories()).collect(),
+            Sight::Blurred => self
+                .watch
+                .unwatched()
+                .union(&self.seen.touched)
+                .copied()
+                .collect(),
+            Sight::Lost => (ROOT..self.inventory.directories()).collect(),
         };
         let mut waiting = BTreeSet::new();
         loop {
@@ -49,6 +55,26 @@ impl Undo<'_> {
         }
     }
 
+    /// Finds the files in all other directories that were changed by another name than theirs.
+    pub(super) fn look_through(&mut self) -> io::Result<()> {
+        for directory in ROOT..self.inventory.directories() {
+            let children = self.inventory.children(directory);
+            if children.is_empty() || self.work.directories.contains(&directory) {
+                continue;
+            }
+            let opened = self.tree.directory(self.inventory, directory)?;
+            for entry in children {
+                let wanted = self.inventory.entry(entry);
+                if wanted.kind() == Kind::File
+                    && !wanted.is_as(&at::stat(&opened, self.inventory.name(entry))?)
+                {
+                    self.work.mend.insert(entry);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Whether the directory, or one above it, is not in its place.
     fn is_absent(&self, mut directory: u32) -> bool {
         if self.work.absent.is_empty() {
@@ -63,7 +89,7 @@ impl Undo<'_> {
     /// Compares one directory with the inventory.
     fn compare(&mut self, directory: u32) -> io::Result<()> {
         let opened = self.tree.directory(self.inventory, directory)?;
-        if self.watch.misses(directory) || self.seen.sight == Sight::Lost {
+        if self.watch.unwatched().contains(&directory) || self.seen.sight == Sight::Lost {
             self.watch.add(&opened, directory);
         }
         self.work.directories.insert(directory);
