@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use faas_supervisor::{
+    config::Engine,
     container::UdockerSettings,
     environment::{Environment, Place},
 };
@@ -41,7 +42,7 @@ fn empty_counts_as_unset() {
 #[test]
 fn lambda_has_the_default_configurations_udocker() {
     let lambda = environment(&[("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")]);
-    let settings = UdockerSettings::new(&lambda, None);
+    let settings = UdockerSettings::new(&lambda, Engine::Auto, None);
     let variable = |name: &str| {
         let value = settings.environment.get(std::ffi::OsStr::new(name));
         value.and_then(|v| v.to_str()).unwrap().to_owned()
@@ -61,7 +62,7 @@ fn lambda_has_the_default_configurations_udocker() {
 fn elsewhere_the_mode_is_udockers_usual_one_said_in_so_many_words() {
     let terminal = [("HOME", "/home/me"), ("UDOCKER_EXEC", "/bin/udocker")];
     let terminal = environment(&terminal);
-    let settings = UdockerSettings::new(&terminal, None);
+    let settings = UdockerSettings::new(&terminal, Engine::Auto, None);
     assert_eq!(settings.mode.to_string(), "P1");
     assert_eq!(settings.store, Path::new("/home/me/.udocker"));
 }
@@ -75,10 +76,10 @@ fn configuration_wins_over_the_environment_and_that_over_the_default() {
         ("UDOCKER_CONTAINERS", "/elsewhere"),
     ];
     let lambda = environment(&lambda);
-    let settings = UdockerSettings::new(&lambda, None);
+    let settings = UdockerSettings::new(&lambda, Engine::Auto, None);
     assert_eq!(settings.mode.to_string(), "P2");
     assert_eq!(settings.containers, Path::new("/elsewhere"));
     assert_eq!(settings.repos, Path::new("/store/repos"));
-    let settings = UdockerSettings::new(&lambda, Some("R1".parse().unwrap()));
+    let settings = UdockerSettings::new(&lambda, Engine::Auto, Some("R1".parse().unwrap()));
     assert_eq!(settings.mode.to_string(), "R1");
 }

@@ -67,7 +67,7 @@ pub enum Undo {
 #[derive(Debug)]
 pub struct Claimed {
     journal: Journal,
-    _claim: Flock<File>,
+    _held_until_the_end: Flock<File>,
 }
 
 /// Whether the next run finds the image as it was made.
@@ -82,8 +82,11 @@ pub enum State {
 impl Undo {
     /// With `journal`, for a container that this process has a `claim` on.
     pub fn journal(journal: Journal, claim: Flock<File>) -> Self {
-        let _claim = claim;
-        Self::Journal(Arc::new(Mutex::new(Claimed { journal, _claim })))
+        let claimed = Claimed {
+            journal,
+            _held_until_the_end: claim,
+        };
+        Self::Journal(Arc::new(Mutex::new(claimed)))
     }
 
     /// To be called right before a run.

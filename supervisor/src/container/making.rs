@@ -88,21 +88,20 @@ impl Making<'_> {
     async fn set_up(&self) -> Result<(), ContainerError> {
         let mode = self.preparer.udocker.settings().mode;
         let directory = self.preparer.store.container(self.name);
-        match (self.runs(), directory) {
-            (Runs::Native, Some(directory)) => {
-                let setting_up =
-                    tokio::task::spawn_blocking(move || setup::set_up(&directory, mode));
-                let done = setting_up.await.map_err(std::io::Error::other).flatten();
-                done.map_err(ContainerError::io(format!(
-                    "set up container {}",
-                    self.name
-                )))
-            }
-            _ => {
-                let arguments = setup_arguments(mode, self.name);
-                self.step("setup", &arguments).await.map(drop)
-            }
+        if self.runs() == Runs::Udocker {
+            let arguments = setup_arguments(mode, self.name);
+            return self.step("setup", &arguments).await.map(drop);
         }
+        let set_up = move || match directory {
+            Some(directory) => setup::set_up(&directory, mode),
+            None => Err(std::io::ErrorKind::NotFound.into()),
+        };
+        let done = tokio::task::spawn_blocking(set_up).await;
+        let done = done.map_err(std::io::Error::other).flatten();
+        done.map_err(ContainerError::io(format!(
+            "set up container {}",
+            self.name
+        )))
     }
 
     async fn fetch(&self) -> Result<(), ContainerError> {

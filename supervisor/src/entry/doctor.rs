@@ -32,6 +32,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Says what this machine can do: engines, kernel features, disk, credentials, and, with an image, whether it can be
 /// had and run here. Changes nothing.
+#[allow(clippy::doc_markdown)] // shown as help text, where backticks are noise
 #[derive(Debug, Parser)]
 #[command(name = "supervisor doctor", version, after_help = EXAMPLES)]
 struct Arguments {

@@ -22,9 +22,8 @@ impl Runs {
     pub fn choose(asked: Engine, environment: &Environment, launcher: &Path) -> Self {
         match asked {
             Engine::Udocker => Self::Udocker,
-            Engine::Native => Self::Native,
             Engine::Auto if can_start(environment, launcher) => Self::Udocker,
-            Engine::Auto => Self::Native,
+            Engine::Auto | Engine::Native => Self::Native,
         }
     }
 

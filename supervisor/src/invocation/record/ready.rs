@@ -18,7 +18,7 @@ use super::{Broken, Runner, image_source, phase_outcome};
 
 /// Where a record's command runs.
 pub(super) enum Target<'a> {
-    Container(Prepared),
+    Container(Box<Prepared>),
     Here(&'a Direct),
 }
 
@@ -59,7 +59,7 @@ impl Runner<'_> {
             .preparer
             .prepare(&image, &self.slot, &temp, &self.limits())
             .await?;
-        Ok(Target::Container(prepared))
+        Ok(Target::Container(Box::new(prepared)))
     }
 
     async fn download(&self, plan: &RunPlan, dir: &Path) -> Result<Option<StagedInput>, Broken> {
