@@ -1,25 +1,21 @@
 //! Each kind of change is undone, and nothing costs anything where nothing changed.
 
-use std::{
-    fs::{self, File, FileTimes},
-    os::unix::fs::symlink,
-    time::{Duration, SystemTime},
-};
+use std::{fs, os::unix::fs::symlink};
 
 use faas_supervisor::container::journal::Restored;
 
-use crate::support::{MANY, World, append, change_mode};
+use crate::support::{MANY, World, append, change_mode, forge, same, snapshot, touch};
 
 type Change = (&'static str, fn(&World));
 
-const CONTENTS: [Change; 9] = [
+const CONTENTS: [Change; 10] = [
     ("write", |w| fs::write(w.at("etc/app/conf"), "b").unwrap()),
     ("write the same size and time", |w| {
-        let path = w.at("etc/app/conf");
-        let modified = fs::metadata(&path).unwrap().modified().unwrap();
-        fs::write(&path, "a = 2").unwrap();
-        let file = File::options().write(true).open(&path).unwrap();
-        file.set_modified(modified).unwrap();
+        forge(&w.at("etc/app/conf")).unwrap();
+    }),
+    ("write one of several names and remove it", |w| {
+        append(&w.at("etc/passwd"), "more").unwrap();
+        fs::remove_file(w.at("etc/passwd")).unwrap();
     }),
     ("append", |w| {
         append(&w.at("var/log/messages"), "more").unwrap();
@@ -129,17 +125,9 @@ const ATTRIBUTES: [Change; 6] = [
         change_mode(&w.at("etc/app"), 0);
     }),
     ("mode of the root", |w| change_mode(&w.root(), 0o700)),
-    ("time", |w| touch(w, "usr/bin/large")),
-    ("time of a directory", |w| touch(w, "etc/empty")),
+    ("time", |w| touch(&w.at("usr/bin/large"))),
+    ("time of a directory", |w| touch(&w.at("etc/empty"))),
 ];
-
-fn touch(world: &World, path: &str) {
-    let file = File::open(world.at(path)).unwrap();
-    let later = SystemTime::UNIX_EPOCH + Duration::from_hours(500_000);
-    // Both times: one alone is told like a write.
-    let times = FileTimes::new().set_accessed(later).set_modified(later);
-    file.set_times(times).unwrap();
-}
 
 #[test]
 fn each_kind_of_change_is_undone() {
@@ -180,6 +168,31 @@ fn the_queue_overflows() {
     });
 }
 
+/// What was removed while events were dropped is watched again.
+#[test]
+fn changes_after_an_overflow_are_seen() {
+    let world = World::new();
+    let before = snapshot(&world.root());
+    let mut journal = world.begin();
+    events(&world, most_events() + 1);
+    fs::remove_dir_all(world.at("etc")).unwrap();
+    assert_eq!(journal.restore().unwrap(), Restored::Undone);
+    append(&world.at("etc/app/conf"), "more").unwrap();
+    assert_eq!(journal.restore().unwrap(), Restored::Undone);
+    same(&before, &snapshot(&world.root()), "after an overflow");
+}
+
+/// A file that was put right is no doubtful one in the next run.
+#[test]
+fn what_is_undone_is_known_again() {
+    let world = World::new();
+    let mut journal = world.begin();
+    touch(&world.at("usr/bin/large"));
+    assert_eq!(journal.restore().unwrap(), Restored::Undone);
+    fs::create_dir(world.at("tmp/new")).unwrap();
+    assert_eq!(journal.restore().unwrap(), Restored::Undone);
+}
+
 /// A change of time is undone without a copy only if it is certain that there was no other.
 #[test]
 fn a_queue_that_is_drained_does_not_overflow() {
@@ -192,7 +205,7 @@ fn a_queue_that_is_drained_does_not_overflow() {
                 journal.drain().unwrap();
             }
         }
-        touch(&world, "usr/bin/large");
+        touch(&world.at("usr/bin/large"));
         let restored = journal.restore().unwrap();
         assert_eq!(restored == Restored::Undone, drained, "{restored:?}");
     }

@@ -8,7 +8,7 @@ use std::{
 
 use faas_supervisor::container::journal::{Journal, JournalError, Restored};
 
-use crate::support::{World, append, change_mode, same, snapshot};
+use crate::support::{World, append, change_mode, forge, same, snapshot};
 
 fn lost(paths: &[&str]) -> Restored {
     Restored::Lost {
@@ -81,6 +81,36 @@ fn the_list_of_lost_paths_is_bounded() {
     assert_eq!(paths.len(), 256);
     let noted = fs::read(world.state().join("noted")).unwrap();
     assert_eq!(noted.split(|byte| *byte == 0).count(), 257);
+}
+
+/// Nothing of the file tells of it but that its inode has changed, and the events' names are others'.
+#[test]
+fn forged_contents_are_lost() {
+    let changes: [fn(&World); 4] = [
+        |w| forge(&w.at("usr/bin/large")).unwrap(),
+        |w| {
+            fs::rename(w.at("usr/bin/large"), w.at("etc/none")).unwrap();
+            forge(&w.at("etc/none")).unwrap();
+            fs::rename(w.at("etc/none"), w.at("usr/bin/large")).unwrap();
+        },
+        |w| {
+            fs::remove_file(w.at("etc/none")).unwrap();
+            fs::hard_link(w.at("usr/bin/large"), w.at("etc/none")).unwrap();
+            forge(&w.at("etc/none")).unwrap();
+            fs::remove_file(w.at("etc/none")).unwrap();
+        },
+        // Where inodes came, one of the same number may be another.
+        |w| {
+            fs::rename(w.at("usr/bin/large"), w.at("tmp/moved")).unwrap();
+            std::os::unix::fs::symlink("x", w.at("tmp/link")).unwrap();
+        },
+    ];
+    for change in changes {
+        let world = World::new();
+        let mut journal = world.begin();
+        change(&world);
+        assert_eq!(journal.restore().unwrap(), lost(&["usr/bin/large"]));
+    }
 }
 
 /// Its metadata were changed where nobody could see whether its content was, too.

@@ -10,3 +10,4 @@ mod hostile;
 mod lost;
 mod random;
 mod support;
+mod unprivileged;

@@ -1,16 +1,11 @@
 //! Any sequence of changes below a tree of small files is undone.
 
-use std::{
-    fs::{self, File},
-    io::{self, Write as _},
-    os::unix::fs::symlink,
-    path::Path,
-};
+use std::{fs, os::unix::fs::symlink};
 
 use faas_supervisor::container::journal::Restored;
 use proptest::prelude::*;
 
-use crate::support::{MANY, World, append, change_mode, same, snapshot};
+use crate::support::{MANY, World, append, change_mode, forge, same, snapshot};
 
 /// Names are drawn from few, so that operations meet each other.
 #[derive(Debug, Clone)]
@@ -100,13 +95,6 @@ fn apply(world: &World, operation: &Operation) {
         Operation::Forge(path) => forge(&at(path)),
         Operation::Truncate(path) => nix::unistd::truncate(&at(path), 1).map_err(Into::into),
     };
-}
-
-fn forge(path: &Path) -> io::Result<()> {
-    let mut file = File::options().write(true).open(path)?;
-    let modified = file.metadata()?.modified()?;
-    file.write_all(b"!")?;
-    file.set_modified(modified)
 }
 
 /// To open one would wait for ever.
