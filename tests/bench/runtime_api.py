@@ -75,7 +75,10 @@ class Function:
         while request := read_request(connection):
             received = time.monotonic_ns()
             path, body = request
-            if path.endswith("/next"):
+            if "/extension/" in path:
+                # As an emulator without extensions answers; the event an extension waits for never comes.
+                connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+            elif path.endswith("/next"):
                 event = self._events.get()
                 head = (
                     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

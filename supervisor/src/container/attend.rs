@@ -7,6 +7,7 @@ use tokio::{io::AsyncReadExt, time::Instant};
 use super::{
     ContainerError, Limits, Stop,
     handoff::{Handoff, READ_SIZE, parse_status},
+    init::GONE,
     log::{LogFile, LogPump, LogSink, Stream},
     run::{RunEnd, RunReport, RunRequest},
     running::Running,
@@ -125,7 +126,20 @@ impl Attended<'_> {
             self.keep_pumping(running.stop()).await;
             return Over::Stopped(stop);
         }
-        Over::Ended(self.keep_pumping(running.finish(AFTER_THE_END)).await)
+        self.see_off(running).await
+    }
+
+    /// Waits for the keeper, or for its word that nothing is left: what it takes down with itself, an overlay, takes time.
+    async fn see_off(&mut self, running: &mut Running) -> Over {
+        let ending = running.finish(AFTER_THE_END);
+        tokio::pin!(ending);
+        while !self.status.ends_with(GONE) {
+            tokio::select! {
+                status = &mut ending => return Over::Ended(status),
+                () = self.pump_to_the_end() => {}
+            }
+        }
+        Over::Ended(None)
     }
 
     /// Completes when the container's first process has told how the container ended.

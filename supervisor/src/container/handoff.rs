@@ -97,8 +97,9 @@ impl Drop for Handoff {
     }
 }
 
-/// `exit N` or `signal N`, as the container's first process writes it.
-pub fn parse_status(line: &[u8]) -> Option<RunEnd> {
+/// `exit N` or `signal N`, as the container's first process writes it; other lines may follow.
+pub fn parse_status(lines: &[u8]) -> Option<RunEnd> {
+    let line = lines.split(|&b| b == b'\n').next()?;
     let (kind, number) = std::str::from_utf8(line).ok()?.trim().split_once(' ')?;
     let number = number.parse().ok()?;
     match kind {

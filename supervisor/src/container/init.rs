@@ -140,6 +140,59 @@ fn real_env(arguments: &[OsString]) -> ExitCode {
     ExitCode::from(NOT_FOUND)
 }
 
+/// A first process that nobody plays: whoever starts the command does what it would do. Only where that is on this side
+/// of the container, as in F modes.
+#[derive(Debug)]
+pub(super) struct Between {
+    /// The command, between the pipes, with its variables.
+    pub(super) command: Command,
+    status: File,
+    handoff: PathBuf,
+}
+
+impl Between {
+    /// Takes what is in `handoff`.
+    ///
+    /// # Errors
+    /// The operating system's. The pipe for the status has been told then.
+    pub(super) fn new(handoff: &Path) -> io::Result<Self> {
+        let mut status = pipe(handoff, "status")?;
+        let words = command_words(handoff).unwrap_or_default();
+        let inherited = std::env::vars_os().collect();
+        match prepare(handoff, inherited, &words) {
+            Ok(command) => Ok(Self {
+                command,
+                status,
+                handoff: handoff.to_owned(),
+            }),
+            Err(error) => {
+                tell_failure(handoff, &mut status, &words, &error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Says that the command did not start; what it would have exited with.
+    pub(super) fn failed(&mut self, error: &io::Error) -> u8 {
+        let program = [self.command.get_program().to_owned()];
+        tell_failure(&self.handoff, &mut self.status, &program, error)
+    }
+
+    /// Says how it ended.
+    pub(super) fn ended(&mut self, status: ExitStatus) {
+        let (line, _) = describe(status);
+        let _told = self.status.write_all(line.as_bytes());
+    }
+
+    /// Says that nothing of it is left.
+    pub(super) fn gone(&mut self) {
+        let _told = self.status.write_all(GONE);
+    }
+}
+
+/// Told after the status by who has seen to it that nothing is left.
+pub(super) const GONE: &[u8] = b"gone\n";
+
 /// Runs the command between the pipes and reports how it ended.
 fn serve(handoff: &Path, base: Vec<(OsString, OsString)>, command: &[OsString]) -> ExitCode {
     let Ok(mut status_pipe) = pipe(handoff, "status") else {
@@ -151,21 +204,24 @@ fn serve(handoff: &Path, base: Vec<(OsString, OsString)>, command: &[OsString]) 
             let _told = status_pipe.write_all(line.as_bytes());
             ExitCode::from(code)
         }
-        Err(error) => {
-            let code = if error.kind() == io::ErrorKind::NotFound {
-                NOT_FOUND
-            } else {
-                NOT_EXECUTABLE
-            };
-            let name = command.first().map(|c| c.to_string_lossy().into_owned());
-            if let Ok(mut stderr) = pipe(handoff, "stderr") {
-                let name = name.unwrap_or_else(|| "no command".into());
-                let _told = writeln!(stderr, "exec {name}: {error}");
-            }
-            let _told = status_pipe.write_all(format!("exit {code}\n").as_bytes());
-            ExitCode::from(code)
-        }
+        Err(error) => ExitCode::from(tell_failure(handoff, &mut status_pipe, command, &error)),
     }
+}
+
+/// What a shell would say and exit with.
+fn tell_failure(handoff: &Path, status: &mut File, command: &[OsString], error: &io::Error) -> u8 {
+    let code = if error.kind() == io::ErrorKind::NotFound {
+        NOT_FOUND
+    } else {
+        NOT_EXECUTABLE
+    };
+    let name = command.first().map(|c| c.to_string_lossy().into_owned());
+    if let Ok(mut stderr) = pipe(handoff, "stderr") {
+        let name = name.unwrap_or_else(|| "no command".into());
+        let _told = writeln!(stderr, "exec {name}: {error}");
+    }
+    let _told = status.write_all(format!("exit {code}\n").as_bytes());
+    code
 }
 
 fn run(
@@ -173,6 +229,17 @@ fn run(
     base: Vec<(OsString, OsString)>,
     command: &[OsString],
 ) -> io::Result<ExitStatus> {
+    let mut child = prepare(handoff, base, command)?;
+    outlive_stop();
+    child.spawn()?.wait()
+}
+
+/// The command, between the pipes, with its variables.
+fn prepare(
+    handoff: &Path,
+    base: Vec<(OsString, OsString)>,
+    command: &[OsString],
+) -> io::Result<Command> {
     let [program, arguments @ ..] = command else {
         return Err(io::Error::new(
             io::ErrorKind::NotFound,
@@ -191,8 +258,7 @@ fn run(
         .stdin(no_input()?)
         .stdout(pipe(handoff, "stdout")?)
         .stderr(pipe(handoff, "stderr")?);
-    outlive_stop();
-    child.spawn()?.wait()
+    Ok(child)
 }
 
 /// The engine's variables and the container's own, which win, except over what keeps an F mode inside: a list of

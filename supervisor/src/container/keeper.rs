@@ -11,8 +11,9 @@ use std::{
     collections::BTreeSet,
     ffi::OsString,
     fs,
-    os::unix::process::CommandExt,
-    process::{Command, ExitCode},
+    os::unix::process::{CommandExt, ExitStatusExt},
+    path::Path,
+    process::{Command, ExitCode, ExitStatus},
     time::{Duration, Instant},
 };
 
@@ -31,7 +32,7 @@ use nix::{
 };
 use std::os::fd::AsFd;
 
-use super::{process_tree::Tree, stage::Stage};
+use super::{init::Between, process_tree::Tree, role::INIT_NAME, stage::Stage};
 
 /// Told to stop: SIGTERM to the tree, then the grace, then SIGKILL.
 pub const STOP: Signal = Signal::SIGTERM;
@@ -104,11 +105,24 @@ fn keep(order: &Order<'_>) -> std::io::Result<u8> {
         return Ok(STOPPED);
     }
     let signals = SignalFd::with_flags(&orders, SfdFlags::SFD_CLOEXEC)?;
-    let main = spawn(order.command, inherited).map_err(|error| {
-        let program = program.to_string_lossy();
-        std::io::Error::new(error.kind(), format!("cannot start {program}: {error}"))
-    })?;
-    Ok(watch(&signals, main, order.grace))
+    let mut between = between(order.command)?;
+    let spawned = match &mut between {
+        Some(between) => spawn(&mut between.command, inherited),
+        None => spawn(&mut command_of(order.command), inherited),
+    };
+    let main = match (spawned, &mut between) {
+        (Ok(main), _) => main,
+        (Err(error), Some(between)) => return Ok(between.failed(&error)),
+        (Err(error), None) => {
+            let text = format!("cannot start {}: {error}", program.display());
+            return Err(std::io::Error::new(error.kind(), text));
+        }
+    };
+    let code = Watch::new(main, order.grace, between.as_mut()).to_the_end(&signals);
+    if let Some(between) = &mut between {
+        between.gone();
+    }
+    Ok(code)
 }
 
 /// A parent may have left SIGCHLD ignored, and then no child can be waited for (sigaction(2)).
@@ -119,10 +133,24 @@ fn wait_for_children() -> nix::Result<()> {
     unsafe { sigaction(Signal::SIGCHLD, &default) }.map(drop)
 }
 
+/// The part of the first process, where the command asks for one on this side of the container: one process less.
+fn between(command: &[OsString]) -> std::io::Result<Option<Between>> {
+    match command {
+        [program, handoff] if Path::new(program).ends_with(INIT_NAME) => {
+            Between::new(Path::new(handoff)).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+fn command_of(words: &[OsString]) -> Command {
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
+    command
+}
+
 #[allow(unsafe_code)]
-fn spawn(command: &[OsString], mask: SigSet) -> std::io::Result<Pid> {
-    let mut child = Command::new(&command[0]);
-    child.args(&command[1..]);
+fn spawn(child: &mut Command, mask: SigSet) -> std::io::Result<Pid> {
     // SAFETY: `sigprocmask`, `setsid` and `prctl` are async-signal-safe and allocate nothing.
     unsafe {
         child.pre_exec(move || {
@@ -140,36 +168,88 @@ fn spawn(command: &[OsString], mask: SigSet) -> std::io::Result<Pid> {
         .map_err(std::io::Error::other)
 }
 
-/// Waits for the command's end or an order, then clears the tree and tells the exit code.
-fn watch(signals: &SignalFd, main: Pid, grace: Duration) -> u8 {
-    let tree = Tree::of(Pid::this(), main);
-    let mut ended: Option<u8> = None;
-    let mut kill_at: Option<Instant> = None;
-    loop {
-        match next_order(signals, kill_at) {
-            Some(Signal::SIGCHLD) => {}
-            Some(KILL) => kill_at = Some(Instant::now()),
-            Some(_stop) if kill_at.is_none() => {
-                tree.signal(Signal::SIGTERM);
-                kill_at = Some(Instant::now() + grace);
+/// The command being watched.
+struct Watch<'a> {
+    main: Pid,
+    grace: Duration,
+    tree: Tree,
+    ended: Option<u8>,
+    kill_at: Option<Instant>,
+    between: Option<&'a mut Between>,
+}
+
+impl<'a> Watch<'a> {
+    fn new(main: Pid, grace: Duration, between: Option<&'a mut Between>) -> Self {
+        Self {
+            main,
+            grace,
+            tree: Tree::of(Pid::this(), main),
+            ended: None,
+            kill_at: None,
+            between,
+        }
+    }
+
+    /// Waits for the command's end or an order, then clears the tree and tells the exit code.
+    fn to_the_end(mut self, signals: &SignalFd) -> u8 {
+        loop {
+            match next_order(signals, self.kill_at) {
+                Some(Signal::SIGCHLD) => {}
+                Some(KILL) => self.kill_at = Some(Instant::now()),
+                Some(_stop) if self.kill_at.is_none() => {
+                    self.tree.signal(Signal::SIGTERM);
+                    self.kill_at = Some(Instant::now() + self.grace);
+                }
+                Some(_) | None => {}
             }
-            Some(_) | None => {}
+            let children = self.reap();
+            // Whatever was orphaned is a child of ours by now: no child, no descendant.
+            if let (Some(code), Children::None) = (self.ended, children) {
+                return code;
+            }
+            let overdue = self.kill_at.is_some_and(|at| Instant::now() >= at);
+            let stopping = self.kill_at.is_some();
+            let nothing_left = stopping && self.tree.is_gone();
+            if overdue || nothing_left || (self.ended.is_some() && !stopping) {
+                return self.clear();
+            }
         }
-        let children = reap(main, &mut ended);
-        // Whatever was orphaned is a child of ours by now: no child, no descendant.
-        if let (Some(code), Children::None) = (ended, children) {
-            return code;
+    }
+
+    /// Kills what is left.
+    fn clear(mut self) -> u8 {
+        let until = Instant::now() + KILL_LIMIT;
+        let tree = self.tree.clone();
+        let killed = tree.kill(until, || {
+            self.reap();
+        });
+        remove_proot_files(&killed);
+        self.ended.unwrap_or(STOPPED)
+    }
+
+    /// Collects every child that has ended, and notes the exit code of the command itself.
+    fn reap(&mut self) -> Children {
+        loop {
+            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::Exited(pid, code)) if pid == self.main => {
+                    self.main_ended(code, (code & 0xff) << 8);
+                }
+                Ok(WaitStatus::Signaled(pid, signal, _)) if pid == self.main => {
+                    self.main_ended(128 + signal as i32, signal as i32);
+                }
+                Err(Errno::ECHILD) => return Children::None,
+                Ok(WaitStatus::StillAlive) => return Children::Some,
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(_) => return Children::Some,
+            }
         }
-        let overdue = kill_at.is_some_and(|at| Instant::now() >= at);
-        let stopping = kill_at.is_some();
-        let nothing_left = stopping && tree.is_gone();
-        if overdue || nothing_left || (ended.is_some() && !stopping) {
-            let until = Instant::now() + KILL_LIMIT;
-            let killed = tree.kill(until, || {
-                reap(main, &mut ended);
-            });
-            remove_proot_files(&killed);
-            return ended.unwrap_or(STOPPED);
+    }
+
+    /// `wait` is the status as wait(2) has it.
+    fn main_ended(&mut self, code: i32, wait: i32) {
+        self.ended = Some(u8::try_from(code & 0xff).unwrap_or(u8::MAX));
+        if let Some(between) = &mut self.between {
+            between.ended(ExitStatus::from_raw(wait));
         }
     }
 }
@@ -222,21 +302,4 @@ fn next_order(signals: &SignalFd, kill_at: Option<Instant>) -> Option<Signal> {
 enum Children {
     Some,
     None,
-}
-
-/// Collects every child that has ended, and notes the exit code of the command itself.
-fn reap(main: Pid, ended: &mut Option<u8>) -> Children {
-    let code = |code: i32| Some(u8::try_from(code & 0xff).unwrap_or(u8::MAX));
-    loop {
-        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, status)) if pid == main => *ended = code(status),
-            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == main => {
-                *ended = code(128 + signal as i32);
-            }
-            Err(Errno::ECHILD) => return Children::None,
-            Ok(WaitStatus::StillAlive) => return Children::Some,
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(_) => return Children::Some,
-        }
-    }
 }
