@@ -1,6 +1,8 @@
 //! `run` and `invoke`.
 
-use tests::{Deploy, Interceptor, Moto, texts};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tests::{Deploy, Interceptor, Moto, Refused, texts};
 
 #[test]
 fn run_shows_the_output_and_exits_with_the_containers_code() {
@@ -122,4 +124,79 @@ fn invoke_calls_the_endpoint() {
         user.fails(&["invoke", "-n", "nobody"])
             .contains("has no HTTP endpoint")
     );
+}
+
+#[test]
+fn a_call_that_waits_is_made_again_only_when_the_function_has_not_run() {
+    let user = Deploy::new();
+    let name = user.name("once");
+    user.run(&["init", "-n", &name, "-i", "busybox"]);
+    let calls = |refused: Refused, arguments: &[&str]| {
+        let count = AtomicUsize::new(0);
+        let interceptor = Interceptor::start(Moto::shared().url(), move |seen| {
+            let call = seen.path.ends_with("/invocations");
+            (call && count.fetch_add(1, Ordering::Relaxed) < 1).then_some(refused)
+        });
+        let output = user.at(&interceptor.url(), arguments);
+        let seen = interceptor.seen();
+        let calls = seen
+            .iter()
+            .filter(|seen| seen.path.ends_with("/invocations"));
+        (calls.count(), output.status.code())
+    };
+    let waiting = ["run", "-n", &name];
+    let broken = (500, "ServiceException", "broken");
+    let busy = (429, "TooManyRequestsException", "Rate exceeded");
+    assert_eq!(calls(broken, &waiting), (1, Some(1)));
+    assert_eq!(calls(busy, &waiting), (2, Some(0)));
+    assert_eq!(calls(broken, &["run", "-n", &name, "-a"]), (2, Some(0)));
+}
+
+#[test]
+fn the_first_file_of_a_bucket_decides_and_its_containers_code_is_the_commands() {
+    let user = Deploy::new();
+    let (name, bucket) = (user.name("first"), user.name("first-files"));
+    user.run(&["init", "-n", &name, "-i", "busybox"]);
+    user.write("data/one", "1");
+    user.write("data/two", "2");
+    user.run(&["put", "-b", &bucket, "-p", "data"]);
+    let codes = [
+        (
+            "ContainerFailed",
+            "the container exited with code 7; its output:",
+            7,
+        ),
+        (
+            "ContainerKilled",
+            "the container was killed by signal 9",
+            137,
+        ),
+        (
+            "ContainerTimedOut",
+            "the container was stopped at its time limit of 3.0 s",
+            124,
+        ),
+        ("StageInFailed", "one: no such key", 1),
+    ];
+    for (kind, message, code) in codes {
+        let answer = format!(r#"{{"errorType": "{kind}", "errorMessage": "{message}"}}"#);
+        let answer: &'static str = answer.leak();
+        let interceptor = Interceptor::start(Moto::shared().url(), move |seen| {
+            seen.path
+                .ends_with("/invocations")
+                .then_some((200, "FunctionError", answer))
+        });
+        let output = user.at(&interceptor.url(), &["run", "-n", &name, "-ib", &bucket]);
+        let (stdout, stderr) = texts(&output);
+        assert_eq!(output.status.code(), Some(code), "{kind}: {stdout}{stderr}");
+        assert!(stderr.contains("the other 1 are not sent"), "{stderr}");
+        assert_eq!(
+            interceptor
+                .seen()
+                .iter()
+                .filter(|seen| seen.path.ends_with("/invocations"))
+                .count(),
+            1
+        );
+    }
 }

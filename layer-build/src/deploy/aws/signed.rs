@@ -171,10 +171,7 @@ impl Signed {
                         return Ok(text);
                     }
                     let error = refusal(doing, answer.status(), &text);
-                    let passing = answer.status().is_server_error()
-                        || error.code.contains("Throttl")
-                        || error.code == "RequestLimitExceeded"
-                        || error.code == "SlowDown";
+                    let passing = answer.status().is_server_error() || error.is_throttling();
                     if last || !passing {
                         return Err(error);
                     }
