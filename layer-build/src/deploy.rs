@@ -52,7 +52,7 @@ pub async fn run(arguments: Arguments, surroundings: &Surroundings) -> Result<u8
     match arguments.verb {
         Verb::Init(options) => Box::pin(verbs::init::init(&session, &options)).await?,
         Verb::Update { function, all } => {
-            Box::pin(verbs::init::update(&session, &function, all)).await?;
+            Box::pin(verbs::update::update(&session, &function, all)).await?;
         }
         Verb::Plan(options) => Box::pin(verbs::init::plan(&session, &options)).await?,
         Verb::Ls { bucket } => verbs::ls::ls(&session, bucket.as_deref()).await?,

@@ -1,5 +1,7 @@
 //! Amazon S3: buckets, folders, objects and notifications.
 
+mod notifications;
+
 use std::path::Path;
 
 use aws_sdk_s3::primitives::ByteStream;
@@ -8,7 +10,8 @@ use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use super::Services;
 use super::error::{AwsError, Doing};
 use super::lambda::gone;
-use crate::deploy::notification::{self, Entry};
+
+pub use notifications::{forget, notification, notify};
 
 /// Whether a bucket exists and may be used.
 ///
@@ -180,77 +183,4 @@ pub async fn list(
 pub async fn remove(services: &Services, bucket: &str, key: &str) -> Result<(), AwsError> {
     let request = services.s3.delete_object().bucket(bucket).key(key);
     gone(request.send().await.doing(format!("remove {bucket}/{key}")))
-}
-
-/// The notification configuration as S3 sends it.
-///
-/// # Errors
-/// [`AwsError`].
-pub async fn notification(services: &Services, bucket: &str) -> Result<String, AwsError> {
-    let doing = format!("read the notifications of bucket {bucket}");
-    services
-        .s3_raw
-        .bucket(&doing, bucket, "notification", None)
-        .await
-}
-
-/// Has new files of the entries' folders start the function; others' entries stay. S3 checks that it may call the function,
-/// and learns of a new permission a moment late.
-///
-/// # Errors
-/// [`AwsError`].
-pub async fn notify(
-    services: &Services,
-    bucket: &str,
-    function: &str,
-    entries: &[Entry<'_>],
-    patience: super::Patience,
-) -> Result<(), AwsError> {
-    let doing = format!("have bucket {bucket} notify the function");
-    patience
-        .wait(
-            &format!("bucket {bucket} to be allowed to call the function"),
-            || async {
-                let current = notification(services, bucket).await?;
-                let wanted = notification::merge(&current, function, entries);
-                match services
-                    .s3_raw
-                    .bucket(&doing, bucket, "notification", Some(wanted))
-                    .await
-                {
-                    Ok(_) => Ok(Some(())),
-                    Err(error)
-                        if error
-                            .detail
-                            .contains("Unable to validate the following destination") =>
-                    {
-                        Ok(None)
-                    }
-                    Err(error) => Err(error),
-                }
-            },
-        )
-        .await
-}
-
-/// Takes the function's entries out of a bucket's notifications.
-///
-/// # Errors
-/// [`AwsError`]; a bucket that is gone has none.
-pub async fn forget(services: &Services, bucket: &str, function: &str) -> Result<(), AwsError> {
-    let current = match notification(services, bucket).await {
-        Err(error) if error.is_absence() => return Ok(()),
-        current => current?,
-    };
-    let kept = notification::remove(&current, function);
-    if kept == current {
-        return Ok(());
-    }
-    let doing = format!("take the function out of the notifications of bucket {bucket}");
-    gone(
-        services
-            .s3_raw
-            .bucket(&doing, bucket, "notification", Some(kept))
-            .await,
-    )
 }

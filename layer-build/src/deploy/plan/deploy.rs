@@ -1,14 +1,16 @@
 //! From what is wanted and what exists to the steps between them. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod callers;
+mod jobs;
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::observed::Observed;
-use super::{Action, Change, Plan, Work, diff};
-use crate::deploy::notification;
+use super::{Change, Plan, Work, diff};
 use crate::deploy::package::Route;
-use crate::deploy::settings::{Place, Runtime, Settings};
+use crate::deploy::settings::{Runtime, Settings};
 
 pub use super::values::{
     API_STATEMENTS, CREATED_BY, CREATOR, OWNER, PACKAGE_BUCKET, api_value, bucket_of_statement,
@@ -56,9 +58,9 @@ pub fn plan(wanted: &Wanted<'_>, observed: &Observed) -> Plan {
     }
     function(&mut plan, wanted, observed);
     log_group(&mut plan, settings, observed);
-    buckets(&mut plan, wanted, observed);
-    api(&mut plan, settings, observed);
-    batch(&mut plan, wanted, observed);
+    callers::buckets(&mut plan, wanted, observed);
+    callers::api(&mut plan, settings, observed);
+    jobs::batch(&mut plan, wanted, observed);
     plan
 }
 
@@ -146,179 +148,4 @@ fn log_group(plan: &mut Plan, settings: &Settings, observed: &Observed) {
         diff(&retention(now.flatten()), &retention(wanted)),
         Work::Retention,
     );
-}
-
-fn buckets(plan: &mut Plan, wanted: &Wanted<'_>, observed: &Observed) {
-    let function = &wanted.settings.function;
-    let places: BTreeSet<&Place> = function.input.iter().chain(&function.output).collect();
-    let mut made = needed_bucket(wanted).into_iter().collect::<BTreeSet<_>>();
-    for place in &places {
-        if !observed.buckets.contains_key(&place.bucket) && made.insert(&place.bucket) {
-            plan.create(
-                format!("bucket {}", place.bucket),
-                Work::Bucket(place.bucket.clone()),
-            );
-        }
-    }
-    for place in places {
-        let exists = observed
-            .buckets
-            .get(&place.bucket)
-            .is_some_and(|bucket| bucket.folders.contains(&place.folder));
-        if !place.folder.is_empty() && !exists {
-            let name = format!("folder {}/{}", place.bucket, place.folder);
-            plan.create(
-                name,
-                Work::Folder(place.bucket.clone(), place.folder.clone()),
-            );
-        }
-    }
-    let inputs: BTreeSet<_> = function.input.iter().map(|place| &place.bucket).collect();
-    for bucket in &inputs {
-        let allowed = observed
-            .function
-            .as_ref()
-            .is_some_and(|state| state.statements.contains_key(&bucket_statement(bucket)));
-        if !allowed {
-            plan.create(
-                format!("permission of bucket {bucket} to call the function"),
-                Work::BucketPermission((*bucket).clone()),
-            );
-        }
-        notify(plan, wanted, observed, bucket);
-    }
-    let known = observed
-        .function
-        .iter()
-        .flat_map(|state| state.statements.iter());
-    for bucket in known
-        .filter_map(|(id, source)| bucket_of_statement(id, source))
-        .filter(|bucket| !inputs.contains(bucket))
-    {
-        plan.remove(
-            format!("notification of bucket {bucket}"),
-            Work::RemoveNotification(bucket),
-        );
-    }
-}
-
-fn notify(plan: &mut Plan, wanted: &Wanted<'_>, observed: &Observed, bucket: &str) {
-    let arn = function_arn(wanted.settings, &observed.account.id);
-    let current = observed
-        .buckets
-        .get(bucket)
-        .map(|state| state.notification.as_str())
-        .unwrap_or_default();
-    let entries = entries(wanted.settings, &arn, bucket);
-    if !notification::has(current, &arn, &entries) {
-        let folders: Vec<_> = entries
-            .iter()
-            .map(|entry| {
-                if entry.folder.is_empty() {
-                    "(all)"
-                } else {
-                    entry.folder
-                }
-            })
-            .collect();
-        let change = Change {
-            key: "new files of".to_owned(),
-            before: None,
-            after: Some(folders.join(", ")),
-        };
-        plan.push(
-            Action::Change,
-            format!("notification of bucket {bucket}"),
-            vec![change],
-            Work::Notification(bucket.to_owned()),
-        );
-    }
-}
-
-fn api(plan: &mut Plan, settings: &Settings, observed: &Observed) {
-    let Some(name) = &settings.api_gateway.name else {
-        return;
-    };
-    let resource = format!("HTTP endpoint {name}");
-    let wanted = api_value(settings, &observed.account.id);
-    let id = observed.api.as_ref().map(|api| api.id.as_str());
-    match &observed.api {
-        None => plan.create(resource, Work::Api),
-        Some(api) => plan.change(resource, diff(&api.value, &wanted), Work::Api),
-    }
-    for (index, statement) in API_STATEMENTS.iter().enumerate() {
-        let source = id.map(|id| source_arn(settings, &observed.account.id, id, index));
-        let known = observed
-            .function
-            .as_ref()
-            .and_then(|function| function.statements.get(*statement));
-        if known.is_none() || known != source.as_ref() {
-            plan.create(
-                format!("permission {statement}"),
-                Work::ApiPermission(index),
-            );
-        }
-    }
-}
-
-fn batch(plan: &mut Plan, wanted: &Wanted<'_>, observed: &Observed) {
-    let Some(job) = &wanted.job else { return };
-    let (settings, state) = (wanted.settings, &observed.batch);
-    let name = &settings.function.name;
-    if !state.supervisor {
-        plan.create(
-            format!(
-                "supervisor for jobs in bucket {}",
-                wanted.bucket.as_deref().unwrap_or_default()
-            ),
-            Work::JobSupervisor,
-        );
-    }
-    if let Some(secret) = &job.secret
-        && state.secret.as_ref() != Some(secret)
-    {
-        plan.create(
-            format!("secret configuration of jobs of {name}"),
-            Work::Secret,
-        );
-    }
-    let managed = settings.batch.kind == "MANAGED";
-    if state.template_version.is_none() && managed {
-        plan.create(
-            format!(
-                "launch template {}: {}",
-                settings.batch.launch_template, job.template
-            ),
-            Work::LaunchTemplate,
-        );
-    }
-    let environment = environment_value(settings);
-    match &state.environment {
-        None => plan.create(
-            format!("compute environment {name}"),
-            Work::ComputeEnvironment,
-        ),
-        Some(now) => plan.change(
-            format!("compute environment {name}"),
-            diff(now, &environment),
-            Work::ComputeEnvironment,
-        ),
-    }
-    let queue = |queue: &str| json!({ "state": queue });
-    match &state.queue {
-        None => plan.create(format!("job queue {name}"), Work::JobQueue),
-        Some(now) => plan.change(
-            format!("job queue {name}"),
-            diff(&queue(now), &queue(&settings.batch.state)),
-            Work::JobQueue,
-        ),
-    }
-    match &state.definition {
-        None => plan.create(format!("job definition {name}"), Work::JobDefinition),
-        Some(now) => plan.change(
-            format!("job definition {name}"),
-            diff(now, &job.definition),
-            Work::JobDefinition,
-        ),
-    }
 }
