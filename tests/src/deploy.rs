@@ -43,7 +43,7 @@ impl Deploy {
             id: USERS.fetch_add(1, Ordering::Relaxed),
             endpoint: moto.url().to_owned(),
         };
-        user.write_layer();
+        user.write_layer("x86_64");
         user.boto(
             "iam = boto3.client('iam')
 trust = json.dumps({'Statement': [{'Effect': 'Allow', 'Principal': {'Service': ['lambda.amazonaws.com']}, 'Action': 'sts:AssumeRole'}]})
@@ -168,23 +168,27 @@ except iam.exceptions.EntityAlreadyExistsException: pass",
     }
 
     /// A layer of this user's own content, described as `layer-build assemble` does it.
-    fn write_layer(&self) {
+    pub fn write_layer(&self, arch: &str) {
         let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
         zip.start_file("bootstrap", SimpleFileOptions::default())
             .unwrap();
-        zip.write_all(format!("supervisor of user {}", self.id).as_bytes())
+        zip.write_all(format!("supervisor of user {} for {arch}", self.id).as_bytes())
             .unwrap();
         let content = zip.finish().unwrap().into_inner();
         let description = json!({
-            "version": "0.1.0", "arch": "x86_64", "sha256": sha256(&content), "size": content.len(),
+            "version": "0.1.0", "arch": arch, "sha256": sha256(&content), "size": content.len(),
             "udocker_version": "1.3.17", "engines_version": "1.2.11",
             "compatible_runtimes": ["python3.13", "provided.al2023"],
         });
         self.write(
-            "layer/faas-supervisor-x86_64.json",
+            &format!("layer/faas-supervisor-{arch}.json"),
             &description.to_string(),
         );
-        fs::write(self.path("layer/faas-supervisor-x86_64.zip"), content).unwrap();
+        fs::write(
+            self.path(&format!("layer/faas-supervisor-{arch}.zip")),
+            content,
+        )
+        .unwrap();
     }
 }
 

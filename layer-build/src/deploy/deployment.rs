@@ -139,12 +139,8 @@ impl Deployment {
         };
         let mut plan = plan(&wanted, &self.observed);
         if self.scope == Scope::Configuration {
-            const KEPT: [Work; 4] = [
-                Work::Layer,
-                Work::FunctionConfiguration,
-                Work::FunctionTags,
-                Work::Retention,
-            ];
+            // Retention comes from a function's file, and there is none.
+            const KEPT: [Work; 3] = [Work::Layer, Work::FunctionConfiguration, Work::FunctionTags];
             plan.steps.retain(|step| KEPT.contains(&step.work));
         }
         plan

@@ -5,6 +5,7 @@ pub mod api;
 pub mod batch;
 pub mod error;
 pub mod function;
+pub mod network;
 mod reader;
 pub mod sources;
 
@@ -16,6 +17,7 @@ pub use api::ApiGateway;
 pub use batch::Batch;
 pub use error::SettingsError;
 pub use function::{Function, Place, Runtime};
+pub use network::{FileSystem, Vpc};
 pub use sources::Sources;
 
 /// Where calls to one service go: a section's `boto_profile` and `region`.

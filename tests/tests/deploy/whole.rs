@@ -73,7 +73,8 @@ show([group['retentionInDays'], note['LambdaFunctionConfigurations'], keys, laye
 fn update_changes_what_is_named_and_leaves_the_rest() {
     let user = Deploy::new();
     let name = user.name("changing");
-    let file = function_file(&user, &name, "");
+    let days = "    cloudwatch: {log_retention_policy_in_days: 7}\n";
+    let file = function_file(&user, &name, days);
     assert!(
         user.fails(&["update", "-f", &file])
             .contains("does not exist")
@@ -82,6 +83,10 @@ fn update_changes_what_is_named_and_leaves_the_rest() {
     user.run(&[
         "update", "-n", &name, "-m", "1024", "-t", "60", "-le", "A=b",
     ]);
+    let retention = user.boto(&format!(
+        "show(boto3.client('logs').describe_log_groups(logGroupNamePrefix='/aws/lambda/{name}')['logGroups'][0]['retentionInDays'])"
+    ));
+    assert_eq!(retention, 7, "nobody named it");
     let found = function(&user, &name)["Configuration"].clone();
     assert_eq!(
         (&found["MemorySize"], &found["Timeout"]),

@@ -6,14 +6,15 @@ mod policy;
 
 use std::collections::{BTreeMap, HashMap};
 
-use aws_sdk_lambda::types::{EphemeralStorage, FunctionConfiguration, Runtime};
+use aws_sdk_lambda::types::{Architecture, EphemeralStorage, FunctionConfiguration, Runtime};
 use serde_json::{Value, json};
 
 use super::Services;
 use super::error::{AwsError, Doing};
 use crate::deploy::package::{Package, Route};
 use crate::deploy::plan::observed::FunctionState;
-use crate::deploy::settings::Settings;
+use crate::deploy::plan::values::ARCHITECTURE;
+use crate::deploy::settings::{Settings, Vpc};
 
 pub use change::{create, ready, remove, tag, update_code, update_configuration};
 use policy::statements;
@@ -81,7 +82,15 @@ fn value(found: &FunctionConfiguration) -> Value {
         .collect();
     let vpc = found
         .vpc_config()
-        .filter(|vpc| !vpc.subnet_ids().is_empty());
+        .filter(|vpc| !vpc.subnet_ids().is_empty())
+        .map(|vpc| {
+            let ipv6 = vpc.ipv6_allowed_for_dual_stack().unwrap_or(false);
+            Vpc::new(
+                vpc.subnet_ids().to_vec(),
+                vpc.security_group_ids().to_vec(),
+                ipv6,
+            )
+        });
     let file_system: Vec<_> = found
         .file_system_configs()
         .iter()
@@ -89,12 +98,13 @@ fn value(found: &FunctionConfiguration) -> Value {
         .collect();
     json!({
         "role": found.role(),
+        ARCHITECTURE: found.architectures().first().map_or("x86_64", Architecture::as_str),
         "memory": found.memory_size(),
         "timeout": found.timeout(),
         "description": found.description(),
         "environment": found.environment().and_then(|environment| environment.variables()),
         "ephemeral_storage": found.ephemeral_storage().map_or(512, EphemeralStorage::size),
-        "vpc": vpc.map(|vpc| json!({ "SubnetIds": vpc.subnet_ids(), "SecurityGroupIds": vpc.security_group_ids() })),
+        "vpc": vpc.as_ref().map(Vpc::value),
         "file_system": file_system,
         "runtime": found.runtime().map(Runtime::as_str),
         "layers": layers,

@@ -13,9 +13,9 @@ use crate::deploy::package::Route;
 use crate::deploy::settings::{Runtime, Settings};
 
 pub use super::values::{
-    API_STATEMENTS, CREATED_BY, CREATOR, OWNER, PACKAGE_BUCKET, api_value, bucket_of_statement,
-    bucket_statement, entries, environment_value, function_arn, function_value, integration_uri,
-    log_group_name, package_key, source_arn,
+    API_STATEMENTS, ARCHITECTURE, CREATED_BY, CREATOR, OWNER, PACKAGE_BUCKET, api_value,
+    bucket_of_statement, bucket_statement, entries, environment_value, function_arn,
+    function_value, integration_uri, log_group_name, package_key, source_arn,
 };
 
 /// What the pure part needs to know beside settings and state.
@@ -79,11 +79,20 @@ fn function(plan: &mut Plan, wanted: &Wanted<'_>, observed: &Observed) {
         let layer = &settings.supervisor.layer_name;
         plan.create(format!("layer {layer}, a new version"), Work::Layer);
     }
-    let code_differs = observed
-        .function
-        .as_ref()
-        .is_none_or(|function| function.code != wanted.code);
-    if let (Some(Route::Bucket(bucket)), true) = (&wanted.route, code_differs) {
+    let changes = observed.function.as_ref().map(|state| {
+        let layer = observed.layer.as_deref().unwrap_or("(to be published)");
+        diff(
+            &state.value,
+            &function_value(settings, &observed.role, layer),
+        )
+    });
+    let (mut of_code, others): (Vec<_>, Vec<_>) = changes
+        .unwrap_or_default()
+        .into_iter()
+        .partition(|change| change.key == ARCHITECTURE);
+    of_code.extend(code_change(wanted, observed));
+    let packed = observed.function.is_none() || !of_code.is_empty();
+    if let (Some(Route::Bucket(bucket)), true) = (&wanted.route, packed) {
         plan.create(
             format!("object {bucket}/{}", package_key(settings)),
             Work::Package,
@@ -93,24 +102,8 @@ fn function(plan: &mut Plan, wanted: &Wanted<'_>, observed: &Observed) {
         plan.create(name, Work::CreateFunction);
         return;
     };
-    if code_differs {
-        let change = Change {
-            key: "code".to_owned(),
-            before: Some(state.code.clone()),
-            after: Some(wanted.code.to_owned()),
-        };
-        plan.change(name.clone(), vec![change], Work::FunctionCode);
-    }
-    let value = function_value(
-        settings,
-        &observed.role,
-        observed.layer.as_deref().unwrap_or("(to be published)"),
-    );
-    plan.change(
-        name.clone(),
-        diff(&state.value, &value),
-        Work::FunctionConfiguration,
-    );
+    plan.change(name.clone(), of_code, Work::FunctionCode);
+    plan.change(name.clone(), others, Work::FunctionConfiguration);
     let tags = tags(settings, &observed.account.user, wanted);
     let missing: Vec<_> = tags
         .iter()
@@ -122,6 +115,15 @@ fn function(plan: &mut Plan, wanted: &Wanted<'_>, observed: &Observed) {
         })
         .collect();
     plan.change(name, missing, Work::FunctionTags);
+}
+
+fn code_change(wanted: &Wanted<'_>, observed: &Observed) -> Option<Change> {
+    let state = observed.function.as_ref()?;
+    (state.code != wanted.code).then(|| Change {
+        key: "code".to_owned(),
+        before: Some(state.code.clone()),
+        after: Some(wanted.code.to_owned()),
+    })
 }
 
 /// The function's tags.

@@ -11,6 +11,7 @@ use crate::deploy::cli::FunctionOptions;
 use crate::deploy::definition::Definition;
 use crate::deploy::deployment::{Deployment, Scope};
 use crate::deploy::error::DeployError;
+use crate::deploy::plan::values::ARCHITECTURE;
 use crate::deploy::session::Session;
 use crate::deploy::settings::Settings;
 use crate::deploy::settings::function::EXEC_WRAPPER;
@@ -137,6 +138,8 @@ async fn as_it_is(
         ))
     })
     .collect();
+    // Its layer is another one.
+    lambda.insert("architectures".to_owned(), json!([value[ARCHITECTURE]]));
     if value["runtime"].is_null() {
         lambda.insert("runtime".to_owned(), "image".into());
     }

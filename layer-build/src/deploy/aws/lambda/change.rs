@@ -45,7 +45,7 @@ pub async fn create(
         .set_tags(Some(to_map(target.tags)))
         .ephemeral_storage(ephemeral_storage(settings)?)
         .set_vpc_config(vpc(settings))
-        .set_file_system_configs(file_systems(settings)?)
+        .set_file_system_configs(Some(file_systems(settings)?).filter(|list| !list.is_empty()))
         .architectures(Architecture::from(settings.arch.name()));
     request = match code {
         Code::Image(uri) => request
@@ -175,7 +175,7 @@ pub async fn update_configuration(
                 .set_security_group_ids(Some(Vec::new()))
                 .build()
         }))
-        .set_file_system_configs(Some(file_systems(settings)?.unwrap_or_default()));
+        .set_file_system_configs(Some(file_systems(settings)?));
     if function.runtime != settings::Runtime::Image {
         request = request
             .runtime(Runtime::from(runtime(settings)))
