@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -93,6 +93,10 @@ except iam.exceptions.EntityAlreadyExistsException: pass",
 
     /// The command at an endpoint other than moto's.
     pub fn at(&self, endpoint: &str, arguments: &[&str]) -> Output {
+        self.command(endpoint, arguments).output().unwrap()
+    }
+
+    fn command(&self, endpoint: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
         command
             .args(arguments)
@@ -101,7 +105,13 @@ except iam.exceptions.EntityAlreadyExistsException: pass",
         for (name, value) in self.variables(endpoint) {
             command.env(name, value);
         }
-        command.output().unwrap()
+        command
+    }
+
+    /// The command, started and left to itself; its standard output can be read.
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(&self.endpoint, arguments);
+        command.stdout(Stdio::piped()).spawn().unwrap()
     }
 
     /// The command, whatever comes of it.

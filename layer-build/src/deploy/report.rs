@@ -54,6 +54,16 @@ impl Reporter {
         }
     }
 
+    /// One of many results: a line of text, or a JSON value in a line.
+    pub fn line(&self, text: &str, value: &Value) {
+        let shown = match self.format {
+            Format::Text => text.to_owned(),
+            Format::Json | Format::Verbose => value.to_string(),
+        };
+        let mut out = io::stdout();
+        drop(writeln!(out, "{shown}").and_then(|()| out.flush()));
+    }
+
     /// Bytes as they are.
     #[allow(
         clippy::unused_self,
