@@ -177,13 +177,17 @@ except iam.exceptions.EntityAlreadyExistsException: pass",
         ]
     }
 
-    /// A layer of this user's own content, described as `layer-build assemble` does it.
+    /// A layer of this user's own content.
     pub fn write_layer(&self, arch: &str) {
+        self.write_layer_of(arch, &format!("supervisor of user {} for {arch}", self.id));
+    }
+
+    /// A layer with this supervisor, described as `layer-build assemble` does it.
+    pub fn write_layer_of(&self, arch: &str, supervisor: &str) {
         let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
         zip.start_file("bootstrap", SimpleFileOptions::default())
             .unwrap();
-        zip.write_all(format!("supervisor of user {} for {arch}", self.id).as_bytes())
-            .unwrap();
+        zip.write_all(supervisor.as_bytes()).unwrap();
         let content = zip.finish().unwrap().into_inner();
         let description = json!({
             "version": "0.1.0", "arch": arch, "sha256": sha256(&content), "size": content.len(),

@@ -12,6 +12,7 @@ use super::error::DeployError;
 use super::layer_file::LayerFile;
 use super::plan::deploy::function_arn;
 use super::plan::{Plan, Step, Work};
+use super::removal;
 use super::report::Reporter;
 use callers::callers;
 use function::{function, log_group};
@@ -21,12 +22,19 @@ use storage::storage;
 /// Carries out every step of a plan.
 ///
 /// # Errors
-/// [`DeployError::Unfinished`]: what failed, what is there now, and how to go on.
+/// [`DeployError::Unfinished`]: what failed, what is there now, and how to go on; [`DeployError::Impossible`] before the first
+/// step.
 pub async fn apply(
     deployment: &mut Deployment,
     plan: &Plan,
     reporter: &Reporter,
 ) -> Result<(), DeployError> {
+    if !plan.obstacles.is_empty() {
+        return Err(DeployError::Impossible {
+            function: plan.function.clone(),
+            obstacles: plan.obstacles.join("\n"),
+        });
+    }
     for (index, step) in plan.steps.iter().enumerate() {
         reporter.begin(step, index + 1, plan.steps.len());
         if let Err(source) = carry_out(deployment, step).await {
@@ -80,8 +88,9 @@ async fn carry_out(deployment: &mut Deployment, step: &Step) -> Result<(), Deplo
         Work::Secret
         | Work::LaunchTemplate
         | Work::ComputeEnvironment
+        | Work::ChangeEnvironment
         | Work::JobQueue
-        | Work::JobDefinition => jobs(deployment, &step.work).await,
+        | Work::JobDefinition => jobs(deployment, step).await,
         Work::RemoveNotification(bucket) => {
             let arn = function_arn(&deployment.settings, &deployment.observed.account.id);
             let statements = deployment
@@ -93,7 +102,7 @@ async fn carry_out(deployment: &mut Deployment, step: &Step) -> Result<(), Deplo
                 .filter(|(_, source)| **source == format!("arn:aws:s3:::{bucket}"))
                 .map(|(id, _)| id.clone())
                 .collect();
-            super::removal::notification(
+            removal::notification(
                 &deployment.services,
                 &deployment.settings.function.name,
                 bucket,
@@ -102,8 +111,11 @@ async fn carry_out(deployment: &mut Deployment, step: &Step) -> Result<(), Deplo
             )
             .await
         }
-        // Only a removal has these.
-        _ => Ok(()),
+        removed => {
+            let (services, patience) = (&deployment.services, deployment.patience);
+            let (settings, observed) = (&deployment.settings, &deployment.observed);
+            removal::carry_out(services, settings, observed, removed, patience).await
+        }
     }
 }
 

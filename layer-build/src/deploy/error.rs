@@ -44,6 +44,14 @@ pub enum DeployError {
         /// Why it stopped.
         source: Box<DeployError>,
     },
+    /// AWS cannot make the function what it should be.
+    #[error("nothing of function {function} has been changed: {obstacles}")]
+    Impossible {
+        /// The function.
+        function: String,
+        /// What AWS cannot do, and what to do in its place.
+        obstacles: String,
+    },
     /// The command makes no sense as it is.
     #[error("{0}")]
     Usage(String),

@@ -63,6 +63,8 @@ pub enum Work {
     LaunchTemplate,
     /// Make the compute environment.
     ComputeEnvironment,
+    /// Change it.
+    ChangeEnvironment,
     /// Make the queue.
     JobQueue,
     /// Register the job definition.
@@ -107,6 +109,8 @@ pub struct Plan {
     pub function: String,
     /// The steps.
     pub steps: Vec<Step>,
+    /// What AWS cannot do: with one of these no step is taken.
+    pub obstacles: Vec<String>,
 }
 
 impl Plan {
@@ -146,7 +150,7 @@ impl Plan {
     /// For machines.
     pub fn to_json(&self) -> Value {
         let steps: Vec<_> = self.steps.iter().map(Step::to_json).collect();
-        json!({ "function": self.function, "steps": steps })
+        json!({ "function": self.function, "steps": steps, "obstacles": self.obstacles })
     }
 }
 
@@ -173,10 +177,13 @@ impl fmt::Display for Action {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.steps.is_empty() {
+        if self.steps.is_empty() && self.obstacles.is_empty() {
             return writeln!(f, "{}: nothing to do", self.function);
         }
         writeln!(f, "{}:", self.function)?;
+        for obstacle in &self.obstacles {
+            writeln!(f, "  ! {obstacle}")?;
+        }
         for step in &self.steps {
             let sign = match step.action {
                 Action::Create => '+',

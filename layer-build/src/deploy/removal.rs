@@ -3,7 +3,7 @@
 use super::apply::unfinished;
 use super::aws::{AwsError, Patience, Services, api, batch, iam, lambda, logs, s3, secret};
 use super::error::DeployError;
-use super::observe;
+use super::observe::{self, permitted};
 use super::plan::deploy::{function_arn, log_group_name, package_key};
 use super::plan::observed::Observed;
 use super::plan::{Plan, Work, removal};
@@ -44,18 +44,6 @@ pub async fn plan(services: &Services, settings: &Settings) -> Result<(Plan, Obs
     Ok((removal::plan(name, &observed, &apis), observed))
 }
 
-/// Who may not even look at a service has made nothing there.
-fn permitted<T: Default>(answer: Result<T, AwsError>) -> Result<T, AwsError> {
-    match answer {
-        Err(error)
-            if error.code.contains("AccessDenied") || error.code == "UnauthorizedOperation" =>
-        {
-            Ok(T::default())
-        }
-        answer => answer,
-    }
-}
-
 /// Carries a removal out.
 ///
 /// # Errors
@@ -77,7 +65,11 @@ pub async fn apply(
     Ok(())
 }
 
-async fn carry_out(
+/// Carries one step of a removal out.
+///
+/// # Errors
+/// [`DeployError`].
+pub async fn carry_out(
     services: &Services,
     settings: &Settings,
     observed: &Observed,

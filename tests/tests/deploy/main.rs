@@ -7,6 +7,7 @@
 
 mod calls;
 mod commands;
+mod environments;
 mod faults;
 mod files;
 mod jobs;

@@ -34,7 +34,8 @@ pub(super) async fn storage(deployment: &Deployment, work: &Work) -> Result<(), 
                 job(deployment)?,
             );
             let content = layer(deployment)?.supervisor()?;
-            s3::put(services, bucket, &job.supervisor_key, content.into()).await?;
+            let (key, hash) = (&job.supervisor_key, &job.supervisor_hash);
+            s3::put_hashed(services, bucket, key, content, hash).await?;
         }
         Work::Notification(bucket) => {
             let arn = function_arn(settings, &deployment.observed.account.id);

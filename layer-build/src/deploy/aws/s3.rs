@@ -76,6 +76,55 @@ pub async fn has(services: &Services, bucket: &str, key: &str) -> Result<bool, A
     }
 }
 
+/// Name of the metadata that says what an object was made from.
+const HASH: &str = "layer-sha256";
+
+/// What an object was made from; none when it does not exist or does not say.
+///
+/// # Errors
+/// [`AwsError`].
+pub async fn hash(
+    services: &Services,
+    bucket: &str,
+    key: &str,
+) -> Result<Option<String>, AwsError> {
+    let request = services.s3.head_object().bucket(bucket).key(key);
+    match request
+        .send()
+        .await
+        .doing(format!("look up {bucket}/{key}"))
+    {
+        Ok(found) => Ok(found.metadata.and_then(|mut all| all.remove(HASH))),
+        Err(error) if error.is_absence() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Puts an object that says what it was made from.
+///
+/// # Errors
+/// [`AwsError`].
+pub async fn put_hashed(
+    services: &Services,
+    bucket: &str,
+    key: &str,
+    content: Vec<u8>,
+    hash: &str,
+) -> Result<(), AwsError> {
+    let request = services
+        .s3
+        .put_object()
+        .bucket(bucket)
+        .key(key)
+        .metadata(HASH, hash)
+        .body(content.into());
+    request
+        .send()
+        .await
+        .doing(format!("write {bucket}/{key}"))
+        .map(drop)
+}
+
 /// Puts an object.
 ///
 /// # Errors

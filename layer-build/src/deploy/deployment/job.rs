@@ -28,8 +28,11 @@ pub struct JobParts {
     pub template: Template,
     /// The secret's text, when the configuration has to be one.
     pub secret: Option<String>,
-    /// Key of the supervisor in the deployment bucket.
+    /// Key of the supervisor in the deployment bucket. Always the same one, so that the next instance that starts has the
+    /// newest supervisor: the launch template of an environment cannot be changed everywhere.
     pub supervisor_key: String,
+    /// Hash of the layer that the supervisor is from.
+    pub supervisor_hash: String,
 }
 
 impl JobParts {
@@ -40,20 +43,15 @@ impl JobParts {
         bucket: &str,
         layer: Option<&LayerFile>,
     ) -> Result<Self, DeployError> {
-        let (version, hash) = match layer {
-            Some(layer) => (layer.description.version.as_str(), layer.description.sha256.as_str()),
-            None => return Err(DeployError::Usage(
+        let layer = layer.ok_or_else(|| {
+            DeployError::Usage(
                 "jobs need the assembled layer, whose supervisor their instances fetch: run `make layer`, or name its folder with --layer-dir".to_owned(),
-            )),
-        };
-        let hash: String = hash.chars().take(16).collect();
-        let supervisor_key = format!("faas-supervisor/{hash}/{}/supervisor", settings.arch);
+            )
+        })?;
+        let supervisor_key = format!("faas-supervisor/{}/supervisor", settings.arch);
         let template = Template {
             name: settings.batch.launch_template.clone(),
-            version: format!(
-                "faas-supervisor {version} {hash} {} from {bucket}",
-                settings.arch
-            ),
+            version: format!("faas-supervisor {} from {bucket}", settings.arch),
             user_data: ec2::user_data(bucket, &supervisor_key, &settings.s3.region),
         };
         let config = config::job_configuration(settings, Some(bucket));
@@ -75,6 +73,7 @@ impl JobParts {
             template,
             secret,
             supervisor_key,
+            supervisor_hash: layer.description.sha256.clone(),
         })
     }
 }

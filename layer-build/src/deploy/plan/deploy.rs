@@ -13,7 +13,7 @@ use crate::deploy::package::Route;
 use crate::deploy::settings::{Runtime, Settings};
 
 pub use super::values::{
-    API_STATEMENTS, ARCHITECTURE, CREATED_BY, CREATOR, OWNER, PACKAGE_BUCKET, api_value,
+    API_STATEMENTS, ARCHITECTURE, CAPACITY, CREATED_BY, CREATOR, OWNER, PACKAGE_BUCKET, api_value,
     bucket_of_statement, bucket_statement, entries, environment_value, function_arn,
     function_value, integration_uri, log_group_name, package_key, source_arn,
 };
@@ -49,7 +49,7 @@ pub fn plan(wanted: &Wanted<'_>, observed: &Observed) -> Plan {
     let settings = wanted.settings;
     let mut plan = Plan {
         function: settings.function.name.clone(),
-        steps: Vec::new(),
+        ..Plan::default()
     };
     if let Some(bucket) = needed_bucket(wanted)
         && !observed.buckets.contains_key(bucket)

@@ -1,16 +1,14 @@
 //! What has to go with a function. Pure; what is already gone takes no step.
 
-use serde_json::Value;
-
 use super::deploy::{PACKAGE_BUCKET, bucket_of_statement, log_group_name};
-use super::observed::Observed;
+use super::observed::{FunctionState, Maker, Observed};
 use super::{Plan, Work};
 
 /// The steps that remove a function and what was made for it. `apis` are the ids of its HTTP endpoints.
 pub fn plan(name: &str, observed: &Observed, apis: &[String]) -> Plan {
     let mut plan = Plan {
         function: name.to_owned(),
-        steps: Vec::new(),
+        ..Plan::default()
     };
     if let Some(state) = &observed.function {
         // First what calls the function, then the function.
@@ -43,11 +41,20 @@ pub fn plan(name: &str, observed: &Observed, apis: &[String]) -> Plan {
             Work::RemoveLogGroup,
         );
     }
-    batch(&mut plan, name, observed);
+    let known = observed
+        .function
+        .as_ref()
+        .is_some_and(FunctionState::is_ours);
+    if known || observed.batch.maker == Maker::Here {
+        batch(&mut plan, name, observed);
+    } else {
+        secret(&mut plan, name, observed);
+    }
     plan
 }
 
-fn batch(plan: &mut Plan, name: &str, observed: &Observed) {
+/// The steps that remove what runs the jobs of a function.
+pub fn batch(plan: &mut Plan, name: &str, observed: &Observed) {
     let state = &observed.batch;
     if !state.definitions.is_empty() {
         plan.remove(
@@ -58,17 +65,17 @@ fn batch(plan: &mut Plan, name: &str, observed: &Observed) {
     if state.queue.is_some() {
         plan.remove(format!("job queue {name}"), Work::RemoveJobQueue);
     }
-    if state
-        .environment
-        .as_ref()
-        .is_some_and(|environment: &Value| !environment.is_null())
-    {
+    if state.environment.is_some() {
         plan.remove(
             format!("compute environment {name}"),
             Work::RemoveComputeEnvironment,
         );
     }
-    if state.secret.is_some() {
+    secret(plan, name, observed);
+}
+
+fn secret(plan: &mut Plan, name: &str, observed: &Observed) {
+    if observed.batch.secret.is_some() {
         plan.remove(
             format!("secret configuration of jobs of {name}"),
             Work::RemoveSecret,

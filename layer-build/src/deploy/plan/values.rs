@@ -141,13 +141,30 @@ pub fn integration_uri(settings: &Settings, account: &str) -> String {
     )
 }
 
-/// Those values of a compute environment that can be changed in place.
-pub fn environment_value(settings: &Settings) -> Value {
+/// Keys of a compute environment that every one can have changed: its capacity, AWS Batch calls it.
+pub const CAPACITY: [&str; 4] = ["state", "service_role", "min_v_cpus", "max_v_cpus"];
+
+/// The compute environment, in the shape that states are compared in. `version` is the launch template's.
+pub fn environment_value(settings: &Settings, account: &str, version: &str) -> Value {
     let batch = &settings.batch;
-    let mut value = json!({ "state": batch.state });
+    let role = |template: &str| fill(template, &[("account_id", account)]);
+    let mut value = json!({ "type": batch.kind, "state": batch.state, "service_role": role(&batch.service_role) });
     if batch.kind == "MANAGED" {
         value["min_v_cpus"] = batch.min.into();
         value["max_v_cpus"] = batch.max.into();
+        value["resource_type"] = batch.resource_kind.as_str().into();
+        value["instance_types"] = sorted(&batch.instance_types);
+        value["subnets"] = sorted(&batch.subnets);
+        value["security_group_ids"] = sorted(&batch.security_groups);
+        value["instance_role"] = role(&batch.instance_role).into();
+        value["launch_template"] = format!("{}:{version}", batch.launch_template).into();
     }
     value
+}
+
+/// A list whose order means nothing.
+pub fn sorted(list: &[String]) -> Value {
+    let mut list = list.to_vec();
+    list.sort();
+    list.into()
 }

@@ -8,10 +8,12 @@ use aws_sdk_batch::types::{
 };
 use serde_json::{Value, json};
 
+use super::{is_ours, tags};
 use crate::deploy::aws::Services;
 use crate::deploy::aws::ec2::FOLDER;
 use crate::deploy::aws::error::{AwsError, Doing};
 use crate::deploy::aws::lambda::gone;
+use crate::deploy::plan::observed::Maker;
 use crate::deploy::settings::{Settings, api::fill};
 
 const VOLUME: &str = "supervisor-bin";
@@ -134,14 +136,22 @@ impl Job {
     }
 }
 
-/// Every active job definition of a name, newest first: ARN and comparable values.
+/// An active job definition.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Definition {
+    /// Its ARN.
+    pub arn: String,
+    /// Comparable values.
+    pub value: Value,
+    /// Who made it.
+    pub maker: Maker,
+}
+
+/// Every active job definition of a name, newest first.
 ///
 /// # Errors
 /// [`AwsError`].
-pub async fn definitions(
-    services: &Services,
-    name: &str,
-) -> Result<Vec<(String, Value)>, AwsError> {
+pub async fn definitions(services: &Services, name: &str) -> Result<Vec<Definition>, AwsError> {
     let request = services
         .batch
         .describe_job_definitions()
@@ -155,11 +165,14 @@ pub async fn definitions(
     found.sort_by_key(|definition| -definition.revision().unwrap_or_default());
     Ok(found
         .iter()
-        .map(|found| {
-            (
-                found.job_definition_arn().unwrap_or_default().to_owned(),
-                value(found),
-            )
+        .map(|found| Definition {
+            arn: found.job_definition_arn().unwrap_or_default().to_owned(),
+            value: value(found),
+            maker: if is_ours(found.tags()) {
+                Maker::Here
+            } else {
+                Maker::Unknown
+            },
         })
         .collect())
 }
@@ -204,7 +217,8 @@ pub async fn register(services: &Services, name: &str, job: &Job) -> Result<(), 
     let request = services
         .batch
         .register_job_definition()
-        .job_definition_name(name);
+        .job_definition_name(name)
+        .set_tags(Some(tags(name)));
     let request = match job.nodes {
         None => request
             .r#type(JobDefinitionType::Container)

@@ -1,14 +1,18 @@
 //! The compute environment, of the function's name.
 
 use aws_sdk_batch::types::{
-    CeState, CeStatus, CeType, ComputeEnvironmentDetail, ComputeResource, ComputeResourceUpdate,
+    CeState, CeStatus, CeType, ComputeEnvironmentDetail, ComputeResource, CrAllocationStrategy,
     CrType, LaunchTemplateSpecification,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::tags;
 use crate::deploy::aws::Services;
 use crate::deploy::aws::error::{AwsError, Doing};
 use crate::deploy::aws::wait::Patience;
+use crate::deploy::plan::observed::{Changeable, EnvironmentState};
+use crate::deploy::plan::values::sorted;
+use crate::deploy::settings::batch::SERVICE_LINKED;
 use crate::deploy::settings::{Settings, api::fill};
 
 /// The compute environment of a name.
@@ -35,60 +39,79 @@ pub async fn environment(
     Ok(found.filter(|found| !matches!(found.status(), Some(CeStatus::Deleted))))
 }
 
-/// In the shape of [`crate::deploy::plan::deploy::environment_value`].
-pub fn environment_value(found: &ComputeEnvironmentDetail) -> Value {
-    let resources = found.compute_resources();
-    json!({
+/// What matters of one that is there.
+pub fn state(found: &ComputeEnvironmentDetail) -> EnvironmentState {
+    let role = found.service_role().unwrap_or_default();
+    let mut value = json!({
+        "type": found.r#type().map(CeType::as_str),
         "state": found.state().map(CeState::as_str),
-        "min_v_cpus": resources.and_then(ComputeResource::minv_cpus),
-        "max_v_cpus": resources.and_then(ComputeResource::maxv_cpus),
-    })
+        "service_role": role,
+    });
+    let mut changeable = Changeable::Capacity;
+    if let Some(resources) = found.compute_resources() {
+        value["min_v_cpus"] = resources.minv_cpus().into();
+        value["max_v_cpus"] = resources.maxv_cpus().into();
+        value["resource_type"] = resources.r#type().map(CrType::as_str).into();
+        value["instance_types"] = sorted(resources.instance_types());
+        value["subnets"] = sorted(resources.subnets());
+        value["security_group_ids"] = sorted(resources.security_group_ids());
+        value["instance_role"] = resources.instance_role().into();
+        let template = resources.launch_template().map(|template| {
+            let name = template
+                .launch_template_name()
+                .or(template.launch_template_id());
+            format!(
+                "{}:{}",
+                name.unwrap_or_default(),
+                template.version().unwrap_or_default()
+            )
+        });
+        value["launch_template"] = template.into();
+        let strategy = resources
+            .allocation_strategy()
+            .map(CrAllocationStrategy::as_str);
+        if role.ends_with(SERVICE_LINKED) && strategy.is_some_and(|name| name != "BEST_FIT") {
+            changeable = Changeable::Everything;
+        }
+    }
+    EnvironmentState { value, changeable }
 }
 
-/// Creates the compute environment, or changes what can be changed of one that is there, and waits until it can be used.
+/// Creates the compute environment and waits until it can be used. `version` is the launch template's.
 ///
 /// # Errors
 /// [`AwsError`].
-pub async fn ensure_environment(
+pub async fn create_environment(
     services: &Services,
     settings: &Settings,
     account: &str,
-    template_version: Option<&str>,
+    version: Option<&str>,
     patience: Patience,
 ) -> Result<(), AwsError> {
     let (batch, name) = (&settings.batch, &settings.function.name);
+    let service_role = fill(&batch.service_role, &[("account_id", account)]);
     let managed = batch.kind == "MANAGED";
-    if environment(services, name).await?.is_some() {
-        let mut request = services
-            .batch
-            .update_compute_environment()
-            .compute_environment(name);
-        request = request.state(CeState::from(batch.state.as_str()));
-        if managed {
-            let resources = ComputeResourceUpdate::builder()
-                .minv_cpus(batch.min)
-                .maxv_cpus(batch.max);
-            request = request.compute_resources(resources.build());
-        }
-        request
-            .send()
-            .await
-            .doing(format!("change compute environment {name}"))?;
-    } else {
-        let request = services
-            .batch
-            .create_compute_environment()
-            .compute_environment_name(name);
-        let request = request
-            .r#type(CeType::from(batch.kind.as_str()))
-            .state(CeState::from(batch.state.as_str()))
-            .service_role(fill(&batch.service_role, &[("account_id", account)]))
-            .set_compute_resources(managed.then(|| resources(settings, account, template_version)));
-        request
-            .send()
-            .await
-            .doing(format!("create compute environment {name}"))?;
-    }
+    let request = services
+        .batch
+        .create_compute_environment()
+        .compute_environment_name(name)
+        .r#type(CeType::from(batch.kind.as_str()))
+        .state(CeState::from(batch.state.as_str()))
+        .set_service_role(Some(service_role).filter(|role| !role.is_empty()))
+        .set_compute_resources(managed.then(|| resources(settings, account, version)))
+        .set_tags(Some(tags(name)));
+    request
+        .send()
+        .await
+        .doing(format!("create compute environment {name}"))?;
+    valid(services, name, patience).await
+}
+
+/// Waits until the compute environment can be used.
+///
+/// # Errors
+/// [`AwsError`], at once when it never will be.
+pub async fn valid(services: &Services, name: &str, patience: Patience) -> Result<(), AwsError> {
     patience
         .wait(&format!("compute environment {name}"), || async {
             let found = environment(services, name).await?;
@@ -107,7 +130,7 @@ pub async fn ensure_environment(
         .await
 }
 
-fn resources(
+pub(super) fn resources(
     settings: &Settings,
     account: &str,
     template_version: Option<&str>,
@@ -129,6 +152,7 @@ fn resources(
         .set_security_group_ids(Some(batch.security_groups.clone()))
         .instance_role(fill(&batch.instance_role, &[("account_id", account)]))
         .set_launch_template(template)
+        .set_allocation_strategy(batch.allocation.as_deref().map(CrAllocationStrategy::from))
         .build()
 }
 

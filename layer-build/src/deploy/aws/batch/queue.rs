@@ -2,6 +2,7 @@
 
 use aws_sdk_batch::types::{ComputeEnvironmentOrder, JobQueueDetail, JqState, JqStatus};
 
+use super::{tags, valid};
 use crate::deploy::aws::Services;
 use crate::deploy::aws::error::{AwsError, Doing};
 use crate::deploy::aws::wait::Patience;
@@ -43,6 +44,8 @@ pub async fn ensure_queue(
             .await
             .doing(format!("change job queue {name}"))?;
     } else {
+        // It may have been made by a run that did not wait for it.
+        valid(services, name, patience).await?;
         let order = ComputeEnvironmentOrder::builder()
             .order(1)
             .compute_environment(name)
@@ -52,7 +55,8 @@ pub async fn ensure_queue(
             .create_job_queue()
             .job_queue_name(name)
             .state(state)
-            .priority(1);
+            .priority(1)
+            .set_tags(Some(tags(name)));
         request
             .compute_environment_order(order)
             .send()
@@ -62,9 +66,13 @@ pub async fn ensure_queue(
     patience
         .wait(&format!("job queue {name}"), || async {
             let found = queue(services, name).await?;
-            Ok(found
-                .filter(|found| matches!(found.status(), Some(JqStatus::Valid)))
-                .map(drop))
+            let status = found.as_ref().and_then(JobQueueDetail::status);
+            if matches!(status, Some(JqStatus::Invalid)) {
+                let reason = found.as_ref().and_then(JobQueueDetail::status_reason);
+                let doing = format!("prepare job queue {name}");
+                return Err(AwsError::new(doing, reason.unwrap_or("it is invalid")));
+            }
+            Ok(matches!(status, Some(JqStatus::Valid)).then_some(()))
         })
         .await
 }
