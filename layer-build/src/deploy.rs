@@ -63,7 +63,7 @@ pub async fn run(arguments: Arguments, surroundings: &Surroundings) -> Result<u8
         Verb::Get(options) => verbs::objects::get(&session, &options).await?,
         Verb::Rm { which, all } => verbs::rm::rm(&session, &which, all).await?,
         Verb::Layer(verb) => verbs::layer::layer(&session, &verb).await?,
-        Verb::Config(verb) => verbs::config::config(&session, verb).await?,
+        Verb::Config(verb) => return verbs::config::config(&session, verb).await,
     }
     Ok(0)
 }

@@ -19,22 +19,29 @@ use function::{function, log_group};
 use jobs::jobs;
 use storage::storage;
 
+/// Checks that a plan can be carried out.
+///
+/// # Errors
+/// [`DeployError::Impossible`].
+pub fn check(plan: &Plan) -> Result<(), DeployError> {
+    if plan.obstacles.is_empty() {
+        return Ok(());
+    }
+    Err(DeployError::Impossible {
+        function: plan.function.clone(),
+        obstacles: plan.obstacles.join("\n"),
+    })
+}
+
 /// Carries out every step of a plan.
 ///
 /// # Errors
-/// [`DeployError::Unfinished`]: what failed, what is there now, and how to go on; [`DeployError::Impossible`] before the first
-/// step.
+/// [`DeployError::Unfinished`]: what failed, what is there now, and how to go on.
 pub async fn apply(
     deployment: &mut Deployment,
     plan: &Plan,
     reporter: &Reporter,
 ) -> Result<(), DeployError> {
-    if !plan.obstacles.is_empty() {
-        return Err(DeployError::Impossible {
-            function: plan.function.clone(),
-            obstacles: plan.obstacles.join("\n"),
-        });
-    }
     for (index, step) in plan.steps.iter().enumerate() {
         reporter.begin(step, index + 1, plan.steps.len());
         if let Err(source) = carry_out(deployment, step).await {
@@ -44,27 +51,13 @@ pub async fn apply(
     Ok(())
 }
 
-/// A failure half-way: what is there now and how to go on.
+/// A failure half-way: what is there now and what is not.
 pub fn unfinished(plan: &Plan, index: usize, source: DeployError) -> DeployError {
-    let list = |steps: &[Step]| {
-        let words: Vec<_> = steps
-            .iter()
-            .map(|step| format!("{} {}", step.action, step.resource))
-            .collect();
-        if words.is_empty() {
-            "nothing".to_owned()
-        } else {
-            words.join(", ")
-        }
-    };
     let (done, left) = plan.steps.split_at(index);
-    let done = format!(
-        "done before that: {}; not done: {}. Correct the cause and run the same command again: it goes on from there.",
-        list(done),
-        list(left)
-    );
+    let words = |steps: &[Step]| steps.iter().map(Step::words).collect();
     DeployError::Unfinished {
-        done,
+        done: words(done),
+        left: words(left),
         source: Box::new(source),
     }
 }
@@ -81,8 +74,10 @@ async fn carry_out(deployment: &mut Deployment, step: &Step) -> Result<(), Deplo
         | Work::FunctionCode
         | Work::FunctionConfiguration
         | Work::FunctionTags => function(deployment, &step.work).await,
-        Work::LogGroup | Work::Retention => log_group(deployment, &step.work).await,
-        Work::Api | Work::ApiPermission(_) | Work::BucketPermission(_) => {
+        Work::LogGroup | Work::Retention | Work::LogGroupTags => {
+            log_group(deployment, &step.work).await
+        }
+        Work::AdoptApi(_) | Work::Api | Work::ApiPermission(_) | Work::BucketPermission(_) => {
             callers(deployment, &step.work).await
         }
         Work::Secret
@@ -102,7 +97,7 @@ async fn carry_out(deployment: &mut Deployment, step: &Step) -> Result<(), Deplo
                 .filter(|(_, source)| **source == format!("arn:aws:s3:::{bucket}"))
                 .map(|(id, _)| id.clone())
                 .collect();
-            removal::notification(
+            removal::forget(
                 &deployment.services,
                 &deployment.settings.function.name,
                 bucket,

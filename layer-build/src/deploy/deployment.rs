@@ -13,7 +13,7 @@ use super::plan::deploy::{JobWanted, Wanted, plan};
 use super::plan::observed::Observed;
 use super::plan::{Plan, Work};
 use super::settings::{Runtime, Settings};
-use checks::{carry_in_variable, check_image, check_regions, role};
+use checks::{carry_in_variable, check_image, check_regions, check_variables, role};
 pub use job::JobParts;
 
 /// How much of the function is described.
@@ -77,6 +77,7 @@ impl Deployment {
                 Some((package, route))
             }
         };
+        check_variables(&settings)?;
         check_regions(&settings, package.as_ref().map(|(_, route)| route))?;
         let whole_batch = settings.uses_batch() && scope == Scope::Whole;
         let job = match (&bucket, whole_batch) {

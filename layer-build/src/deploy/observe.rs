@@ -23,15 +23,21 @@ pub async fn observe(
 ) -> Result<Observed, AwsError> {
     let name = &settings.function.name;
     let mut observed = Observed {
-        layer: published(services, settings, layer).await?,
         function: lambda::observe(services, name).await?,
         log_group: logs::observe(services, &log_group_name(name)).await?,
         ..Observed::default()
     };
+    published(services, settings, layer, &mut observed).await?;
     if scope == Scope::Configuration {
         return Ok(observed);
     }
-    observed.api = api::observe(services, settings).await?;
+    let scar = api::of_scar(observed.function.as_ref());
+    let endpoints = api::observe(services, settings, scar.as_deref()).await;
+    let endpoints = match settings.api_gateway.name {
+        Some(_) => endpoints?,
+        None => permitted(endpoints)?,
+    };
+    (observed.api, observed.other_apis) = (endpoints.wanted, endpoints.others);
     observed.buckets = buckets(services, settings, bucket).await?;
     if let (Some(job), Some(bucket)) = (job, bucket) {
         let usable = observed.buckets.contains_key(bucket);
@@ -51,13 +57,19 @@ async fn published(
     services: &Services,
     settings: &Settings,
     layer: Option<&LayerFile>,
-) -> Result<Option<String>, AwsError> {
+    observed: &mut Observed,
+) -> Result<(), AwsError> {
     if settings.function.runtime == Runtime::Image {
-        return Ok(None);
+        return Ok(());
     }
     let versions = layers::list(services, &settings.supervisor.layer_name).await?;
     let chosen = layers::choose(&versions, &settings.supervisor, settings.arch, layer);
-    Ok(chosen.map(|version| version.arn.clone()))
+    // The default file names a version of SCAR's supervisor, which nobody asked for.
+    if !settings.supervisor.is_default() {
+        observed.notice = layers::unmet(&settings.supervisor, chosen, layer);
+    }
+    observed.layer = chosen.map(|version| version.arn.clone());
+    Ok(())
 }
 
 async fn buckets(

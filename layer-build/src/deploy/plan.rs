@@ -47,10 +47,14 @@ pub enum Work {
     LogGroup,
     /// Set the log group's retention.
     Retention,
+    /// Add tags to the log group.
+    LogGroupTags,
     /// Let a bucket call the function.
     BucketPermission(String),
     /// Have a bucket notify the function.
     Notification(String),
+    /// Tag an HTTP endpoint that SCAR made, by id.
+    AdoptApi(String),
     /// Make or complete the HTTP endpoint.
     Api,
     /// Let the endpoint call the function.
@@ -71,6 +75,8 @@ pub enum Work {
     JobDefinition,
     /// Remove the function's entries from a bucket's notifications.
     RemoveNotification(String),
+    /// Take a permission of the function's policy back, by its statement's id.
+    RemovePermission(String),
     /// Remove an HTTP endpoint, by id.
     RemoveApi(String),
     /// Remove the function.
@@ -155,6 +161,11 @@ impl Plan {
 }
 
 impl Step {
+    /// What it does, in words: `create function hello`.
+    pub fn words(&self) -> String {
+        format!("{} {}", self.action, self.resource)
+    }
+
     fn to_json(&self) -> Value {
         let changes: Vec<_> = self
             .changes

@@ -11,6 +11,7 @@ pub mod sources;
 
 use serde_json::Value;
 
+use super::cfg;
 use crate::layer::arch::Arch;
 
 pub use api::ApiGateway;
@@ -49,6 +50,14 @@ pub struct Supervisor {
     pub layer_name: String,
     /// Licence shown with it.
     pub license_info: String,
+}
+
+impl Supervisor {
+    /// Whether the version is the default file's.
+    pub fn is_default(&self) -> bool {
+        let default = cfg::defaults();
+        default.pointer("/aws/lambda/supervisor/version") == Some(&self.version.as_str().into())
+    }
 }
 
 /// Settings of one function.

@@ -46,11 +46,7 @@ fn what_aws_cannot_change_in_place_is_said_and_nothing_is_changed() {
         !output.status.success() && stderr.contains(said),
         "{stderr}"
     );
-    let changes = interceptor.seen().into_iter().filter(Seen::changes).count();
-    assert_eq!(
-        changes, 1,
-        "who calls is asked with a POST, and nothing else"
-    );
+    assert!(!interceptor.seen().iter().any(Seen::changes));
     // Capacity can always be changed.
     resources(&user, |keys| {
         keys["instance_types"] = json!(["m3.medium"]);

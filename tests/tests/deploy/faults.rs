@@ -64,3 +64,83 @@ fn throttling_and_new_roles_are_waited_out() {
     assert!(output.status.success(), "{:?}", texts(&output));
     assert_eq!(user.json(&["plan", "-f", &file])[0]["steps"], json!([]));
 }
+
+#[test]
+fn services_without_an_sdk_are_tried_again_too() {
+    let user = Deploy::new();
+    let name = user.name("busy");
+    user.configure(|cfg| {
+        cfg["aws"]["batch"]["compute_resources"]["launch_template_name"] =
+            "template-of-busy".into();
+    });
+    let file = with_jobs(&user, &name);
+    let counts: [AtomicUsize; 4] = Default::default();
+    let interceptor = Interceptor::start(Moto::shared().url(), move |seen| {
+        let (index, code) = match seen.body.as_str() {
+            body if body.starts_with("Action=GetCallerIdentity") => (0, "Throttling"),
+            body if body.starts_with("Action=GetRole") => (1, "Throttling"),
+            body if body.starts_with("Action=CreateLaunchTemplate") => (2, "RequestLimitExceeded"),
+            _ if seen.target == "AmazonSSM.PutParameter" => (3, "ThrottlingException"),
+            _ => return None,
+        };
+        let first = counts[index].fetch_add(1, Ordering::Relaxed) == 0;
+        first.then_some((400, code, "Rate exceeded"))
+    });
+    let output = user.at(&interceptor.url(), &["init", "-f", &file]);
+    assert!(output.status.success(), "{:?}", texts(&output));
+    assert_eq!(user.json(&["plan", "-f", &file])[0]["steps"], json!([]));
+}
+
+#[test]
+fn a_refusal_says_what_was_tried_and_what_to_do() {
+    let user = Deploy::new();
+    let bucket = user.name("others");
+    let arguments = ["plan", "-n", "x", "-i", "busybox", "-ib", &bucket];
+    for (status, hint) in [
+        (403, "the profile's user lacks the permission"),
+        (301, "the bucket is in another region"),
+    ] {
+        let name = bucket.clone();
+        let interceptor = Interceptor::start(Moto::shared().url(), move |seen| {
+            (seen.method == "HEAD" && seen.path.contains(&name)).then_some((status, "", ""))
+        });
+        let output = user.at(&interceptor.url(), &arguments);
+        let (_, stderr) = texts(&output);
+        assert!(
+            stderr.contains(&format!(
+                "cannot look up bucket {bucket}: AWS answered {status}"
+            )) && stderr.contains(hint),
+            "{stderr}"
+        );
+    }
+    let interceptor = Interceptor::start(Moto::shared().url(), |seen| {
+        let asks = seen.body.starts_with("Action=GetCallerIdentity");
+        asks.then_some((403, "InvalidClientTokenId", "The security token is invalid"))
+    });
+    let (_, stderr) = texts(&user.at(&interceptor.url(), &arguments));
+    assert!(
+        stderr.contains("AWS does not know these credentials"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn a_wait_has_an_end_and_shows_that_it_goes_on() {
+    let user = Deploy::new();
+    let name = user.name("pending");
+    let interceptor = Interceptor::start(Moto::shared().url(), |seen| {
+        const PENDING: &str = r#"{"FunctionName": "pending", "State": "Pending"}"#;
+        let looks = seen.method == "GET" && seen.path.ends_with("/configuration");
+        looks.then_some((200, "", PENDING))
+    });
+    let arguments = ["init", "-n", &name, "-i", "busybox", "--patience", "8"];
+    let output = user.at(&interceptor.url(), &arguments);
+    let (_, stderr) = texts(&output);
+    assert!(!output.status.success());
+    assert!(
+        stderr.contains(&format!("waiting for function {name} to be active")),
+        "{stderr}"
+    );
+    assert!(stderr.contains("it was not ready after 8 s"), "{stderr}");
+    user.run(&["init", "-n", &name, "-i", "busybox"]);
+}

@@ -13,4 +13,6 @@ mod files;
 mod jobs;
 mod logs;
 mod network;
+mod several;
+mod triggers;
 mod whole;

@@ -67,6 +67,24 @@ show([group['retentionInDays'], note['LambdaFunctionConfigurations'], keys, laye
     assert_eq!(others[3]["LicenseInfo"], "Apache 2.0");
     assert_eq!(user.json(&["plan", "-f", &file])[0]["steps"], json!([]));
     assert!(user.run(&["ls"]).contains(&name));
+
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.replace(
+        "      container:",
+        "      tags: {project: one}\n      container:",
+    );
+    std::fs::write(&file, text).unwrap();
+    user.run(&["update", "-f", &file]);
+    let tags = user.boto(&format!(
+        "arn = 'arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/{name}'
+show(boto3.client('logs').list_tags_for_resource(resourceArn=arn)['tags'])"
+    ));
+    assert_eq!(
+        (&tags["project"], &tags["createdby"]),
+        (&json!("one"), &json!("faas-deploy"))
+    );
+    assert_eq!(function(&user, &name)["Tags"]["project"], "one");
+    assert_eq!(user.json(&["plan", "-f", &file])[0]["steps"], json!([]));
 }
 
 #[test]

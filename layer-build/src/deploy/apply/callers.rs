@@ -23,6 +23,7 @@ pub(super) async fn callers(deployment: &mut Deployment, work: &Work) -> Result<
             )
             .await?;
         }
+        Work::AdoptApi(id) => api::adopt(services, settings, id).await?,
         Work::Api => {
             let existing = deployment.observed.api.as_ref().map(|api| api.id.clone());
             let id = api::ensure(services, settings, &account, existing.as_deref()).await?;

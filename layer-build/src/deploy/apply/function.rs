@@ -15,13 +15,7 @@ use crate::deploy::plan::deploy::{
 
 pub(super) async fn function(deployment: &mut Deployment, work: &Work) -> Result<(), DeployError> {
     if *work == Work::Layer {
-        let arn = layers::publish(
-            &deployment.services,
-            &deployment.settings.supervisor,
-            layer(deployment)?,
-        )
-        .await?;
-        deployment.observed.layer = Some(arn);
+        deployment.observed.layer = Some(publish(deployment).await?);
         return Ok(());
     }
     let tags = tags(deployment);
@@ -63,6 +57,18 @@ pub(super) async fn function(deployment: &mut Deployment, work: &Work) -> Result
     Ok(())
 }
 
+/// Looks first: another function's deployment may just have published it.
+async fn publish(deployment: &Deployment) -> Result<String, DeployError> {
+    let (services, wanted) = (&deployment.services, &deployment.settings.supervisor);
+    let layer = layer(deployment)?;
+    let versions = layers::list(services, &wanted.layer_name).await?;
+    let arch = deployment.settings.arch;
+    if let Some(known) = layers::choose(&versions, wanted, arch, Some(layer)) {
+        return Ok(known.arn.clone());
+    }
+    Ok(layers::publish(services, wanted, layer).await?)
+}
+
 fn tags(deployment: &Deployment) -> BTreeMap<String, String> {
     let mut tags = deployment.settings.function.tags.clone();
     tags.insert(CREATED_BY.to_owned(), CREATOR.to_owned());
@@ -75,13 +81,18 @@ fn tags(deployment: &Deployment) -> BTreeMap<String, String> {
 
 pub(super) async fn log_group(deployment: &Deployment, work: &Work) -> Result<(), DeployError> {
     let group = log_group_name(&deployment.settings.function.name);
-    if *work == Work::Retention {
-        return Ok(logs::retain(
-            &deployment.services,
-            &group,
-            deployment.settings.retention_days,
-        )
-        .await?);
+    let (services, tags) = (&deployment.services, tags(deployment));
+    match work {
+        Work::Retention => {
+            let days = deployment.settings.retention_days;
+            logs::retain(services, &group, days).await?;
+        }
+        Work::LogGroupTags => {
+            let state = deployment.observed.log_group.as_ref();
+            let arn = state.map(|state| state.arn.as_str()).unwrap_or_default();
+            logs::tag(services, arn, tags).await?;
+        }
+        _ => logs::create(services, &group, tags).await?,
     }
-    Ok(logs::create(&deployment.services, &group, tags(deployment)).await?)
+    Ok(())
 }

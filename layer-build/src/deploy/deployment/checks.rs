@@ -11,6 +11,9 @@ use crate::deploy::function_config as config;
 use crate::deploy::package::Route;
 use crate::deploy::settings::{Runtime, Settings, SettingsError};
 
+/// Variable that carries the configuration of an image function.
+const CONFIGURATION: &str = "FDL";
+
 /// The role's ARN: as it is set, or looked up when only its name is.
 pub(super) async fn role(settings: &Settings, services: &Services) -> Result<String, DeployError> {
     if settings.role.is_empty() {
@@ -89,6 +92,26 @@ pub(super) fn carry_in_variable(
     settings
         .function
         .variables
-        .insert("FDL".to_owned(), encoded);
+        .insert(CONFIGURATION.to_owned(), encoded);
     Ok(())
+}
+
+/// All variables of a function together may have 4 KB (Lambda quotas).
+pub(super) fn check_variables(settings: &Settings) -> Result<(), DeployError> {
+    const LIMIT: usize = 4096;
+    let variables = settings.function.variables.iter();
+    let size: usize = variables
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
+    if size <= LIMIT {
+        return Ok(());
+    }
+    let hint = if settings.function.variables.contains_key(CONFIGURATION) {
+        "; the configuration of an image function is one of them"
+    } else {
+        ": variables of the container (lambda.container.environment) may be longer"
+    };
+    Err(DeployError::Usage(format!(
+        "the function's variables (lambda.environment.Variables) have {size} bytes, and Lambda takes {LIMIT}{hint}"
+    )))
 }

@@ -56,8 +56,9 @@ pub fn plan(wanted: &Wanted<'_>, observed: &Observed) -> Plan {
     {
         plan.create(format!("bucket {bucket}"), Work::Bucket(bucket.clone()));
     }
+    callers::former(&mut plan, observed);
     function(&mut plan, wanted, observed);
-    log_group(&mut plan, settings, observed);
+    log_group(&mut plan, wanted, observed);
     callers::buckets(&mut plan, wanted, observed);
     callers::api(&mut plan, settings, observed);
     jobs::batch(&mut plan, wanted, observed);
@@ -75,6 +76,16 @@ fn function(plan: &mut Plan, wanted: &Wanted<'_>, observed: &Observed) {
     let settings = wanted.settings;
     let name = format!("function {}", settings.function.name);
     let is_image = settings.function.runtime == Runtime::Image;
+    let was_image = observed
+        .function
+        .as_ref()
+        .map(|state| state.value["runtime"].is_null());
+    if was_image.is_some_and(|was_image| was_image != is_image) {
+        plan.obstacles.push(format!(
+            "{name} is {} and cannot become {} (lambda.runtime): remove it with `faas-deploy rm -n {}`, then `init`",
+            kind(!is_image), kind(is_image), settings.function.name
+        ));
+    }
     if observed.layer.is_none() && !is_image {
         let layer = &settings.supervisor.layer_name;
         plan.create(format!("layer {layer}, a new version"), Work::Layer);
@@ -102,19 +113,38 @@ fn function(plan: &mut Plan, wanted: &Wanted<'_>, observed: &Observed) {
         plan.create(name, Work::CreateFunction);
         return;
     };
-    plan.change(name.clone(), of_code, Work::FunctionCode);
-    plan.change(name.clone(), others, Work::FunctionConfiguration);
+    plan.change(format!("code of {name}"), of_code, Work::FunctionCode);
+    plan.change(
+        format!("settings of {name}"),
+        others,
+        Work::FunctionConfiguration,
+    );
     let tags = tags(settings, &observed.account.user, wanted);
-    let missing: Vec<_> = tags
-        .iter()
-        .filter(|(key, value)| state.tags.get(*key) != Some(*value))
+    plan.change(
+        format!("tags of {name}"),
+        missing(&state.tags, &tags),
+        Work::FunctionTags,
+    );
+}
+
+/// The tags that are not there yet, or have another value.
+fn missing(has: &BTreeMap<String, String>, tags: &BTreeMap<String, String>) -> Vec<Change> {
+    tags.iter()
+        .filter(|(key, value)| has.get(*key) != Some(*value))
         .map(|(key, value)| Change {
             key: format!("tags.{key}"),
-            before: state.tags.get(key).cloned(),
+            before: has.get(key).cloned(),
             after: Some(value.clone()),
         })
-        .collect();
-    plan.change(name, missing, Work::FunctionTags);
+        .collect()
+}
+
+fn kind(is_image: bool) -> &'static str {
+    if is_image {
+        "an image function"
+    } else {
+        "a packaged function"
+    }
 }
 
 fn code_change(wanted: &Wanted<'_>, observed: &Observed) -> Option<Change> {
@@ -137,17 +167,30 @@ pub fn tags(settings: &Settings, user: &str, wanted: &Wanted<'_>) -> BTreeMap<St
     tags
 }
 
-fn log_group(plan: &mut Plan, settings: &Settings, observed: &Observed) {
+fn log_group(plan: &mut Plan, wanted: &Wanted<'_>, observed: &Observed) {
+    let settings = wanted.settings;
     let name = format!("log group {}", log_group_name(&settings.function.name));
-    let wanted = Some(settings.retention_days).filter(|days| *days > 0);
+    let days = Some(settings.retention_days).filter(|days| *days > 0);
     let retention = |days: Option<i32>| json!({ "retention_days": days });
     let now = observed.log_group.as_ref().map(|group| group.retention);
     if now.is_none() {
         plan.create(name.clone(), Work::LogGroup);
     }
     plan.change(
-        name,
-        diff(&retention(now.flatten()), &retention(wanted)),
+        format!("retention of {name}"),
+        diff(&retention(now.flatten()), &retention(days)),
         Work::Retention,
     );
+    if let Some(has) = observed
+        .log_group
+        .as_ref()
+        .and_then(|group| group.tags.as_ref())
+    {
+        let tags = tags(settings, &observed.account.user, wanted);
+        plan.change(
+            format!("tags of {name}"),
+            missing(has, &tags),
+            Work::LogGroupTags,
+        );
+    }
 }

@@ -41,6 +41,10 @@ impl FunctionState {
 /// The log group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogGroupState {
+    /// Its ARN.
+    pub arn: String,
+    /// Its tags; none when they may not be read.
+    pub tags: Option<BTreeMap<String, String>>,
     /// Days; none when logs are kept for ever.
     pub retention: Option<i32>,
 }
@@ -91,6 +95,15 @@ pub enum Maker {
     Unknown,
 }
 
+/// The HTTP endpoints of a function.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Endpoints {
+    /// The one of the wanted name.
+    pub wanted: Option<ApiState>,
+    /// Ids of all others.
+    pub others: Vec<String>,
+}
+
 /// What AWS Batch has of this name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BatchState {
@@ -123,6 +136,8 @@ pub struct Observed {
     pub role: String,
     /// The layer version that fits, if it is published.
     pub layer: Option<String>,
+    /// What the user should be told of the layer.
+    pub notice: Option<String>,
     /// The function.
     pub function: Option<FunctionState>,
     /// Its log group.
@@ -131,6 +146,8 @@ pub struct Observed {
     pub buckets: BTreeMap<String, BucketState>,
     /// Its HTTP endpoint.
     pub api: Option<ApiState>,
+    /// Ids of endpoints that it should not have.
+    pub other_apis: Vec<String>,
     /// AWS Batch.
     pub batch: BatchState,
 }

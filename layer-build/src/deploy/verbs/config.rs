@@ -30,11 +30,11 @@ pub const POLICY: &str = r#"{
   ]
 }"#;
 
-/// Does one of them.
+/// Does one of them; answers the exit code.
 ///
 /// # Errors
 /// [`DeployError`].
-pub async fn config(session: &Session, verb: ConfigVerb) -> Result<(), DeployError> {
+pub async fn config(session: &Session, verb: ConfigVerb) -> Result<u8, DeployError> {
     match verb {
         ConfigVerb::Path => {
             let path = session.cfg.path.display().to_string();
@@ -44,12 +44,12 @@ pub async fn config(session: &Session, verb: ConfigVerb) -> Result<(), DeployErr
             let merged = cfg::merge(cfg::defaults(), &session.cfg.value);
             session.reporter.result(&cfg::pretty(&merged), &merged);
         }
-        ConfigVerb::Check => check(session).await?,
+        ConfigVerb::Check => return check(session).await,
     }
-    Ok(())
+    Ok(0)
 }
 
-async fn check(session: &Session) -> Result<(), DeployError> {
+async fn check(session: &Session) -> Result<u8, DeployError> {
     let settings = session.general()?;
     let services = session.services(&settings).await;
     let account = iam::account(&services).await?;
@@ -77,9 +77,10 @@ async fn check(session: &Session) -> Result<(), DeployError> {
     let value = json!({ "account": account.id, "user": account.user, "role": role, "role_usable": usable, "policy": policy });
     session.reporter.result(&lines.join("\n"), &value);
     if usable {
-        return Ok(());
+        return Ok(0);
     }
-    Err(DeployError::Usage(format!(
+    session.reporter.note(&format!(
         "functions cannot be deployed yet: see the role above ({place})"
-    )))
+    ));
+    Ok(1)
 }

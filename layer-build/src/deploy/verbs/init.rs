@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::update::existing;
-use crate::deploy::apply::apply;
+use crate::deploy::apply::{apply, check};
 use crate::deploy::aws::api;
 use crate::deploy::aws::invoke::{Call, invoke};
 use crate::deploy::cli::FunctionOptions;
 use crate::deploy::deployment::{Deployment, Scope};
 use crate::deploy::error::DeployError;
-use crate::deploy::plan::Plan;
+use crate::deploy::plan::{Plan, Step};
 use crate::deploy::session::Session;
 use crate::deploy::settings::Settings;
 
@@ -18,13 +18,49 @@ use crate::deploy::settings::Settings;
 /// # Errors
 /// [`DeployError`].
 pub async fn init(session: &Session, options: &FunctionOptions) -> Result<(), DeployError> {
-    let mut reports = Vec::new();
+    let mut deployments = Vec::new();
     for settings in described(session, options)? {
-        let deployment = prepare(session, settings, Scope::Whole).await?;
-        reports.push(carry_out(session, deployment, options.preheat).await?);
+        deployments.push(prepare(session, settings, Scope::Whole).await?);
     }
-    show(session, reports);
+    carry_out_all(session, deployments, options.preheat).await
+}
+
+/// Carries out what has been prepared for every function: what is wrong with any of them has come out before the first step.
+pub(super) async fn carry_out_all(
+    session: &Session,
+    deployments: Vec<Deployment>,
+    preheat: bool,
+) -> Result<(), DeployError> {
+    let plans: Vec<Plan> = deployments.iter().map(Deployment::plan).collect();
+    plans.iter().try_for_each(check)?;
+    let mut reports = Vec::new();
+    for (index, (mut deployment, plan)) in deployments.into_iter().zip(&plans).enumerate() {
+        let applied = Box::pin(apply(&mut deployment, plan, &session.reporter)).await;
+        applied.map_err(|error| among(error, &plans, index))?;
+        if preheat {
+            call_once(session, &deployment).await?;
+        }
+        reports.push(report(&deployment, plan));
+    }
+    let (texts, values): (Vec<String>, Vec<Value>) = reports.into_iter().unzip();
+    session.reporter.result(&texts.concat(), &values.into());
     Ok(())
+}
+
+/// A failure half-way with one of several functions: the steps of all others count too.
+fn among(error: DeployError, plans: &[Plan], index: usize) -> DeployError {
+    let words = |plans: &[Plan]| -> Vec<String> {
+        let steps = plans.iter().flat_map(|plan| &plan.steps);
+        steps.map(Step::words).collect()
+    };
+    match error {
+        DeployError::Unfinished { done, left, source } => DeployError::Unfinished {
+            done: [words(plans.get(..index).unwrap_or_default()), done].concat(),
+            left: [left, words(plans.get(index + 1..).unwrap_or_default())].concat(),
+            source,
+        },
+        other => other,
+    }
 }
 
 /// Shows what would be done.
@@ -83,43 +119,43 @@ pub(super) async fn prepare(
     let services = session.services(&settings).await;
     let layer = session.layer(settings.arch)?;
     let prepared = Deployment::prepare(settings, services, layer, session.patience, scope);
-    Box::pin(prepared).await
+    let prepared = Box::pin(prepared).await?;
+    if let Some(notice) = &prepared.observed.notice {
+        session.reporter.note(notice);
+    }
+    Ok(prepared)
 }
 
-pub(super) async fn carry_out(
-    session: &Session,
-    mut deployment: Deployment,
-    preheat: bool,
-) -> Result<(String, Value), DeployError> {
-    let plan = deployment.plan();
-    Box::pin(apply(&mut deployment, &plan, &session.reporter)).await?;
+async fn call_once(session: &Session, deployment: &Deployment) -> Result<(), DeployError> {
     let name = &deployment.settings.function.name;
-    if preheat {
+    session.reporter.note(&format!(
+        "calling {name} once, so that its image is in place"
+    ));
+    let call = Call {
+        function: name.clone(),
+        invocation_type: "RequestResponse".to_owned(),
+        log_type: "None".to_owned(),
+    };
+    let answer = invoke(&deployment.services, &call, &json!({})).await?;
+    if answer.error.is_some() {
+        let (output, _) = answer.outcome();
+        let output = String::from_utf8_lossy(&output);
         session.reporter.note(&format!(
-            "calling {name} once, so that its image is in place"
+            "that call of {name} failed: {}",
+            output.trim_end()
         ));
-        let call = Call {
-            function: name.clone(),
-            invocation_type: "RequestResponse".to_owned(),
-            log_type: "None".to_owned(),
-        };
-        invoke(&deployment.services, &call, &json!({})).await?;
     }
-    let url = deployment
-        .observed
-        .api
-        .as_ref()
-        .map(|state| api::url(&deployment.settings, &state.id));
+    Ok(())
+}
+
+fn report(deployment: &Deployment, plan: &Plan) -> (String, Value) {
+    let api = deployment.observed.api.as_ref();
+    let url = api.map(|state| api::url(&deployment.settings, &state.id));
     let mut report = plan.to_json();
     report["url"] = json!(url);
     let mut text = plan.to_string();
     if let Some(url) = url {
         text = format!("{text}  HTTP endpoint: {url}\n");
     }
-    Ok((text, report))
-}
-
-pub(super) fn show(session: &Session, reports: Vec<(String, Value)>) {
-    let (texts, values): (Vec<String>, Vec<Value>) = reports.into_iter().unzip();
-    session.reporter.result(&texts.concat(), &values.into());
+    (text, report)
 }

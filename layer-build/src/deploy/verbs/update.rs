@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
-use super::init::{carry_out, described, is_description, prepare, show};
+use super::init::{carry_out_all, described, is_description, prepare};
 use super::ls;
 use crate::deploy::aws::lambda;
 use crate::deploy::cli::FunctionOptions;
@@ -25,12 +25,8 @@ pub async fn update(
     options: &FunctionOptions,
     all: bool,
 ) -> Result<(), DeployError> {
-    let mut reports = Vec::new();
-    for deployment in existing(session, options, all).await? {
-        reports.push(carry_out(session, deployment, options.preheat).await?);
-    }
-    show(session, reports);
-    Ok(())
+    let deployments = existing(session, options, all).await?;
+    carry_out_all(session, deployments, options.preheat).await
 }
 
 /// Deployments of functions that exist, by file, by name or all of the user's.

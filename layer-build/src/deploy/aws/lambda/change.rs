@@ -134,6 +134,8 @@ pub async fn update_code(
 ) -> Result<(), AwsError> {
     let name = &settings.function.name;
     let doing = format!("replace the code of function {name}");
+    // It may have been made by a run that did not wait for it.
+    ready(services, name, patience).await?;
     let request = services.lambda.update_function_code().function_name(name);
     let request = request.architectures(Architecture::from(settings.arch.name()));
     let request = match code {
@@ -158,6 +160,7 @@ pub async fn update_configuration(
 ) -> Result<(), AwsError> {
     let (settings, name) = (target.settings, &target.settings.function.name);
     let function = &settings.function;
+    ready(services, name, patience).await?;
     let mut request = services
         .lambda
         .update_function_configuration()

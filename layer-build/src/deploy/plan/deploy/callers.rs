@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    API_STATEMENTS, Wanted, api_value, bucket_of_statement, bucket_statement, entries,
+    API_STATEMENTS, CREATOR, Wanted, api_value, bucket_of_statement, bucket_statement, entries,
     function_arn, needed_bucket, source_arn,
 };
 use crate::deploy::notification;
@@ -98,8 +98,35 @@ fn notify(plan: &mut Plan, wanted: &Wanted<'_>, observed: &Observed, bucket: &st
     }
 }
 
+/// Endpoints that are known by the function's variables alone, because SCAR made them: they come before the function, whose
+/// variables are about to change. With them go those that are no longer described.
+pub(super) fn former(plan: &mut Plan, observed: &Observed) {
+    if let Some(api) = observed
+        .api
+        .as_ref()
+        .filter(|api| api.value["function"].is_null())
+    {
+        let change = Change {
+            key: "made by".to_owned(),
+            before: Some("scar".to_owned()),
+            after: Some(CREATOR.to_owned()),
+        };
+        let resource = format!("HTTP endpoint {}", api.id);
+        plan.change(resource, vec![change], Work::AdoptApi(api.id.clone()));
+    }
+    for id in &observed.other_apis {
+        plan.remove(format!("HTTP endpoint {id}"), Work::RemoveApi(id.clone()));
+    }
+}
+
 pub(super) fn api(plan: &mut Plan, settings: &Settings, observed: &Observed) {
+    let statements = observed.function.as_ref().map(|state| &state.statements);
     let Some(name) = &settings.api_gateway.name else {
+        let known = |id: &&&str| statements.is_some_and(|known| known.contains_key(**id));
+        for statement in API_STATEMENTS.iter().filter(known) {
+            let work = Work::RemovePermission((*statement).to_owned());
+            plan.remove(format!("permission {statement}"), work);
+        }
         return;
     };
     let resource = format!("HTTP endpoint {name}");
@@ -107,14 +134,16 @@ pub(super) fn api(plan: &mut Plan, settings: &Settings, observed: &Observed) {
     let id = observed.api.as_ref().map(|api| api.id.as_str());
     match &observed.api {
         None => plan.create(resource, Work::Api),
-        Some(api) => plan.change(resource, diff(&api.value, &wanted), Work::Api),
+        Some(api) => {
+            let mut wanted = wanted;
+            // Whose it is has a step of its own.
+            wanted["function"] = api.value["function"].clone();
+            plan.change(resource, diff(&api.value, &wanted), Work::Api);
+        }
     }
     for (index, statement) in API_STATEMENTS.iter().enumerate() {
         let source = id.map(|id| source_arn(settings, &observed.account.id, id, index));
-        let known = observed
-            .function
-            .as_ref()
-            .and_then(|function| function.statements.get(*statement));
+        let known = statements.and_then(|statements| statements.get(*statement));
         if known.is_none() || known != source.as_ref() {
             plan.create(
                 format!("permission {statement}"),
