@@ -103,7 +103,7 @@ fn the_next_instance_has_the_newest_supervisor_in_an_environment_that_stays() {
     let file = with_jobs(&user, &name);
     let bucket = user.name("own-packages");
     resources(&user, |keys| {
-        keys["launch_template_name"] = "template-of-newer".into()
+        keys["launch_template_name"] = "template-of-newer".into();
     });
     let arguments = ["init", "-f", &file, "-db", &bucket];
     user.run(&arguments);

@@ -22,7 +22,7 @@ fn tags(function: &str) -> HashMap<String, String> {
 }
 
 /// Whether the tags say that this command made it.
-pub fn is_ours(tags: Option<&HashMap<String, String>>) -> bool {
+pub(crate) fn is_ours(tags: Option<&HashMap<String, String>>) -> bool {
     tags.and_then(|tags| tags.get(CREATED_BY))
         .is_some_and(|by| by == CREATOR)
 }

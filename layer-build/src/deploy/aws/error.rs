@@ -7,7 +7,7 @@ use thiserror::Error;
 
 /// A call that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("cannot {doing}: {detail}{}", hint(.code))]
+#[error("cannot {doing}: {detail}{}", hint(.code, .detail))]
 pub struct AwsError {
     /// What was tried: `create function hello`.
     pub doing: String,
@@ -76,8 +76,12 @@ impl AwsError {
     }
 }
 
-fn hint(code: &str) -> &'static str {
+fn hint(code: &str, detail: &str) -> &'static str {
     match code {
+        _ if detail.contains("SSO token") => "; sign in with `aws sso login --profile PROFILE`",
+        _ if detail.contains("no providers in chain") => {
+            "; there are no credentials: see $HOME/.aws/credentials and --profile"
+        }
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "403" => {
             "; the profile's user lacks the permission for it: add it, or choose another profile with --profile"
         }

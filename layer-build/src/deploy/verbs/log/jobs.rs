@@ -1,6 +1,8 @@
 //! The log of the jobs that a request was handed over to.
 
-use aws_sdk_batch::types::{JobDetail, JobStatus, KeyValuePair};
+use aws_sdk_batch::types::{
+    ContainerDetail, ContainerProperties, JobDetail, JobStatus, KeyValuePair, NodeProperties,
+};
 use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 
 use crate::deploy::aws::{AwsError, Doing, Services, batch, logs};
@@ -102,11 +104,10 @@ async fn describe(services: &Services, ids: &[String]) -> Result<Vec<JobDetail>,
 
 fn is_of(job: &JobDetail, request: &str) -> bool {
     let names = |pair: &KeyValuePair| pair.name() == Some(REQUEST) && pair.value() == Some(request);
-    let single = job.container().map(|container| container.environment());
+    let single = job.container().map(ContainerDetail::environment);
     let nodes = job.node_properties().into_iter();
-    let nodes = nodes.flat_map(|nodes| nodes.node_range_properties());
-    let nodes =
-        nodes.filter_map(|range| range.container().map(|container| container.environment()));
+    let nodes = nodes.flat_map(NodeProperties::node_range_properties);
+    let nodes = nodes.filter_map(|range| range.container().map(ContainerProperties::environment));
     single.into_iter().chain(nodes).flatten().any(names)
 }
 
