@@ -54,15 +54,22 @@ fn throttling_and_new_roles_are_waited_out() {
         }
         let creates = seen.method == "POST" && seen.path.ends_with("/functions");
         let new_role = "The role defined for the function cannot be assumed by Lambda.";
-        (creates && unknown.fetch_add(1, Ordering::Relaxed) < 2).then_some((
+        let changes = seen.method == "PUT" && seen.path.ends_with("/configuration");
+        ((creates || changes) && unknown.fetch_add(1, Ordering::Relaxed) % 3 < 2).then_some((
             400,
             "InvalidParameterValueException",
             new_role,
         ))
     });
-    let output = user.at(&interceptor.url(), &["init", "-f", &file]);
-    assert!(output.status.success(), "{:?}", texts(&output));
-    assert_eq!(user.json(&["plan", "-f", &file])[0]["steps"], json!([]));
+    for arguments in [
+        ["init", "-f", &file, "-m", "512"],
+        ["update", "-f", &file, "-m", "256"],
+    ] {
+        let output = user.at(&interceptor.url(), &arguments);
+        assert!(output.status.success(), "{:?}", texts(&output));
+    }
+    let planned = user.json(&["plan", "-f", &file, "-m", "256"]);
+    assert_eq!(planned[0]["steps"], json!([]));
 }
 
 #[test]

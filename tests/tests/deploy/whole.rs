@@ -172,12 +172,20 @@ fn an_image_function_carries_its_configuration_in_a_variable() {
         user.fails(&["init", "-f", &file])
             .contains("create_image to false")
     );
-    let text = text.replace("container: {", "container: {create_image: false, ");
+    let text = text.replace(
+        "container: {",
+        "init_script: own.sh, container: {create_image: false, ",
+    );
     user.write("image.yaml", &text);
     let interceptor = Interceptor::start(Moto::shared().url(), |_| None);
     let output = user.at(&interceptor.url(), &["init", "-f", &file]);
     let is_creation = |seen: &Seen| seen.method == "POST" && seen.path.ends_with("/functions");
     let created = interceptor.seen().into_iter().find(is_creation);
+    assert!(
+        texts(&output)
+            .1
+            .contains("own.sh has to be in the image already")
+    );
     let created = created.unwrap_or_else(|| panic!("{:?}", texts(&output)));
     let body: Value = serde_json::from_str(&created.body).unwrap();
     assert_eq!(body["PackageType"], "Image");

@@ -87,6 +87,7 @@ pub(super) fn read(read: &Reader<'_>, mode: &str) -> Result<Batch, SettingsError
         nodes: nodes(read)?,
     };
     if mode != "lambda" {
+        check_capacity(read, &batch)?;
         for (key, list) in [
             ("security_group_ids", &batch.security_groups),
             ("subnets", &batch.subnets),
@@ -98,6 +99,26 @@ pub(super) fn read(read: &Reader<'_>, mode: &str) -> Result<Batch, SettingsError
         }
     }
     Ok(batch)
+}
+
+/// AWS Batch would say so only after everything else has been made.
+fn check_capacity(read: &Reader<'_>, batch: &Batch) -> Result<(), SettingsError> {
+    let key = |name: &str| format!("batch.compute_resources.{name}");
+    let (min, max) = (batch.min, batch.max);
+    if max < min.max(1) {
+        let expected = format!("at least 1, and at least min_v_cpus, which is {min}");
+        return Err(read.invalid(&key("max_v_cpus"), &expected));
+    }
+    if !(min..=max).contains(&batch.desired) {
+        let expected = format!("from min_v_cpus, {min}, to max_v_cpus, {max}");
+        return Err(read.invalid(&key("desired_v_cpus"), &expected));
+    }
+    if batch.kind == "MANAGED" && batch.vcpus > max {
+        let expected =
+            format!("at most batch.compute_resources.max_v_cpus, {max}: the job would never start");
+        return Err(read.invalid("batch.vcpus", &expected));
+    }
+    Ok(())
 }
 
 /// Without a strategy AWS Batch takes one that needs a fleet role for spot instances, and that rules out later changes.

@@ -109,6 +109,9 @@ pub(super) fn read(
         return Err(read.invalid("lambda.layers", "at most 4 layers beside the supervisor's"));
     }
     let vpc = network::vpc(read)?;
+    if runtime == Runtime::Image {
+        unpackaged(read, notices);
+    }
     let path = |key: &str| read.text(key).map(|text| text.map(PathBuf::from));
     let function = Function {
         name: read.text("lambda.name")?.unwrap_or_default(),
@@ -142,6 +145,17 @@ pub(super) fn read(
         output: places(read, "lambda.output")?,
     };
     Ok((function, arch))
+}
+
+/// An image function has no package that could hold files.
+fn unpackaged(read: &Reader<'_>, notices: &mut Vec<String>) {
+    for key in ["lambda.init_script", "lambda.extra_payload"] {
+        if let Some(path) = read.value(key).and_then(Value::as_str) {
+            notices.push(format!(
+                "{key}: an image function has no package, so {path} has to be in the image already, below /var/task"
+            ));
+        }
+    }
 }
 
 /// Lambda's own key is a map with `Size`; a number alone does too.

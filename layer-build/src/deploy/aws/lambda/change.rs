@@ -1,8 +1,8 @@
 //! Creating, changing and removing a function.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 
-use aws_sdk_lambda::error::ProvideErrorMetadata;
 use aws_sdk_lambda::types::{
     Architecture, FunctionCode, LastUpdateStatus, PackageType, Runtime, State, VpcConfig,
 };
@@ -19,8 +19,27 @@ use crate::deploy::package::Route;
 use crate::deploy::plan::deploy::package_key;
 use crate::deploy::settings::{self, Settings};
 
-/// Creates the function and waits until it can be called. A role that has just been made is not assumable everywhere for
-/// some seconds, so that refusal is waited out.
+/// Sends what names a role until Lambda can assume it: one that has just been made cannot be everywhere for some seconds.
+async fn assumable<T, F: Future<Output = Result<T, AwsError>>>(
+    role: &str,
+    patience: Patience,
+    mut send: impl FnMut() -> F,
+) -> Result<T, AwsError> {
+    let what = format!("the role {role} to be assumable by Lambda");
+    patience
+        .wait(&what, || {
+            let sent = send();
+            async {
+                match sent.await {
+                    Err(error) if error.detail.contains("cannot be assumed by Lambda") => Ok(None),
+                    answer => answer.map(Some),
+                }
+            }
+        })
+        .await
+}
+
+/// Creates the function and waits until it can be called.
 ///
 /// # Errors
 /// [`AwsError`].
@@ -57,32 +76,15 @@ pub async fn create(
             .handler(handler(settings))
             .set_layers(Some(layers(target))),
     };
-    let arn = patience
-        .wait(
-            &format!("the role {} to be assumable by Lambda", target.role),
-            || {
-                let request = request.clone();
-                let doing = doing.clone();
-                async move {
-                    match request.send().await {
-                        Ok(answer) => Ok(Some(answer.function_arn.unwrap_or_default())),
-                        Err(error)
-                            if error.message().is_some_and(|text| {
-                                text.contains("cannot be assumed by Lambda")
-                            }) =>
-                        {
-                            Ok(None)
-                        }
-                        // A crash after the request: it is there.
-                        Err(error) if error.code() == Some("ResourceConflictException") => {
-                            Ok(Some(String::new()))
-                        }
-                        Err(error) => Err(error).doing(doing),
-                    }
-                }
-            },
-        )
-        .await?;
+    let arn = assumable(target.role, patience, || async {
+        match request.clone().send().await.doing(&doing) {
+            Ok(answer) => Ok(answer.function_arn.unwrap_or_default()),
+            // A crash after the request: it is there.
+            Err(error) if error.is_presence() => Ok(String::new()),
+            Err(error) => Err(error),
+        }
+    })
+    .await?;
     ready(services, name, patience).await?;
     Ok(arn)
 }
@@ -185,10 +187,11 @@ pub async fn update_configuration(
             .handler(handler(settings))
             .set_layers(Some(layers(target)));
     }
-    request
-        .send()
-        .await
-        .doing(format!("change function {name}"))?;
+    let doing = format!("change function {name}");
+    assumable(target.role, patience, || async {
+        request.clone().send().await.doing(&doing)
+    })
+    .await?;
     ready(services, name, patience).await
 }
 
