@@ -43,6 +43,44 @@ fn wherever_init_breaks_off_the_next_one_goes_on() {
 }
 
 #[test]
+fn wherever_rm_breaks_off_the_next_one_goes_on() {
+    let user = Deploy::new();
+    let name = user.name("leaving");
+    let file = function_file(&user, &name, "");
+    let left = || {
+        user.boto(&format!(
+            "note = boto3.client('s3').get_bucket_notification_configuration(Bucket='{name}-data')
+functions = [f['FunctionName'] for f in boto3.client('lambda').list_functions()['Functions'] if f['FunctionName'] == '{name}']
+groups = boto3.client('logs').describe_log_groups(logGroupNamePrefix='/aws/lambda/{name}')['logGroups']
+apis = [a['name'] for a in boto3.client('apigateway').get_rest_apis(limit=500)['items'] if a['name'] == '{name}-web']
+show([note.get('LambdaFunctionConfigurations', []), functions, groups, apis])"
+        ))
+    };
+    for step in 0.. {
+        user.run(&["init", "-f", &file]);
+        let count = AtomicUsize::new(0);
+        let interceptor = Interceptor::start(Moto::shared().url(), move |seen| {
+            let number = seen
+                .changes()
+                .then(|| count.fetch_add(1, Ordering::Relaxed))?;
+            (number >= step).then_some((403, "AccessDeniedException", "refused by the test"))
+        });
+        let output = user.at(&interceptor.url(), &["rm", "-n", &name]);
+        if output.status.success() {
+            assert!(step > 3, "{step} steps");
+            break;
+        }
+        assert!(
+            texts(&output).1.contains("done before that: "),
+            "step {step}"
+        );
+        user.run(&["rm", "-n", &name]);
+        assert_eq!(left(), json!([[], [], [], []]), "step {step}");
+    }
+    assert_eq!(left(), json!([[], [], [], []]));
+}
+
+#[test]
 fn throttling_and_new_roles_are_waited_out() {
     let user = Deploy::new();
     let name = user.name("slow");

@@ -3,6 +3,7 @@
 mod change;
 mod definition;
 mod environment;
+mod job;
 mod queue;
 
 use std::collections::HashMap;
@@ -10,8 +11,9 @@ use std::collections::HashMap;
 use crate::deploy::plan::values::{CREATED_BY, CREATOR};
 
 pub use change::change_environment;
-pub use definition::{Definition, Job, definitions, deregister, register};
+pub use definition::{Definition, definitions, deregister, register};
 pub use environment::{create_environment, environment, remove_environment, state, valid};
+pub use job::Job;
 pub use queue::{ensure_queue, queue, remove_queue};
 
 /// Tags of everything made here.

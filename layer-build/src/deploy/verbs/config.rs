@@ -72,9 +72,17 @@ async fn check(session: &Session) -> Result<u8, DeployError> {
         lines.push(format!("role: {}, {words}", role.arn));
         (Some(role.arn), usable)
     };
+    let unread = cfg::unread(&session.cfg.lines);
+    for key in &unread {
+        let line = session.cfg.lines.line(key).unwrap_or_default();
+        let path = session.cfg.path.display();
+        lines.push(format!(
+            "{path}, line {line}: nothing reads {key}, is it spelt right?"
+        ));
+    }
     lines.push(format!("the role needs at least this policy:\n{POLICY}"));
     let policy: serde_json::Value = serde_json::from_str(POLICY).unwrap_or_default();
-    let value = json!({ "account": account.id, "user": account.user, "role": role, "role_usable": usable, "policy": policy });
+    let value = json!({ "account": account.id, "user": account.user, "role": role, "role_usable": usable, "unread_keys": unread, "policy": policy });
     session.reporter.result(&lines.join("\n"), &value);
     if usable {
         return Ok(0);

@@ -28,9 +28,9 @@ async fn assumable<T, F: Future<Output = Result<T, AwsError>>>(
     let what = format!("the role {role} to be assumable by Lambda");
     patience
         .wait(&what, || {
-            let sent = send();
+            let answer = Box::pin(send());
             async {
-                match sent.await {
+                match answer.await {
                     Err(error) if error.detail.contains("cannot be assumed by Lambda") => Ok(None),
                     answer => answer.map(Some),
                 }
