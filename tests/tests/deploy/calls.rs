@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tests::{Deploy, Interceptor, Moto, Refused, texts};
+use tests::{Deploy, Interceptor, Moto, Refused, Seen, texts};
 
 #[test]
 fn run_shows_the_output_and_exits_with_the_containers_code() {
@@ -70,6 +70,18 @@ fn run_on_a_bucket_sends_every_file() {
         .collect();
     assert_eq!(calls.len(), 5);
     assert!(calls[0].body.contains("in/a+file+0"), "{}", calls[0].body);
+    let kind = |call: &&Seen, kind: &str| {
+        let header = format!("x-amz-invocation-type: {kind}\n");
+        call.headers.contains(&header)
+    };
+    assert!(
+        kind(&calls[0], "RequestResponse"),
+        "the first one is waited for"
+    );
+    assert!(
+        calls[1..].iter().all(|call| kind(call, "Event")),
+        "the others are not"
+    );
     user.run(&["get", "-b", &format!("{bucket}/in"), "-p", "back"]);
     assert_eq!(
         std::fs::read_to_string(user.path("back/a file 4")).unwrap(),
