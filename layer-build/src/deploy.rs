@@ -52,7 +52,7 @@ pub async fn run(arguments: Arguments, surroundings: &Surroundings) -> Result<u8
     match arguments.verb {
         Verb::Init(options) => Box::pin(verbs::init::init(&session, &options)).await?,
         Verb::Update { function, all } => {
-            Box::pin(verbs::init::update(&session, &function, all)).await?;
+            Box::pin(verbs::update::update(&session, &function, all)).await?;
         }
         Verb::Plan(options) => Box::pin(verbs::init::plan(&session, &options)).await?,
         Verb::Ls { bucket } => verbs::ls::ls(&session, bucket.as_deref()).await?,
@@ -63,7 +63,7 @@ pub async fn run(arguments: Arguments, surroundings: &Surroundings) -> Result<u8
         Verb::Get(options) => verbs::objects::get(&session, &options).await?,
         Verb::Rm { which, all } => verbs::rm::rm(&session, &which, all).await?,
         Verb::Layer(verb) => verbs::layer::layer(&session, &verb).await?,
-        Verb::Config(verb) => verbs::config::config(&session, verb).await?,
+        Verb::Config(verb) => return verbs::config::config(&session, verb).await,
     }
     Ok(0)
 }

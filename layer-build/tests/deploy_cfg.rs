@@ -99,3 +99,21 @@ fn every_key_has_its_line() {
     let escaped = Lines::of("{\"a\": \"} \\\" {\",\n\"b\": [1, {\"c\": null}]}");
     assert_eq!(escaped.line("b[1].c"), Some(2));
 }
+
+#[test]
+fn keys_that_nothing_reads_are_found() {
+    assert_eq!(cfg::unread(&Lines::of(DEFAULT)), [""; 0]);
+    let text = r#"{"scar": {}, "oscar": {"a": 1}, "aws": {
+        "lambda": {"memroy": 1, "memory": 1, "vpc": {"SubnetIds": []}, "environment": {"Variables": {"A": "b"}},
+            "container": {"engine": "native"}, "input": [{"path": "a"}], "deployment": {"bucket": "b", "bukket": "c"}},
+        "bacth": {"vcpus": 1}}}"#;
+    let found = cfg::unread(&Lines::of(text));
+    assert_eq!(
+        found,
+        [
+            "aws.lambda.memroy",
+            "aws.lambda.deployment.bukket",
+            "aws.bacth"
+        ]
+    );
+}

@@ -314,6 +314,35 @@ fn jobs_need_a_network_before_anything_is_done() {
 }
 
 #[test]
+fn capacity_that_no_environment_can_have_is_refused() {
+    let file = format!(
+        "{FILE}      execution_mode: batch\n    batch:\n      vcpus: VCPUS\n      compute_resources: {{subnets: [a], \
+         security_group_ids: [b], min_v_cpus: MIN, desired_v_cpus: DESIRED, max_v_cpus: MAX}}\n"
+    );
+    let settings = |vcpus: &str, min: &str, desired: &str, max: &str| {
+        let text = file.replace("VCPUS", vcpus).replace("MIN", min);
+        let text = text.replace("DESIRED", desired).replace("MAX", max);
+        read(&json!({}), Some(&text), &cfg(|_| {}))
+            .map(drop)
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(settings("2", "0", "1", "2"), Ok(()));
+    for (numbers, key) in [
+        (["1", "3", "3", "2"], "max_v_cpus is 2"),
+        (["1", "0", "0", "0"], "max_v_cpus is 0"),
+        (["1", "1", "0", "2"], "desired_v_cpus is 0"),
+        (["4", "0", "0", "2"], "batch.vcpus is 4"),
+    ] {
+        let [vcpus, min, desired, max] = numbers;
+        let error = settings(vcpus, min, desired, max).unwrap_err();
+        assert!(
+            error.contains(key) && error.starts_with("f.yaml"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn at_most_five_layers() {
     let layers = json!({ "lambda": { "layers": ["a", "b", "c", "d", "e"] } });
     assert!(

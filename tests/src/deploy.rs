@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -43,7 +43,7 @@ impl Deploy {
             id: USERS.fetch_add(1, Ordering::Relaxed),
             endpoint: moto.url().to_owned(),
         };
-        user.write_layer();
+        user.write_layer("x86_64");
         user.boto(
             "iam = boto3.client('iam')
 trust = json.dumps({'Statement': [{'Effect': 'Allow', 'Principal': {'Service': ['lambda.amazonaws.com']}, 'Action': 'sts:AssumeRole'}]})
@@ -93,6 +93,10 @@ except iam.exceptions.EntityAlreadyExistsException: pass",
 
     /// The command at an endpoint other than moto's.
     pub fn at(&self, endpoint: &str, arguments: &[&str]) -> Output {
+        self.command(endpoint, arguments).output().unwrap()
+    }
+
+    fn command(&self, endpoint: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
         command
             .args(arguments)
@@ -101,7 +105,13 @@ except iam.exceptions.EntityAlreadyExistsException: pass",
         for (name, value) in self.variables(endpoint) {
             command.env(name, value);
         }
-        command.output().unwrap()
+        command
+    }
+
+    /// The command, started and left to itself; its standard output can be read.
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(&self.endpoint, arguments);
+        command.stdout(Stdio::piped()).spawn().unwrap()
     }
 
     /// The command, whatever comes of it.
@@ -167,24 +177,32 @@ except iam.exceptions.EntityAlreadyExistsException: pass",
         ]
     }
 
-    /// A layer of this user's own content, described as `layer-build assemble` does it.
-    fn write_layer(&self) {
+    /// A layer of this user's own content.
+    pub fn write_layer(&self, arch: &str) {
+        self.write_layer_of(arch, &format!("supervisor of user {} for {arch}", self.id));
+    }
+
+    /// A layer with this supervisor, described as `layer-build assemble` does it.
+    pub fn write_layer_of(&self, arch: &str, supervisor: &str) {
         let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
         zip.start_file("bootstrap", SimpleFileOptions::default())
             .unwrap();
-        zip.write_all(format!("supervisor of user {}", self.id).as_bytes())
-            .unwrap();
+        zip.write_all(supervisor.as_bytes()).unwrap();
         let content = zip.finish().unwrap().into_inner();
         let description = json!({
-            "version": "0.1.0", "arch": "x86_64", "sha256": sha256(&content), "size": content.len(),
+            "version": "0.1.0", "arch": arch, "sha256": sha256(&content), "size": content.len(),
             "udocker_version": "1.3.17", "engines_version": "1.2.11",
             "compatible_runtimes": ["python3.13", "provided.al2023"],
         });
         self.write(
-            "layer/faas-supervisor-x86_64.json",
+            &format!("layer/faas-supervisor-{arch}.json"),
             &description.to_string(),
         );
-        fs::write(self.path("layer/faas-supervisor-x86_64.zip"), content).unwrap();
+        fs::write(
+            self.path(&format!("layer/faas-supervisor-{arch}.zip")),
+            content,
+        )
+        .unwrap();
     }
 }
 

@@ -42,7 +42,8 @@ impl Seen {
     }
 }
 
-/// An answer in place of moto's: status, code and message; without a code the message is the whole body.
+/// An answer in place of moto's: status, code and message; without a code the message is the whole body, and so it is with
+/// the code `FunctionError`, which is what a function that failed answers.
 pub type Refused = (u16, &'static str, &'static str);
 
 type Decide = dyn Fn(&Seen) -> Option<Refused> + Send + Sync;
@@ -123,7 +124,8 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
 /// The refusal as the service would word it: JSON for Lambda and its kind, XML for S3 and the Query services.
 fn refuse(path: &str, (status, code, message): Refused) -> Response {
     let json = path.starts_with("/20") || path.starts_with("/v1/") || path.starts_with("/restapis");
-    let text = if code.is_empty() {
+    let of_function = code == "FunctionError";
+    let text = if code.is_empty() || of_function {
         message.to_owned()
     } else if json {
         format!("{{\"__type\":\"{code}\",\"message\":\"{message}\"}}")
@@ -132,7 +134,14 @@ fn refuse(path: &str, (status, code, message): Refused) -> Response {
     };
     Response::builder()
         .status(StatusCode::from_u16(status).unwrap())
-        .header("x-amzn-errortype", code)
+        .header(
+            if of_function {
+                "x-amz-function-error"
+            } else {
+                "x-amzn-errortype"
+            },
+            code,
+        )
         .body(Body::from(text))
         .unwrap()
 }

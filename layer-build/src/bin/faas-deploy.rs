@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 use layer_build::deploy::cli::Arguments;
+use layer_build::deploy::report::{Format, Reporter};
 use layer_build::deploy::{self, Surroundings, cfg, shorts};
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -29,10 +30,14 @@ fn main() -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    let format = arguments.common.format();
     match runtime.block_on(deploy::run(arguments, &surroundings)) {
         Ok(code) => Ok(ExitCode::from(code)),
         Err(error) => {
             eprintln!("faas-deploy: {error}");
+            if format != Format::Text {
+                Reporter { format }.result("", &error.to_json());
+            }
             Ok(ExitCode::FAILURE)
         }
     }

@@ -1,22 +1,37 @@
 //! Carries a plan out, step by step. Each step converges by itself, so a plan that stopped half-way is computed and carried
 //! out again, and only what is missing is done.
 
-use std::collections::BTreeMap;
+mod callers;
+mod function;
+mod jobs;
+mod storage;
 
-use aws_sdk_s3::primitives::ByteStream;
-
-use super::aws::lambda::{Code, Target};
-use super::aws::{AwsError, api, batch, ec2, lambda, layers, logs, s3, secret};
+use super::aws::AwsError;
 use super::deployment::{Deployment, JobParts};
 use super::error::DeployError;
 use super::layer_file::LayerFile;
-use super::package::Route;
-use super::plan::deploy::{
-    API_STATEMENTS, CREATED_BY, CREATOR, OWNER, PACKAGE_BUCKET, bucket_statement, entries,
-    function_arn, log_group_name, package_key, source_arn,
-};
+use super::plan::deploy::function_arn;
 use super::plan::{Plan, Step, Work};
+use super::removal;
 use super::report::Reporter;
+use callers::callers;
+use function::{function, log_group};
+use jobs::jobs;
+use storage::storage;
+
+/// Checks that a plan can be carried out.
+///
+/// # Errors
+/// [`DeployError::Impossible`].
+pub fn check(plan: &Plan) -> Result<(), DeployError> {
+    if plan.obstacles.is_empty() {
+        return Ok(());
+    }
+    Err(DeployError::Impossible {
+        function: plan.function.clone(),
+        obstacles: plan.obstacles.join("\n"),
+    })
+}
 
 /// Carries out every step of a plan.
 ///
@@ -36,27 +51,13 @@ pub async fn apply(
     Ok(())
 }
 
-/// A failure half-way: what is there now and how to go on.
+/// A failure half-way: what is there now and what is not.
 pub fn unfinished(plan: &Plan, index: usize, source: DeployError) -> DeployError {
-    let list = |steps: &[Step]| {
-        let words: Vec<_> = steps
-            .iter()
-            .map(|step| format!("{} {}", step.action, step.resource))
-            .collect();
-        if words.is_empty() {
-            "nothing".to_owned()
-        } else {
-            words.join(", ")
-        }
-    };
     let (done, left) = plan.steps.split_at(index);
-    let done = format!(
-        "done before that: {}; not done: {}. Correct the cause and run the same command again: it goes on from there.",
-        list(done),
-        list(left)
-    );
+    let words = |steps: &[Step]| steps.iter().map(Step::words).collect();
     DeployError::Unfinished {
-        done,
+        done: words(done),
+        left: words(left),
         source: Box::new(source),
     }
 }
@@ -73,15 +74,18 @@ async fn carry_out(deployment: &mut Deployment, step: &Step) -> Result<(), Deplo
         | Work::FunctionCode
         | Work::FunctionConfiguration
         | Work::FunctionTags => function(deployment, &step.work).await,
-        Work::LogGroup | Work::Retention => log_group(deployment, &step.work).await,
-        Work::Api | Work::ApiPermission(_) | Work::BucketPermission(_) => {
+        Work::LogGroup | Work::Retention | Work::LogGroupTags => {
+            log_group(deployment, &step.work).await
+        }
+        Work::AdoptApi(_) | Work::Api | Work::ApiPermission(_) | Work::BucketPermission(_) => {
             callers(deployment, &step.work).await
         }
         Work::Secret
         | Work::LaunchTemplate
         | Work::ComputeEnvironment
+        | Work::ChangeEnvironment
         | Work::JobQueue
-        | Work::JobDefinition => jobs(deployment, &step.work).await,
+        | Work::JobDefinition => jobs(deployment, step).await,
         Work::RemoveNotification(bucket) => {
             let arn = function_arn(&deployment.settings, &deployment.observed.account.id);
             let statements = deployment
@@ -93,7 +97,7 @@ async fn carry_out(deployment: &mut Deployment, step: &Step) -> Result<(), Deplo
                 .filter(|(_, source)| **source == format!("arn:aws:s3:::{bucket}"))
                 .map(|(id, _)| id.clone())
                 .collect();
-            super::removal::notification(
+            removal::forget(
                 &deployment.services,
                 &deployment.settings.function.name,
                 bucket,
@@ -102,208 +106,12 @@ async fn carry_out(deployment: &mut Deployment, step: &Step) -> Result<(), Deplo
             )
             .await
         }
-        // Only a removal has these.
-        _ => Ok(()),
-    }
-}
-
-async fn storage(deployment: &Deployment, work: &Work) -> Result<(), DeployError> {
-    let (services, settings) = (&deployment.services, &deployment.settings);
-    match work {
-        Work::Bucket(bucket) => s3::create(services, bucket, &settings.s3.region).await?,
-        Work::Folder(bucket, folder) => {
-            s3::put(
-                services,
-                bucket,
-                &format!("{folder}/"),
-                ByteStream::from_static(b""),
-            )
-            .await?;
-        }
-        Work::Package => {
-            if let Some((package, Route::Bucket(bucket))) = &deployment.package {
-                s3::put_file(services, bucket, &package_key(settings), package.path()).await?;
-            }
-        }
-        Work::JobSupervisor => {
-            let (bucket, job) = (
-                deployment.bucket.as_deref().unwrap_or_default(),
-                job(deployment)?,
-            );
-            let content = layer(deployment)?.supervisor()?;
-            s3::put(services, bucket, &job.supervisor_key, content.into()).await?;
-        }
-        Work::Notification(bucket) => {
-            let arn = function_arn(settings, &deployment.observed.account.id);
-            s3::notify(
-                services,
-                bucket,
-                &arn,
-                &entries(settings, &arn, bucket),
-                deployment.patience,
-            )
-            .await?;
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
-async fn function(deployment: &mut Deployment, work: &Work) -> Result<(), DeployError> {
-    if *work == Work::Layer {
-        let arn = layers::publish(
-            &deployment.services,
-            &deployment.settings.supervisor,
-            layer(deployment)?,
-        )
-        .await?;
-        deployment.observed.layer = Some(arn);
-        return Ok(());
-    }
-    let tags = tags(deployment);
-    let (services, patience) = (&deployment.services, deployment.patience);
-    let target = Target {
-        settings: &deployment.settings,
-        role: &deployment.observed.role,
-        layer: deployment.observed.layer.as_deref(),
-        tags: &tags,
-    };
-    let code = match &deployment.package {
-        Some((package, route)) => Code::Package(package, route),
-        None => Code::Image(
-            deployment
-                .settings
-                .function
-                .image
-                .as_deref()
-                .unwrap_or_default(),
-        ),
-    };
-    match work {
-        Work::CreateFunction => drop(lambda::create(services, &target, code, patience).await?),
-        Work::FunctionCode => {
-            lambda::update_code(services, &deployment.settings, code, patience).await?;
-        }
-        Work::FunctionConfiguration => {
-            lambda::update_configuration(services, &target, patience).await?;
-        }
-        _ => {
-            lambda::tag(
-                services,
-                &function_arn(&deployment.settings, &deployment.observed.account.id),
-                &tags,
-            )
-            .await?;
+        removed => {
+            let (services, patience) = (&deployment.services, deployment.patience);
+            let (settings, observed) = (&deployment.settings, &deployment.observed);
+            removal::carry_out(services, settings, observed, removed, patience).await
         }
     }
-    Ok(())
-}
-
-fn tags(deployment: &Deployment) -> BTreeMap<String, String> {
-    let mut tags = deployment.settings.function.tags.clone();
-    tags.insert(CREATED_BY.to_owned(), CREATOR.to_owned());
-    tags.insert(OWNER.to_owned(), deployment.observed.account.user.clone());
-    if let Some((_, Route::Bucket(bucket))) = &deployment.package {
-        tags.insert(PACKAGE_BUCKET.to_owned(), bucket.clone());
-    }
-    tags
-}
-
-async fn log_group(deployment: &Deployment, work: &Work) -> Result<(), DeployError> {
-    let group = log_group_name(&deployment.settings.function.name);
-    if *work == Work::Retention {
-        return Ok(logs::retain(
-            &deployment.services,
-            &group,
-            deployment.settings.retention_days,
-        )
-        .await?);
-    }
-    Ok(logs::create(&deployment.services, &group, tags(deployment)).await?)
-}
-
-async fn callers(deployment: &mut Deployment, work: &Work) -> Result<(), DeployError> {
-    let account = deployment.observed.account.id.clone();
-    let (services, settings) = (&deployment.services, &deployment.settings);
-    let name = &settings.function.name;
-    match work {
-        Work::BucketPermission(bucket) => {
-            let source = format!("arn:aws:s3:::{bucket}");
-            lambda::permit(
-                services,
-                name,
-                &bucket_statement(bucket),
-                "s3.amazonaws.com",
-                &source,
-                &account,
-            )
-            .await?;
-        }
-        Work::Api => {
-            let existing = deployment.observed.api.as_ref().map(|api| api.id.clone());
-            let id = api::ensure(services, settings, &account, existing.as_deref()).await?;
-            deployment.observed.api.get_or_insert_default().id = id;
-        }
-        Work::ApiPermission(index) => {
-            let id = deployment
-                .observed
-                .api
-                .as_ref()
-                .map(|api| api.id.clone())
-                .unwrap_or_default();
-            let source = source_arn(settings, &account, &id, *index);
-            let statement = API_STATEMENTS.get(*index).copied().unwrap_or_default();
-            lambda::permit(
-                services,
-                name,
-                statement,
-                &settings.api_gateway.service_id,
-                &source,
-                &account,
-            )
-            .await?;
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
-async fn jobs(deployment: &mut Deployment, work: &Work) -> Result<(), DeployError> {
-    let job = job(deployment)?.clone();
-    let (services, settings, patience) = (
-        &deployment.services,
-        &deployment.settings,
-        deployment.patience,
-    );
-    let name = &settings.function.name;
-    match work {
-        Work::Secret => {
-            secret::write(services, name, job.secret.as_deref().unwrap_or_default()).await?;
-        }
-        Work::LaunchTemplate => {
-            let version = ec2::create(
-                services,
-                &job.template,
-                deployment.observed.batch.template_exists,
-            )
-            .await?;
-            deployment.observed.batch.template_version = Some(version);
-        }
-        Work::ComputeEnvironment => {
-            let version = deployment.observed.batch.template_version.as_deref();
-            batch::ensure_environment(
-                services,
-                settings,
-                &deployment.observed.account.id,
-                version,
-                patience,
-            )
-            .await?;
-        }
-        Work::JobQueue => batch::ensure_queue(services, settings, patience).await?,
-        _ => batch::register(services, name, &job.definition).await?,
-    }
-    Ok(())
 }
 
 fn job(deployment: &Deployment) -> Result<&JobParts, DeployError> {

@@ -3,6 +3,7 @@
 
 pub mod lines;
 mod print;
+mod unread;
 
 use std::fs;
 use std::io;
@@ -13,6 +14,7 @@ use thiserror::Error;
 
 pub use lines::Lines;
 pub use print::pretty;
+pub use unread::unread;
 
 /// The default file.
 pub const DEFAULT: &str = include_str!("scar.cfg");

@@ -8,6 +8,8 @@ use clap::{Args, Parser, Subcommand};
 
 pub use function::FunctionOptions;
 
+use super::report::Format;
+
 /// Deploys container images as functions.
 #[derive(Debug, Parser)]
 #[command(
@@ -43,6 +45,17 @@ pub struct Common {
     /// Longest wait for any one thing that AWS prepares, in seconds.
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 300)]
     pub patience: u64,
+}
+
+impl Common {
+    /// How results are shown.
+    pub fn format(&self) -> Format {
+        match (self.verbose, self.json) {
+            (true, _) => Format::Verbose,
+            (false, true) => Format::Json,
+            (false, false) => Format::Text,
+        }
+    }
 }
 
 /// The verbs.

@@ -1,11 +1,8 @@
 //! One function on its way to AWS: its settings, its package, what exists already, and the plan between them.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-use serde_json::Value;
+mod checks;
+mod job;
 
-use super::aws::batch::Job;
-use super::aws::ec2::{self, Template};
 use super::aws::{Patience, Services, iam};
 use super::error::DeployError;
 use super::function_config as config;
@@ -13,15 +10,11 @@ use super::layer_file::LayerFile;
 use super::observe;
 use super::package::{Package, Route};
 use super::plan::deploy::{JobWanted, Wanted, plan};
-use super::plan::observed::{Account, Observed};
+use super::plan::observed::Observed;
 use super::plan::{Plan, Work};
-use super::settings::{Runtime, Settings, SettingsError};
-
-/// Longest script that a job definition carries itself, in characters of base64: all of a definition may have 24 KiB (AWS
-/// Batch quotas). A longer one comes with the job.
-const SCRIPT_LIMIT: usize = 8 * 1024;
-/// Most characters of a parameter (Systems Manager quotas, advanced parameters).
-const SECRET_LIMIT: usize = 8 * 1024;
+use super::settings::{Runtime, Settings};
+use checks::{carry_in_variable, check_image, check_regions, check_variables, role};
+pub use job::JobParts;
 
 /// How much of the function is described.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,19 +47,6 @@ pub struct Deployment {
     scope: Scope,
 }
 
-/// What jobs need.
-#[derive(Debug, Clone)]
-pub struct JobParts {
-    /// The definition.
-    pub definition: Job,
-    /// The launch template.
-    pub template: Template,
-    /// The secret's text, when the configuration has to be one.
-    pub secret: Option<String>,
-    /// Key of the supervisor in the deployment bucket.
-    pub supervisor_key: String,
-}
-
 impl Deployment {
     /// Packages the function, and looks up everything that exists. Nothing is changed.
     ///
@@ -97,6 +77,7 @@ impl Deployment {
                 Some((package, route))
             }
         };
+        check_variables(&settings)?;
         check_regions(&settings, package.as_ref().map(|(_, route)| route))?;
         let whole_batch = settings.uses_batch() && scope == Scope::Whole;
         let job = match (&bucket, whole_batch) {
@@ -159,151 +140,10 @@ impl Deployment {
         };
         let mut plan = plan(&wanted, &self.observed);
         if self.scope == Scope::Configuration {
-            const KEPT: [Work; 4] = [
-                Work::Layer,
-                Work::FunctionConfiguration,
-                Work::FunctionTags,
-                Work::Retention,
-            ];
+            // Retention comes from a function's file, and there is none.
+            const KEPT: [Work; 3] = [Work::Layer, Work::FunctionConfiguration, Work::FunctionTags];
             plan.steps.retain(|step| KEPT.contains(&step.work));
         }
         plan
     }
-}
-
-impl JobParts {
-    fn new(
-        settings: &Settings,
-        services: &Services,
-        account: &Account,
-        bucket: &str,
-        layer: Option<&LayerFile>,
-    ) -> Result<Self, DeployError> {
-        let (version, hash) = match layer {
-            Some(layer) => (layer.description.version.as_str(), layer.description.sha256.as_str()),
-            None => return Err(DeployError::Usage(
-                "jobs need the assembled layer, whose supervisor their instances fetch: run `make layer`, or name its folder with --layer-dir".to_owned(),
-            )),
-        };
-        let hash: String = hash.chars().take(16).collect();
-        let supervisor_key = format!("faas-supervisor/{hash}/{}/supervisor", settings.arch);
-        let template = Template {
-            name: settings.batch.launch_template.clone(),
-            version: format!(
-                "faas-supervisor {version} {hash} {} from {bucket}",
-                settings.arch
-            ),
-            user_data: ec2::user_data(bucket, &supervisor_key, &settings.s3.region),
-        };
-        let config = config::job_configuration(settings, Some(bucket));
-        let encoded = BASE64_STANDARD.encode(config::text(&config));
-        let secret = config::has_secrets(&config).then(|| encoded.clone());
-        if let Some(text) = secret.as_ref().filter(|text| text.len() > SECRET_LIMIT) {
-            return Err(DeployError::Usage(format!(
-                "the configuration of jobs holds secrets and has {} characters, of which a parameter takes {SECRET_LIMIT}: shorten it, or \
-                 give the job's role access to the stores in place of keys",
-                text.len()
-            )));
-        }
-        let arn = secret
-            .as_ref()
-            .map(|_| super::aws::secret::arn(services, &account.id, &settings.function.name));
-        let definition = Job::new(settings, &account.id, encoded, arn, script(settings)?);
-        Ok(Self {
-            definition,
-            template,
-            secret,
-            supervisor_key,
-        })
-    }
-}
-
-fn script(settings: &Settings) -> Result<Option<String>, DeployError> {
-    let Some(path) = &settings.function.init_script else {
-        return Ok(None);
-    };
-    let content = std::fs::read(path).map_err(|source| DeployError::Io {
-        path: path.clone(),
-        source,
-    })?;
-    Ok(Some(BASE64_STANDARD.encode(content)).filter(|text| text.len() <= SCRIPT_LIMIT))
-}
-
-/// The role's ARN: as it is set, or looked up when only its name is.
-async fn role(settings: &Settings, services: &Services) -> Result<String, DeployError> {
-    if settings.role.is_empty() {
-        return Err(SettingsError::Missing {
-            key: "aws.iam.role".to_owned(),
-            remedy: "the role that functions run with, its ARN or its name; `faas-deploy config check` prints the policy it needs".to_owned(),
-            place: settings.role_place.clone(),
-        }
-        .into());
-    }
-    if settings.role.starts_with("arn:") {
-        return Ok(settings.role.clone());
-    }
-    Ok(iam::role(services, &settings.role).await?.arn)
-}
-
-/// A bucket notifies functions of its own region only, and Lambda reads packages from there only (Lambda developer guide,
-/// "Tutorial: Using an Amazon S3 trigger"; API reference, `FunctionCode`).
-fn check_regions(settings: &Settings, route: Option<&Route>) -> Result<(), DeployError> {
-    let (s3, lambda) = (&settings.s3.region, &settings.lambda.region);
-    let why = match route {
-        _ if s3 == lambda => return Ok(()),
-        Some(Route::Bucket(_)) => "the package goes through a bucket",
-        _ if !settings.function.input.is_empty() => "the function has an input bucket",
-        _ => return Ok(()),
-    };
-    Err(DeployError::Usage(format!(
-        "s3.region is {s3} and lambda.region is {lambda}, but {why}, which has to be in the function's region: set both to the same"
-    )))
-}
-
-fn check_image(settings: &Settings, scope: Scope) -> Result<(), DeployError> {
-    let function = &settings.function;
-    if scope == Scope::Configuration {
-        return Ok(());
-    }
-    let named = function.image.is_some();
-    if !named
-        && (function.image_file.is_none()
-            || settings.uses_batch()
-            || function.runtime == Runtime::Image)
-    {
-        return Err(SettingsError::Missing {
-            key: "lambda.container.image".to_owned(),
-            remedy: "name the image with --image or in the function's file".to_owned(),
-            place: "command line or function file".to_owned(),
-        }
-        .into());
-    }
-    let built_elsewhere =
-        settings.merged.pointer("/lambda/container/create_image") == Some(&Value::Bool(false));
-    if function.runtime == Runtime::Image && !built_elsewhere {
-        return Err(DeployError::Usage(
-            "lambda.runtime image: images are not built here: put the supervisor into your image, push it to ECR, and set \
-             lambda.container.create_image to false"
-                .to_owned(),
-        ));
-    }
-    Ok(())
-}
-
-/// An image function has no package: its configuration comes in a variable, which everyone who may look at the function can
-/// read, so secrets have no place in it.
-fn carry_in_variable(settings: &mut Settings, config: &Value) -> Result<(), DeployError> {
-    if config::has_secrets(config) {
-        return Err(DeployError::Usage(
-            "storage_providers hold keys, and the configuration of an image function is a plain variable: give the function's role \
-             access to the stores in place of keys, or deploy the image as container.image of a python3 runtime"
-                .to_owned(),
-        ));
-    }
-    let encoded = BASE64_STANDARD.encode(config.to_string());
-    settings
-        .function
-        .variables
-        .insert("FDL".to_owned(), encoded);
-    Ok(())
 }

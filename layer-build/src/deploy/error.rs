@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use faas_supervisor::config::ConfigError;
+use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::aws::AwsError;
@@ -37,12 +38,26 @@ pub enum DeployError {
     #[error(transparent)]
     Aws(#[from] AwsError),
     /// A plan that was not carried out to its end.
-    #[error("{source}\n{done}")]
+    #[error(
+        "{source}\ndone before that: {}; not done: {}. Correct the cause and run the same command again: it goes on from there.",
+        list(done),
+        list(left)
+    )]
     Unfinished {
-        /// What is there now, and how to go on.
-        done: String,
+        /// What is there now.
+        done: Vec<String>,
+        /// What is not.
+        left: Vec<String>,
         /// Why it stopped.
         source: Box<DeployError>,
+    },
+    /// AWS cannot make the function what it should be.
+    #[error("nothing of function {function} has been changed: {obstacles}")]
+    Impossible {
+        /// The function.
+        function: String,
+        /// What AWS cannot do, and what to do in its place.
+        obstacles: String,
     },
     /// The command makes no sense as it is.
     #[error("{0}")]
@@ -55,4 +70,24 @@ pub enum DeployError {
         /// Why not.
         source: std::io::Error,
     },
+}
+
+impl DeployError {
+    /// For machines.
+    pub fn to_json(&self) -> Value {
+        match self {
+            Self::Unfinished { done, left, source } => {
+                json!({ "error": source.to_string(), "done": done, "not_done": left })
+            }
+            other => json!({ "error": other.to_string() }),
+        }
+    }
+}
+
+fn list(steps: &[String]) -> String {
+    if steps.is_empty() {
+        "nothing".to_owned()
+    } else {
+        steps.join(", ")
+    }
 }

@@ -58,8 +58,6 @@ pub struct Package {
     file: tempfile::NamedTempFile,
     /// Bytes of the zip.
     pub size: u64,
-    /// Bytes unpacked.
-    pub unpacked: u64,
     /// Base64 of the SHA-256, as Lambda tells it of a function (`CodeSha256`).
     pub sha256: String,
 }
@@ -77,7 +75,7 @@ impl Package {
     /// Packs the function's files. `bucket` goes into the configuration.
     ///
     /// # Errors
-    /// [`PackageError::Io`].
+    /// [`PackageError::TooLarge`] before anything is packed, [`PackageError::Io`].
     pub fn pack(settings: &Settings, config: &str) -> Result<Self, PackageError> {
         let mut sources: BTreeMap<String, PathBuf> = BTreeMap::new();
         if let Some(path) = &settings.function.extra_payload {
@@ -93,6 +91,11 @@ impl Package {
             sources.insert(function_config::file_name(Some(path)), path.clone());
         }
         sources.remove(function_config::FILE);
+        let limit = settings.deployment.max_s3_payload_size;
+        let size = measure(&sources)? + config.len() as u64;
+        if size > limit {
+            return Err(PackageError::TooLarge { size, limit });
+        }
         write(&sources, config)
     }
 
@@ -101,24 +104,18 @@ impl Package {
         self.file.path()
     }
 
-    /// Checks the sizes and says how the package gets to Lambda.
+    /// Checks the size and says how the package gets to Lambda.
     ///
     /// # Errors
-    /// [`PackageError::NeedsBucket`], [`PackageError::TooLarge`].
+    /// [`PackageError::NeedsBucket`].
     pub fn route(&self, settings: &Settings, bucket: Option<&str>) -> Result<Route, PackageError> {
-        let limits = &settings.deployment;
-        if self.unpacked > limits.max_s3_payload_size {
-            return Err(PackageError::TooLarge {
-                size: self.unpacked,
-                limit: limits.max_s3_payload_size,
-            });
-        }
+        let limit = settings.deployment.max_payload_size;
         match bucket {
-            _ if self.size <= limits.max_payload_size => Ok(Route::Request),
+            _ if self.size <= limit => Ok(Route::Request),
             Some(bucket) => Ok(Route::Bucket(bucket.to_owned())),
             None => Err(PackageError::NeedsBucket {
                 size: self.size,
-                limit: limits.max_payload_size,
+                limit,
             }),
         }
     }
@@ -152,6 +149,18 @@ fn collect(path: &Path, sources: &mut BTreeMap<String, PathBuf>) -> Result<(), P
     Ok(())
 }
 
+/// Bytes of all files together.
+fn measure(sources: &BTreeMap<String, PathBuf>) -> Result<u64, PackageError> {
+    let size = |path: &PathBuf| {
+        let found = fs::metadata(path).map_err(|source| PackageError::Io {
+            path: path.clone(),
+            source,
+        });
+        found.map(|found| found.len())
+    };
+    sources.values().map(size).sum()
+}
+
 fn write(sources: &BTreeMap<String, PathBuf>, config: &str) -> Result<Package, PackageError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
@@ -169,7 +178,6 @@ fn write(sources: &BTreeMap<String, PathBuf>, config: &str) -> Result<Package, P
         .map_err(zip_error)
         .and_then(|()| zip.write_all(config.as_bytes()))
         .map_err(failed(here))?;
-    let mut unpacked = config.len() as u64;
     for (name, path) in sources {
         let mut source = File::open(path).map_err(failed(path))?;
         let mode = source
@@ -182,20 +190,19 @@ fn write(sources: &BTreeMap<String, PathBuf>, config: &str) -> Result<Package, P
         zip.start_file(name.as_str(), options.unix_permissions(mode))
             .map_err(zip_error)
             .map_err(failed(path))?;
-        unpacked += io::copy(&mut source, &mut zip).map_err(failed(path))?;
+        io::copy(&mut source, &mut zip).map_err(failed(path))?;
     }
     zip.finish().map_err(zip_error).map_err(failed(here))?;
-    finish(file, unpacked).map_err(failed(here))
+    finish(file).map_err(failed(here))
 }
 
-fn finish(mut file: tempfile::NamedTempFile, unpacked: u64) -> io::Result<Package> {
+fn finish(mut file: tempfile::NamedTempFile) -> io::Result<Package> {
     file.as_file_mut().rewind()?;
     let mut hash = Sha256::new();
     let size = io::copy(file.as_file_mut(), &mut hash)?;
     Ok(Package {
         file,
         size,
-        unpacked,
         sha256: BASE64_STANDARD.encode(hash.finalize()),
     })
 }

@@ -47,10 +47,14 @@ pub enum Work {
     LogGroup,
     /// Set the log group's retention.
     Retention,
+    /// Add tags to the log group.
+    LogGroupTags,
     /// Let a bucket call the function.
     BucketPermission(String),
     /// Have a bucket notify the function.
     Notification(String),
+    /// Tag an HTTP endpoint that SCAR made, by id.
+    AdoptApi(String),
     /// Make or complete the HTTP endpoint.
     Api,
     /// Let the endpoint call the function.
@@ -63,12 +67,16 @@ pub enum Work {
     LaunchTemplate,
     /// Make the compute environment.
     ComputeEnvironment,
+    /// Change it.
+    ChangeEnvironment,
     /// Make the queue.
     JobQueue,
     /// Register the job definition.
     JobDefinition,
     /// Remove the function's entries from a bucket's notifications.
     RemoveNotification(String),
+    /// Take a permission of the function's policy back, by its statement's id.
+    RemovePermission(String),
     /// Remove an HTTP endpoint, by id.
     RemoveApi(String),
     /// Remove the function.
@@ -107,6 +115,8 @@ pub struct Plan {
     pub function: String,
     /// The steps.
     pub steps: Vec<Step>,
+    /// What AWS cannot do: with one of these no step is taken.
+    pub obstacles: Vec<String>,
 }
 
 impl Plan {
@@ -146,11 +156,16 @@ impl Plan {
     /// For machines.
     pub fn to_json(&self) -> Value {
         let steps: Vec<_> = self.steps.iter().map(Step::to_json).collect();
-        json!({ "function": self.function, "steps": steps })
+        json!({ "function": self.function, "steps": steps, "obstacles": self.obstacles })
     }
 }
 
 impl Step {
+    /// What it does, in words: `create function hello`.
+    pub fn words(&self) -> String {
+        format!("{} {}", self.action, self.resource)
+    }
+
     fn to_json(&self) -> Value {
         let changes: Vec<_> = self
             .changes
@@ -173,10 +188,13 @@ impl fmt::Display for Action {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.steps.is_empty() {
+        if self.steps.is_empty() && self.obstacles.is_empty() {
             return writeln!(f, "{}: nothing to do", self.function);
         }
         writeln!(f, "{}:", self.function)?;
+        for obstacle in &self.obstacles {
+            writeln!(f, "  ! {obstacle}")?;
+        }
         for step in &self.steps {
             let sign = match step.action {
                 Action::Create => '+',

@@ -1,12 +1,18 @@
 //! Removes a function and what was made for it.
 
+use std::collections::BTreeSet;
+
 use super::apply::unfinished;
 use super::aws::{AwsError, Patience, Services, api, batch, iam, lambda, logs, s3, secret};
 use super::error::DeployError;
-use super::observe;
-use super::plan::deploy::{function_arn, log_group_name, package_key};
+use super::notification;
+use super::observe::{self, permitted};
+use super::plan::deploy::{
+    PACKAGE_BUCKET, bucket_of_statement, function_arn, log_group_name, package_key,
+};
 use super::plan::observed::Observed;
-use super::plan::{Plan, Work, removal};
+use super::plan::removal::{self, Remains};
+use super::plan::{Plan, Work};
 use super::report::Reporter;
 use super::settings::Settings;
 
@@ -17,43 +23,78 @@ use super::settings::Settings;
 pub async fn plan(services: &Services, settings: &Settings) -> Result<(Plan, Observed), AwsError> {
     let name = &settings.function.name;
     let function = lambda::observe(services, name).await?;
-    let mut apis: Vec<_> = permitted(api::of_function(services, name).await)?
-        .into_iter()
-        .filter_map(|api| api.id)
-        .collect();
-    // A function that SCAR deployed names its endpoint itself.
-    let named = function.as_ref().and_then(|function| {
-        function
-            .value
-            .pointer("/environment")?
-            .get(api::API_VARIABLE)?
-            .as_str()
-    });
-    apis.extend(named.map(str::to_owned));
-    apis.sort();
-    apis.dedup();
-    let mut state = permitted(observe::of_name(services, name).await)?;
-    state.secret = permitted(secret::read(services, name).await)?;
+    let mut batch = permitted(observe::of_name(services, name).await)?;
+    batch.secret = permitted(secret::read(services, name).await)?;
     let observed = Observed {
         account: iam::account(services).await?,
         function,
         log_group: logs::observe(services, &log_group_name(name)).await?,
-        batch: state,
+        batch,
         ..Observed::default()
     };
-    Ok((removal::plan(name, &observed, &apis), observed))
+    let remains = Remains {
+        notifying: notifying(services, settings, &observed).await?,
+        apis: apis(services, name, &observed).await?,
+        package: package(services, settings, &observed).await?,
+    };
+    Ok((removal::plan(name, &observed, &remains), observed))
 }
 
-/// Who may not even look at a service has made nothing there.
-fn permitted<T: Default>(answer: Result<T, AwsError>) -> Result<T, AwsError> {
-    match answer {
-        Err(error)
-            if error.code.contains("AccessDenied") || error.code == "UnauthorizedOperation" =>
-        {
-            Ok(T::default())
+async fn apis(
+    services: &Services,
+    name: &str,
+    observed: &Observed,
+) -> Result<Vec<String>, AwsError> {
+    let found = permitted(api::of_function(services, name).await)?;
+    let found = found.into_iter().filter_map(|api| api.id);
+    let mut ids: Vec<_> = found
+        .chain(api::of_scar(observed.function.as_ref()))
+        .collect();
+    ids.sort();
+    ids.dedup();
+    Ok(ids)
+}
+
+/// Buckets that may call the function, and those of its file that notify it still: somebody may have removed the function alone.
+async fn notifying(
+    services: &Services,
+    settings: &Settings,
+    observed: &Observed,
+) -> Result<BTreeSet<String>, AwsError> {
+    let statements = observed.function.iter().flat_map(|state| &state.statements);
+    let mut buckets: BTreeSet<_> = statements
+        .filter_map(|(id, source)| bucket_of_statement(id, source))
+        .collect();
+    let arn = function_arn(settings, &observed.account.id);
+    for place in &settings.function.input {
+        if buckets.contains(&place.bucket) {
+            continue;
         }
-        answer => answer,
+        let current = match s3::notification(services, &place.bucket).await {
+            Err(error) if error.is_absence() => continue,
+            answer => permitted(answer)?,
+        };
+        if notification::remove(&current, &arn) != current {
+            buckets.insert(place.bucket.clone());
+        }
     }
+    Ok(buckets)
+}
+
+/// The bucket of the function's package: as the function remembers it, or the file says.
+async fn package(
+    services: &Services,
+    settings: &Settings,
+    observed: &Observed,
+) -> Result<Option<String>, AwsError> {
+    if let Some(state) = &observed.function {
+        return Ok(state.tags.get(PACKAGE_BUCKET).cloned());
+    }
+    let Some(bucket) = &settings.deployment.bucket else {
+        return Ok(None);
+    };
+    let there = permitted(s3::has(services, bucket, &package_key(settings)).await)?;
+    Ok(there.then(|| bucket.clone()))
 }
 
 /// Carries a removal out.
@@ -77,7 +118,11 @@ pub async fn apply(
     Ok(())
 }
 
-async fn carry_out(
+/// Carries one step of a removal out.
+///
+/// # Errors
+/// [`DeployError`].
+pub async fn carry_out(
     services: &Services,
     settings: &Settings,
     observed: &Observed,
@@ -88,8 +133,9 @@ async fn carry_out(
     match work {
         Work::RemoveNotification(bucket) => {
             let arn = function_arn(settings, &observed.account.id);
-            notification(services, name, bucket, &arn, &[]).await?;
+            forget(services, name, bucket, &arn, &[]).await?;
         }
+        Work::RemovePermission(id) => lambda::forbid(services, name, id).await?,
         Work::RemoveApi(id) => api::remove(services, id).await?,
         Work::RemovePackage(bucket) => s3::remove(services, bucket, &package_key(settings)).await?,
         Work::RemoveFunction => lambda::remove(services, name).await?,
@@ -113,7 +159,7 @@ async fn carry_out(
 ///
 /// # Errors
 /// [`DeployError`].
-pub async fn notification(
+pub async fn forget(
     services: &Services,
     name: &str,
     bucket: &str,

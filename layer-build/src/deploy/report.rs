@@ -17,6 +17,12 @@ pub enum Format {
     Verbose,
 }
 
+/// Something worth knowing, beside the result.
+pub fn note(text: &str) {
+    // A closed standard error is no reason to stop half-way.
+    drop(writeln!(io::stderr(), "{text}"));
+}
+
 /// Shows progress and results.
 #[derive(Debug, Clone, Copy)]
 pub struct Reporter {
@@ -27,10 +33,7 @@ pub struct Reporter {
 impl Reporter {
     /// A step begins.
     pub fn begin(&self, step: &Step, number: usize, of: usize) {
-        self.note(&format!(
-            "[{number}/{of}] {} {}",
-            step.action, step.resource
-        ));
+        self.note(&format!("[{number}/{of}] {}", step.words()));
     }
 
     /// Something worth knowing, beside the result.
@@ -39,8 +42,7 @@ impl Reporter {
         reason = "everything that is shown goes through the reporter"
     )]
     pub fn note(&self, text: &str) {
-        // A closed standard error is no reason to stop half-way.
-        drop(writeln!(io::stderr(), "{text}"));
+        note(text);
     }
 
     /// The result: `text` for people, `value` for machines.
@@ -52,6 +54,16 @@ impl Reporter {
         if !shown.is_empty() {
             drop(writeln!(io::stdout(), "{shown}"));
         }
+    }
+
+    /// One of many results: a line of text, or a JSON value in a line.
+    pub fn line(&self, text: &str, value: &Value) {
+        let shown = match self.format {
+            Format::Text => text.to_owned(),
+            Format::Json | Format::Verbose => value.to_string(),
+        };
+        let mut out = io::stdout();
+        drop(writeln!(out, "{shown}").and_then(|()| out.flush()));
     }
 
     /// Bytes as they are.

@@ -12,7 +12,7 @@ use super::cli::{Common, Which};
 use super::definition;
 use super::error::DeployError;
 use super::layer_file::{self, LayerFile};
-use super::report::{Format, Reporter};
+use super::report::{Reporter, note};
 use super::settings::{Settings, Sources};
 use crate::layer::arch::Arch;
 
@@ -44,12 +44,9 @@ impl Session {
             surroundings.home.clone(),
         )?;
         let cfg = cfg::load(&path)?;
-        let format = match (common.verbose, common.json) {
-            (true, _) => Format::Verbose,
-            (false, true) => Format::Json,
-            (false, false) => Format::Text,
+        let reporter = Reporter {
+            format: common.format(),
         };
-        let reporter = Reporter { format };
         for notice in &cfg.notices {
             reporter.note(notice);
         }
@@ -59,6 +56,7 @@ impl Session {
             patience: Patience {
                 limit: Duration::from_secs(common.patience),
                 pause: PAUSE.min(Duration::from_secs(common.patience)),
+                tell: note,
             },
             profile: common.profile,
             layer_folders: layer_file::folders(

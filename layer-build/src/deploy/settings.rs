@@ -5,17 +5,20 @@ pub mod api;
 pub mod batch;
 pub mod error;
 pub mod function;
+pub mod network;
 mod reader;
 pub mod sources;
 
 use serde_json::Value;
 
+use super::cfg;
 use crate::layer::arch::Arch;
 
 pub use api::ApiGateway;
 pub use batch::Batch;
 pub use error::SettingsError;
 pub use function::{Function, Place, Runtime};
+pub use network::{FileSystem, Vpc};
 pub use sources::Sources;
 
 /// Where calls to one service go: a section's `boto_profile` and `region`.
@@ -47,6 +50,14 @@ pub struct Supervisor {
     pub layer_name: String,
     /// Licence shown with it.
     pub license_info: String,
+}
+
+impl Supervisor {
+    /// Whether the version is the default file's.
+    pub fn is_default(&self) -> bool {
+        let default = cfg::defaults();
+        default.pointer("/aws/lambda/supervisor/version") == Some(&self.version.as_str().into())
+    }
 }
 
 /// Settings of one function.

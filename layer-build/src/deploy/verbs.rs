@@ -9,3 +9,4 @@ pub mod ls;
 pub mod objects;
 pub mod rm;
 pub mod run;
+pub mod update;

@@ -2,19 +2,25 @@
 //! idea of which certificates are trusted.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 
 use super::http::Transport;
-use super::http::sdk::http_client;
+use super::http::sdk::{http_client, sdk};
 use crate::config::TlsVerify;
 
 /// The transport as the AWS SDK's clients want it. Nothing is opened or read before the first request. `ca_bundle` is a
 /// PEM file of authorities to trust beside the machine's.
 pub fn sdk_client(ca_bundle: Option<PathBuf>) -> SharedHttpClient {
     http_client(TlsVerify::Verify, ca_bundle)
+}
+
+/// As [`sdk_client`], for calls that are answered when a function has done its work: `longest` is how long that may take.
+pub fn patient_sdk_client(ca_bundle: Option<PathBuf>, longest: Duration) -> SharedHttpClient {
+    sdk(Transport::new(TlsVerify::Verify, ca_bundle).answered_within(longest))
 }
 
 /// The transport for requests that no SDK client makes.

@@ -62,6 +62,7 @@ pub(crate) struct Transport {
     secure: OnceLock<Result<SecureClient, String>>,
     verify: TlsVerify,
     ca_bundle: Option<PathBuf>,
+    response_timeout: Duration,
 }
 
 impl fmt::Debug for Transport {
@@ -80,7 +81,14 @@ impl Transport {
             secure: OnceLock::new(),
             verify,
             ca_bundle,
+            response_timeout: RESPONSE_TIMEOUT,
         }
+    }
+
+    /// The same with another wait for the head of a response: one to a call that is answered when the work is done.
+    pub(crate) fn answered_within(mut self, limit: Duration) -> Self {
+        self.response_timeout = limit;
+        self
     }
 
     fn secure(&self) -> Result<&SecureClient, SendError> {
@@ -96,7 +104,7 @@ impl Transport {
         request: Request<SdkBody>,
     ) -> impl Future<Output = Result<Response<SdkBody>, SendError>> + Send + 'static {
         let body_bytes = request.body().size_hint().lower();
-        let limit = RESPONSE_TIMEOUT + Duration::from_secs(body_bytes / SLOWEST_UPLOAD);
+        let limit = self.response_timeout + Duration::from_secs(body_bytes / SLOWEST_UPLOAD);
         let response = if request.uri().scheme_str() == Some("https") {
             self.secure().map(|client| client.request(request))
         } else {

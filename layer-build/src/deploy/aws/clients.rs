@@ -9,7 +9,7 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use faas_supervisor::storage::host::{PlainHttp, sdk_client};
+use faas_supervisor::storage::host::{PlainHttp, patient_sdk_client, sdk_client};
 
 use super::signed::Signed;
 use crate::deploy::settings::{Section, Settings};
@@ -18,6 +18,8 @@ use crate::deploy::settings::{Section, Settings};
 const ATTEMPTS: u32 = 8;
 /// Longest wait between two tries.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(20);
+/// Longest wait for a function's answer: the longest a function may run (Lambda quotas), and some for its start.
+const LONGEST_CALL: Duration = Duration::from_mins(16);
 
 /// What of the process environment the clients need.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +33,8 @@ pub struct Environment {
 pub struct Services {
     /// AWS Lambda.
     pub lambda: aws_sdk_lambda::Client,
+    /// AWS Lambda, for calls that wait: they are never made again by themselves, because the function would run twice.
+    pub calls: aws_sdk_lambda::Client,
     /// Amazon S3.
     pub s3: aws_sdk_s3::Client,
     /// Amazon S3, where the SDK would take apart what has to stay as it is.
@@ -66,7 +70,14 @@ impl Services {
         let batch = config(&settings.batch_section, &sdk).await;
         let signed = |config: &SdkConfig, service| Signed::new(config, service, Arc::clone(&http));
         let path_style = s3.endpoint_url().is_some();
+        let patient = patient_sdk_client(environment.ca_bundle.clone(), LONGEST_CALL);
         Self {
+            calls: aws_sdk_lambda::Client::from_conf(
+                aws_sdk_lambda::config::Builder::from(&lambda)
+                    .http_client(patient)
+                    .retry_config(RetryConfig::disabled())
+                    .build(),
+            ),
             lambda: aws_sdk_lambda::Client::new(&lambda),
             s3_raw: signed(&s3, "s3"),
             s3: aws_sdk_s3::Client::from_conf(

@@ -1,12 +1,13 @@
 //! What AWS said no to, and what to do about it.
 
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use thiserror::Error;
 
 /// A call that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("cannot {doing}: {detail}{}", hint(.code))]
+#[error("cannot {doing}: {detail}{}", hint(.code, .detail))]
 pub struct AwsError {
     /// What was tried: `create function hello`.
     pub doing: String,
@@ -38,10 +39,29 @@ impl AwsError {
             "ParameterNotFound",
             "NoSuchEntity",
             "InvalidLaunchTemplateName.NotFoundException",
-            "ClientException",
+            "InvalidLaunchTemplateName.NotFound",
         ];
+        // AWS Batch has one code for every mistake.
+        let of_batch = self.code == "ClientException"
+            && (self.detail.contains("not exist") || self.detail.contains("not found"));
         CODES.contains(&self.code.as_str())
-            && (self.code != "ClientException" || self.detail.contains("not exist"))
+            || of_batch && (self.code != "ClientException" || self.detail.contains("not exist"))
+    }
+
+    /// Whether it was refused because there were too many calls.
+    pub fn is_throttling(&self) -> bool {
+        const CODES: [&str; 3] = [
+            "TooManyRequestsException",
+            "RequestLimitExceeded",
+            "SlowDown",
+        ];
+        self.code.contains("Throttl") || CODES.contains(&self.code.as_str())
+    }
+
+    /// Whether the user may not do it.
+    pub fn is_denial(&self) -> bool {
+        self.code.contains("AccessDenied")
+            || ["UnauthorizedOperation", "403"].contains(&self.code.as_str())
     }
 
     /// Whether it is about something that is there already.
@@ -56,9 +76,13 @@ impl AwsError {
     }
 }
 
-fn hint(code: &str) -> &'static str {
+fn hint(code: &str, detail: &str) -> &'static str {
     match code {
-        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => {
+        _ if detail.contains("SSO token") => "; sign in with `aws sso login --profile PROFILE`",
+        _ if detail.contains("no providers in chain") => {
+            "; there are no credentials: see $HOME/.aws/credentials and --profile"
+        }
+        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "403" => {
             "; the profile's user lacks the permission for it: add it, or choose another profile with --profile"
         }
         "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => {
@@ -66,6 +90,9 @@ fn hint(code: &str) -> &'static str {
         }
         "InvalidClientTokenId" | "UnrecognizedClientException" | "AuthFailure" => {
             "; AWS does not know these credentials: see $HOME/.aws/credentials and --profile"
+        }
+        "301" | "PermanentRedirect" | "AuthorizationHeaderMalformed" => {
+            "; the bucket is in another region than s3.region"
         }
         "BucketAlreadyExists" => "; another account has a bucket of this name: choose another name",
         _ => "",
@@ -81,19 +108,26 @@ pub trait Doing<T> {
     fn doing(self, what: impl Into<String>) -> Result<T, AwsError>;
 }
 
-impl<T, E, R> Doing<T> for Result<T, SdkError<E, R>>
+impl<T, E> Doing<T> for Result<T, SdkError<E, HttpResponse>>
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug + 'static,
 {
     fn doing(self, what: impl Into<String>) -> Result<T, AwsError> {
         self.map_err(|error| {
-            let code = error.code().unwrap_or_default().to_owned();
-            let message = error.message().map(|message| format!("{message} ({code})"));
+            // An answer to HEAD has no body that could hold a code.
+            let status = || Some(error.raw_response()?.status().as_u16().to_string());
+            let code = error.code().map(str::to_owned).or_else(status);
+            let detail = match (error.message(), &code) {
+                (Some(message), Some(code)) => format!("{message} ({code})"),
+                (None, Some(code)) if error.as_service_error().is_some() => {
+                    format!("AWS answered {code}")
+                }
+                _ => chain(&error),
+            };
             AwsError {
                 doing: what.into(),
-                detail: message.unwrap_or_else(|| chain(&error)),
-                code,
+                detail,
+                code: code.unwrap_or_default(),
             }
         })
     }

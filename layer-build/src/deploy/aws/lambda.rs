@@ -1,29 +1,22 @@
 //! AWS Lambda: the function.
 
+mod change;
 mod parts;
 mod policy;
 
 use std::collections::{BTreeMap, HashMap};
 
-use aws_sdk_lambda::error::ProvideErrorMetadata;
-use aws_sdk_lambda::types::{
-    Architecture, EphemeralStorage, FunctionCode, FunctionConfiguration, LastUpdateStatus,
-    PackageType, Runtime, State, VpcConfig,
-};
+use aws_sdk_lambda::types::{Architecture, EphemeralStorage, FunctionConfiguration, Runtime};
 use serde_json::{Value, json};
 
 use super::Services;
 use super::error::{AwsError, Doing};
-use super::wait::Patience;
 use crate::deploy::package::{Package, Route};
-use crate::deploy::plan::deploy::package_key;
 use crate::deploy::plan::observed::FunctionState;
-use crate::deploy::settings::{self, Settings};
+use crate::deploy::plan::values::ARCHITECTURE;
+use crate::deploy::settings::{Settings, Vpc};
 
-use parts::{
-    blob, environment, ephemeral_storage, file_systems, function_code, handler, layers, runtime,
-    to_map, vpc,
-};
+pub use change::{create, ready, remove, tag, update_code, update_configuration};
 use policy::statements;
 pub use policy::{forbid, permit};
 
@@ -89,7 +82,15 @@ fn value(found: &FunctionConfiguration) -> Value {
         .collect();
     let vpc = found
         .vpc_config()
-        .filter(|vpc| !vpc.subnet_ids().is_empty());
+        .filter(|vpc| !vpc.subnet_ids().is_empty())
+        .map(|vpc| {
+            let ipv6 = vpc.ipv6_allowed_for_dual_stack().unwrap_or(false);
+            Vpc::new(
+                vpc.subnet_ids().to_vec(),
+                vpc.security_group_ids().to_vec(),
+                ipv6,
+            )
+        });
     let file_system: Vec<_> = found
         .file_system_configs()
         .iter()
@@ -97,223 +98,17 @@ fn value(found: &FunctionConfiguration) -> Value {
         .collect();
     json!({
         "role": found.role(),
+        ARCHITECTURE: found.architectures().first().map_or("x86_64", Architecture::as_str),
         "memory": found.memory_size(),
         "timeout": found.timeout(),
         "description": found.description(),
         "environment": found.environment().and_then(|environment| environment.variables()),
         "ephemeral_storage": found.ephemeral_storage().map_or(512, EphemeralStorage::size),
-        "vpc": vpc.map(|vpc| json!({ "SubnetIds": vpc.subnet_ids(), "SecurityGroupIds": vpc.security_group_ids() })),
+        "vpc": vpc.as_ref().map(Vpc::value),
         "file_system": file_system,
         "runtime": found.runtime().map(Runtime::as_str),
         "layers": layers,
     })
-}
-
-/// Creates the function and waits until it can be called. A role that has just been made is not assumable everywhere for
-/// some seconds, so that refusal is waited out.
-///
-/// # Errors
-/// [`AwsError`].
-pub async fn create(
-    services: &Services,
-    target: &Target<'_>,
-    code: Code<'_>,
-    patience: Patience,
-) -> Result<String, AwsError> {
-    let (settings, name) = (target.settings, &target.settings.function.name);
-    let function = &settings.function;
-    let doing = format!("create function {name}");
-    let mut request = services
-        .lambda
-        .create_function()
-        .function_name(name)
-        .role(target.role)
-        .description(&function.description)
-        .memory_size(function.memory)
-        .timeout(function.timeout)
-        .environment(environment(&function.variables))
-        .set_tags(Some(to_map(target.tags)))
-        .ephemeral_storage(ephemeral_storage(settings)?)
-        .set_vpc_config(vpc(settings))
-        .set_file_system_configs(file_systems(settings)?)
-        .architectures(Architecture::from(settings.arch.name()));
-    request = match code {
-        Code::Image(uri) => request
-            .package_type(PackageType::Image)
-            .code(FunctionCode::builder().image_uri(uri).build()),
-        Code::Package(package, route) => request
-            .code(function_code(package, route, settings)?)
-            .runtime(Runtime::from(runtime(settings)))
-            .handler(handler(settings))
-            .set_layers(Some(layers(target))),
-    };
-    let arn = patience
-        .wait(
-            &format!("the role {} to be assumable by Lambda", target.role),
-            || {
-                let request = request.clone();
-                let doing = doing.clone();
-                async move {
-                    match request.send().await {
-                        Ok(answer) => Ok(Some(answer.function_arn.unwrap_or_default())),
-                        Err(error)
-                            if error.message().is_some_and(|text| {
-                                text.contains("cannot be assumed by Lambda")
-                            }) =>
-                        {
-                            Ok(None)
-                        }
-                        // A crash after the request: it is there.
-                        Err(error) if error.code() == Some("ResourceConflictException") => {
-                            Ok(Some(String::new()))
-                        }
-                        Err(error) => Err(error).doing(doing),
-                    }
-                }
-            },
-        )
-        .await?;
-    ready(services, name, patience).await?;
-    Ok(arn)
-}
-
-/// Waits until the function can be called and changed.
-///
-/// # Errors
-/// [`AwsError`].
-pub async fn ready(services: &Services, name: &str, patience: Patience) -> Result<(), AwsError> {
-    let what = format!("function {name} to be active");
-    patience
-        .wait(&what, || async {
-            let request = services
-                .lambda
-                .get_function_configuration()
-                .function_name(name);
-            let found = request
-                .send()
-                .await
-                .doing(format!("look up function {name}"))?;
-            let failed = matches!(found.state(), Some(State::Failed))
-                || matches!(found.last_update_status(), Some(LastUpdateStatus::Failed));
-            if failed {
-                let reason = found
-                    .state_reason()
-                    .or(found.last_update_status_reason())
-                    .unwrap_or("AWS says no reason");
-                return Err(AwsError::new(format!("prepare function {name}"), reason));
-            }
-            let busy = matches!(found.state(), Some(State::Pending))
-                || matches!(
-                    found.last_update_status(),
-                    Some(LastUpdateStatus::InProgress)
-                );
-            Ok((!busy).then_some(()))
-        })
-        .await
-}
-
-/// Replaces the code.
-///
-/// # Errors
-/// [`AwsError`].
-pub async fn update_code(
-    services: &Services,
-    settings: &Settings,
-    code: Code<'_>,
-    patience: Patience,
-) -> Result<(), AwsError> {
-    let name = &settings.function.name;
-    let doing = format!("replace the code of function {name}");
-    let request = services.lambda.update_function_code().function_name(name);
-    let request = request.architectures(Architecture::from(settings.arch.name()));
-    let request = match code {
-        Code::Image(uri) => request.image_uri(uri),
-        Code::Package(package, Route::Request) => request.zip_file(blob(package)?),
-        Code::Package(_, Route::Bucket(bucket)) => {
-            request.s3_bucket(bucket).s3_key(package_key(settings))
-        }
-    };
-    request.send().await.doing(doing)?;
-    ready(services, name, patience).await
-}
-
-/// Replaces the configuration.
-///
-/// # Errors
-/// [`AwsError`].
-pub async fn update_configuration(
-    services: &Services,
-    target: &Target<'_>,
-    patience: Patience,
-) -> Result<(), AwsError> {
-    let (settings, name) = (target.settings, &target.settings.function.name);
-    let function = &settings.function;
-    let mut request = services
-        .lambda
-        .update_function_configuration()
-        .function_name(name)
-        .role(target.role)
-        .description(&function.description)
-        .memory_size(function.memory)
-        .timeout(function.timeout)
-        .environment(environment(&function.variables))
-        .ephemeral_storage(ephemeral_storage(settings)?)
-        // Without one the function leaves its network.
-        .vpc_config(vpc(settings).unwrap_or_else(|| {
-            VpcConfig::builder()
-                .set_subnet_ids(Some(Vec::new()))
-                .set_security_group_ids(Some(Vec::new()))
-                .build()
-        }))
-        .set_file_system_configs(Some(file_systems(settings)?.unwrap_or_default()));
-    if function.runtime != settings::Runtime::Image {
-        request = request
-            .runtime(Runtime::from(runtime(settings)))
-            .handler(handler(settings))
-            .set_layers(Some(layers(target)));
-    }
-    request
-        .send()
-        .await
-        .doing(format!("change function {name}"))?;
-    ready(services, name, patience).await
-}
-
-/// Adds tags; others stay.
-///
-/// # Errors
-/// [`AwsError`].
-pub async fn tag(
-    services: &Services,
-    arn: &str,
-    tags: &BTreeMap<String, String>,
-) -> Result<(), AwsError> {
-    let request = services
-        .lambda
-        .tag_resource()
-        .resource(arn)
-        .set_tags(Some(to_map(tags)));
-    request
-        .send()
-        .await
-        .doing(format!("tag function {arn}"))
-        .map(drop)
-}
-
-/// Removes the function.
-///
-/// # Errors
-/// [`AwsError`].
-pub async fn remove(services: &Services, name: &str) -> Result<(), AwsError> {
-    gone(
-        services
-            .lambda
-            .delete_function()
-            .function_name(name)
-            .send()
-            .await
-            .doing(format!("remove function {name}")),
-    )
 }
 
 /// What is gone already is removed.

@@ -102,6 +102,26 @@ pub fn choose<'v>(
     }
 }
 
+/// What to tell of a version that was asked for and is not there. Pure.
+pub fn unmet(
+    wanted: &Supervisor,
+    chosen: Option<&Version>,
+    at_hand: Option<&LayerFile>,
+) -> Option<String> {
+    let text = match (chosen, at_hand) {
+        (Some(version), _) => version.description.strip_prefix(MARK)?.to_owned(),
+        (None, Some(layer)) => layer.description.version.clone(),
+        (None, None) => return None,
+    };
+    let used = text.split(' ').next()?;
+    (wanted.version != "latest" && wanted.version != used).then(|| {
+        format!(
+            "lambda.supervisor.version: {} is no published version of layer {}; {used} is used in its place",
+            wanted.version, wanted.layer_name
+        )
+    })
+}
+
 /// Publishes the layer at hand.
 ///
 /// # Errors

@@ -27,9 +27,45 @@ pub async fn observe(services: &Services, group: &str) -> Result<Option<LogGroup
         .log_groups()
         .iter()
         .find(|found| found.log_group_name() == Some(group));
-    Ok(found.map(|found| LogGroupState {
+    let Some(found) = found else { return Ok(None) };
+    // The other ARN of a group stands for its streams too, and is refused here (API reference, `ListTagsForResource`).
+    let arn = found.arn().unwrap_or_default().trim_end_matches(":*");
+    let request = services.logs.list_tags_for_resource().resource_arn(arn);
+    let tags = match request
+        .send()
+        .await
+        .doing(format!("read the tags of {group}"))
+    {
+        Ok(answer) => Some(answer.tags.unwrap_or_default().into_iter().collect()),
+        Err(error) if error.is_denial() => None,
+        Err(error) => return Err(error),
+    };
+    Ok(Some(LogGroupState {
+        arn: arn.to_owned(),
+        tags,
         retention: found.retention_in_days(),
     }))
+}
+
+/// Adds tags to a log group; others stay.
+///
+/// # Errors
+/// [`AwsError`].
+pub async fn tag(
+    services: &Services,
+    arn: &str,
+    tags: BTreeMap<String, String>,
+) -> Result<(), AwsError> {
+    let request = services
+        .logs
+        .tag_resource()
+        .resource_arn(arn)
+        .set_tags(Some(tags.into_iter().collect()));
+    request
+        .send()
+        .await
+        .doing(format!("tag log group {arn}"))
+        .map(drop)
 }
 
 /// Creates a log group.

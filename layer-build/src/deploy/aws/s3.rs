@@ -1,5 +1,7 @@
 //! Amazon S3: buckets, folders, objects and notifications.
 
+mod notifications;
+
 use std::path::Path;
 
 use aws_sdk_s3::primitives::ByteStream;
@@ -8,7 +10,8 @@ use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use super::Services;
 use super::error::{AwsError, Doing};
 use super::lambda::gone;
-use crate::deploy::notification::{self, Entry};
+
+pub use notifications::{forget, notification, notify};
 
 /// Whether a bucket exists and may be used.
 ///
@@ -71,6 +74,55 @@ pub async fn has(services: &Services, bucket: &str, key: &str) -> Result<bool, A
         Err(error) if error.is_absence() => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Name of the metadata that says what an object was made from.
+const HASH: &str = "layer-sha256";
+
+/// What an object was made from; none when it does not exist or does not say.
+///
+/// # Errors
+/// [`AwsError`].
+pub async fn hash(
+    services: &Services,
+    bucket: &str,
+    key: &str,
+) -> Result<Option<String>, AwsError> {
+    let request = services.s3.head_object().bucket(bucket).key(key);
+    match request
+        .send()
+        .await
+        .doing(format!("look up {bucket}/{key}"))
+    {
+        Ok(found) => Ok(found.metadata.and_then(|mut all| all.remove(HASH))),
+        Err(error) if error.is_absence() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Puts an object that says what it was made from.
+///
+/// # Errors
+/// [`AwsError`].
+pub async fn put_hashed(
+    services: &Services,
+    bucket: &str,
+    key: &str,
+    content: Vec<u8>,
+    hash: &str,
+) -> Result<(), AwsError> {
+    let request = services
+        .s3
+        .put_object()
+        .bucket(bucket)
+        .key(key)
+        .metadata(HASH, hash)
+        .body(content.into());
+    request
+        .send()
+        .await
+        .doing(format!("write {bucket}/{key}"))
+        .map(drop)
 }
 
 /// Puts an object.
@@ -180,77 +232,4 @@ pub async fn list(
 pub async fn remove(services: &Services, bucket: &str, key: &str) -> Result<(), AwsError> {
     let request = services.s3.delete_object().bucket(bucket).key(key);
     gone(request.send().await.doing(format!("remove {bucket}/{key}")))
-}
-
-/// The notification configuration as S3 sends it.
-///
-/// # Errors
-/// [`AwsError`].
-pub async fn notification(services: &Services, bucket: &str) -> Result<String, AwsError> {
-    let doing = format!("read the notifications of bucket {bucket}");
-    services
-        .s3_raw
-        .bucket(&doing, bucket, "notification", None)
-        .await
-}
-
-/// Has new files of the entries' folders start the function; others' entries stay. S3 checks that it may call the function,
-/// and learns of a new permission a moment late.
-///
-/// # Errors
-/// [`AwsError`].
-pub async fn notify(
-    services: &Services,
-    bucket: &str,
-    function: &str,
-    entries: &[Entry<'_>],
-    patience: super::Patience,
-) -> Result<(), AwsError> {
-    let doing = format!("have bucket {bucket} notify the function");
-    patience
-        .wait(
-            &format!("bucket {bucket} to be allowed to call the function"),
-            || async {
-                let current = notification(services, bucket).await?;
-                let wanted = notification::merge(&current, function, entries);
-                match services
-                    .s3_raw
-                    .bucket(&doing, bucket, "notification", Some(wanted))
-                    .await
-                {
-                    Ok(_) => Ok(Some(())),
-                    Err(error)
-                        if error
-                            .detail
-                            .contains("Unable to validate the following destination") =>
-                    {
-                        Ok(None)
-                    }
-                    Err(error) => Err(error),
-                }
-            },
-        )
-        .await
-}
-
-/// Takes the function's entries out of a bucket's notifications.
-///
-/// # Errors
-/// [`AwsError`]; a bucket that is gone has none.
-pub async fn forget(services: &Services, bucket: &str, function: &str) -> Result<(), AwsError> {
-    let current = match notification(services, bucket).await {
-        Err(error) if error.is_absence() => return Ok(()),
-        current => current?,
-    };
-    let kept = notification::remove(&current, function);
-    if kept == current {
-        return Ok(());
-    }
-    let doing = format!("take the function out of the notifications of bucket {bucket}");
-    gone(
-        services
-            .s3_raw
-            .bucket(&doing, bucket, "notification", Some(kept))
-            .await,
-    )
 }

@@ -12,10 +12,14 @@ pub struct Patience {
     pub limit: Duration,
     /// The first pause; later ones are longer.
     pub pause: Duration,
+    /// Told what is waited for, while it takes long.
+    pub tell: fn(&str),
 }
 
 /// Longest pause between two looks.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// A wait up to this is not worth a word.
+const SHORT: Duration = Duration::from_secs(4);
 
 impl Patience {
     /// Looks until there is an answer.
@@ -38,6 +42,12 @@ impl Patience {
                     self.limit.as_secs()
                 );
                 return Err(AwsError::new(format!("wait for {what}"), detail));
+            }
+            if waited >= SHORT {
+                (self.tell)(&format!(
+                    "waiting for {what}, {} s so far",
+                    waited.as_secs()
+                ));
             }
             tokio::time::sleep(pause).await;
             waited += pause;

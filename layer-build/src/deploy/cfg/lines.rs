@@ -39,6 +39,11 @@ impl Lines {
         self.lines.contains_key(path)
     }
 
+    /// All keys, in the order of the text.
+    pub fn keys(&self) -> &[String] {
+        &self.order
+    }
+
     /// Where a key comes among all others.
     pub fn position(&self, path: &str) -> Option<usize> {
         self.order.iter().position(|known| known == path)

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::values::{CREATED_BY, CREATOR};
+
 /// Who calls, and for which account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Account {
@@ -28,9 +30,21 @@ pub struct FunctionState {
     pub statements: BTreeMap<String, String>,
 }
 
+impl FunctionState {
+    /// Whether it was deployed with this command, or with SCAR.
+    pub fn is_ours(&self) -> bool {
+        let by = self.tags.get(CREATED_BY).map(String::as_str);
+        by.is_some_and(|by| by == CREATOR || by == "scar")
+    }
+}
+
 /// The log group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogGroupState {
+    /// Its ARN.
+    pub arn: String,
+    /// Its tags; none when they may not be read.
+    pub tags: Option<BTreeMap<String, String>>,
     /// Days; none when logs are kept for ever.
     pub retention: Option<i32>,
 }
@@ -53,6 +67,43 @@ pub struct ApiState {
     pub value: Value,
 }
 
+/// The compute environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvironmentState {
+    /// Its values, in the shape of [`super::deploy::environment_value`].
+    pub value: Value,
+    /// What of it can be changed.
+    pub changeable: Changeable,
+}
+
+/// What of a compute environment can be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changeable {
+    /// Its instances, network and roles too.
+    Everything,
+    /// State and capacity.
+    Capacity,
+}
+
+/// Who made what AWS Batch has of a name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Maker {
+    /// This command, as its tags say.
+    Here,
+    /// Nobody knows.
+    #[default]
+    Unknown,
+}
+
+/// The HTTP endpoints of a function.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Endpoints {
+    /// The one of the wanted name.
+    pub wanted: Option<ApiState>,
+    /// Ids of all others.
+    pub others: Vec<String>,
+}
+
 /// What AWS Batch has of this name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BatchState {
@@ -60,8 +111,10 @@ pub struct BatchState {
     pub template_version: Option<String>,
     /// Whether the launch template exists at all.
     pub template_exists: bool,
-    /// The compute environment's values.
-    pub environment: Option<Value>,
+    /// The compute environment.
+    pub environment: Option<EnvironmentState>,
+    /// Who made what is there.
+    pub maker: Maker,
     /// State of the queue.
     pub queue: Option<String>,
     /// The newest job definition's values.
@@ -83,6 +136,8 @@ pub struct Observed {
     pub role: String,
     /// The layer version that fits, if it is published.
     pub layer: Option<String>,
+    /// What the user should be told of the layer.
+    pub notice: Option<String>,
     /// The function.
     pub function: Option<FunctionState>,
     /// Its log group.
@@ -91,6 +146,8 @@ pub struct Observed {
     pub buckets: BTreeMap<String, BucketState>,
     /// Its HTTP endpoint.
     pub api: Option<ApiState>,
+    /// Ids of endpoints that it should not have.
+    pub other_apis: Vec<String>,
     /// AWS Batch.
     pub batch: BatchState,
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::deploy::notification::Entry;
-use crate::deploy::settings::{Runtime, Settings, api::fill};
+use crate::deploy::settings::{FileSystem, Runtime, Settings, Vpc, api::fill};
 
 /// Tag of everything made here.
 pub const CREATED_BY: &str = "createdby";
@@ -17,18 +17,22 @@ pub const OWNER: &str = "owner";
 /// Tag that remembers where the package went, so that it can be removed.
 pub const PACKAGE_BUCKET: &str = "deployment_bucket";
 
+/// The one value of a function that changes together with its code.
+pub const ARCHITECTURE: &str = "architecture";
+
 /// The function's configuration, in the shape that states are compared in.
 pub fn function_value(settings: &Settings, role: &str, layer: &str) -> Value {
     let function = &settings.function;
     let mut value = json!({
         "role": role,
+        ARCHITECTURE: settings.arch.name(),
         "memory": function.memory,
         "timeout": function.timeout,
         "description": function.description,
         "environment": function.variables,
         "ephemeral_storage": function.ephemeral_storage,
-        "vpc": function.vpc.as_ref().map(vpc_value),
-        "file_system": function.file_system,
+        "vpc": function.vpc.as_ref().map(Vpc::value),
+        "file_system": function.file_systems.iter().map(FileSystem::value).collect::<Value>(),
     });
     if let Runtime::Managed(runtime) | Runtime::Provided(runtime) = &function.runtime {
         // The supervisor's layer comes first: of two layers with a file of one name the later one's is used.
@@ -37,10 +41,6 @@ pub fn function_value(settings: &Settings, role: &str, layer: &str) -> Value {
         value["layers"] = layers.collect();
     }
     value
-}
-
-fn vpc_value(vpc: &Value) -> Value {
-    json!({ "SubnetIds": vpc.get("SubnetIds"), "SecurityGroupIds": vpc.get("SecurityGroupIds") })
 }
 
 /// Key of the package in the deployment bucket.
@@ -141,13 +141,30 @@ pub fn integration_uri(settings: &Settings, account: &str) -> String {
     )
 }
 
-/// Those values of a compute environment that can be changed in place.
-pub fn environment_value(settings: &Settings) -> Value {
+/// Keys of a compute environment that every one can have changed: its capacity, AWS Batch calls it.
+pub const CAPACITY: [&str; 4] = ["state", "service_role", "min_v_cpus", "max_v_cpus"];
+
+/// The compute environment, in the shape that states are compared in. `version` is the launch template's.
+pub fn environment_value(settings: &Settings, account: &str, version: &str) -> Value {
     let batch = &settings.batch;
-    let mut value = json!({ "state": batch.state });
+    let role = |template: &str| fill(template, &[("account_id", account)]);
+    let mut value = json!({ "type": batch.kind, "state": batch.state, "service_role": role(&batch.service_role) });
     if batch.kind == "MANAGED" {
         value["min_v_cpus"] = batch.min.into();
         value["max_v_cpus"] = batch.max.into();
+        value["resource_type"] = batch.resource_kind.as_str().into();
+        value["instance_types"] = sorted(&batch.instance_types);
+        value["subnets"] = sorted(&batch.subnets);
+        value["security_group_ids"] = sorted(&batch.security_groups);
+        value["instance_role"] = role(&batch.instance_role).into();
+        value["launch_template"] = format!("{}:{version}", batch.launch_template).into();
     }
     value
+}
+
+/// A list whose order means nothing.
+pub fn sorted(list: &[String]) -> Value {
+    let mut list = list.to_vec();
+    list.sort();
+    list.into()
 }

@@ -34,6 +34,8 @@ pub struct Batch {
     pub subnets: Vec<String>,
     /// `instance_types`.
     pub instance_types: Vec<String>,
+    /// `allocation_strategy`, or the one that suits the other settings; none leaves it to AWS Batch.
+    pub allocation: Option<String>,
     /// `launch_template_name`.
     pub launch_template: String,
     /// `instance_role`.
@@ -46,6 +48,10 @@ pub struct Batch {
     pub nodes: Option<(i32, i32)>,
 }
 
+/// The role that AWS Batch has by itself, and uses where no other is named. Only environments with it can be changed in more
+/// than their capacity (AWS Batch user guide, "Updating compute environments").
+pub const SERVICE_LINKED: &str = "AWSServiceRoleForBatch";
+
 pub(super) fn read(read: &Reader<'_>, mode: &str) -> Result<Batch, SettingsError> {
     let text = |key: &str, default: &str| -> Result<String, SettingsError> {
         Ok(read
@@ -53,14 +59,18 @@ pub(super) fn read(read: &Reader<'_>, mode: &str) -> Result<Batch, SettingsError
             .unwrap_or_else(|| default.to_owned()))
     };
     let count = |key: &str, default| read.count(&format!("batch.{key}"), 0..=i32::MAX, default);
+    let kind = read.one_of("batch.compute_resources.type", &["EC2", "SPOT"], "EC2")?;
+    let service_role = text("service_role", "")?;
+    let allocation = read.text("batch.compute_resources.allocation_strategy")?;
     let batch = Batch {
+        allocation: allocation.or_else(|| allocation_for(&kind, &service_role).map(str::to_owned)),
         vcpus: read.count("batch.vcpus", 1..=1024, 1)?,
         memory: read.count("batch.memory", 4..=i32::MAX, 1024)?,
         enable_gpu: read.flag("batch.enable_gpu")?,
         state: read.one_of("batch.state", &["ENABLED", "DISABLED"], "ENABLED")?,
         kind: read.one_of("batch.type", &["MANAGED", "UNMANAGED"], "MANAGED")?,
         variables: read.texts("batch.environment.Variables")?,
-        resource_kind: read.one_of("batch.compute_resources.type", &["EC2", "SPOT"], "EC2")?,
+        resource_kind: kind,
         security_groups: read.list("batch.compute_resources.security_group_ids")?,
         desired: count("compute_resources.desired_v_cpus", 0)?,
         min: count("compute_resources.min_v_cpus", 0)?,
@@ -69,7 +79,7 @@ pub(super) fn read(read: &Reader<'_>, mode: &str) -> Result<Batch, SettingsError
         instance_types: read.list("batch.compute_resources.instance_types")?,
         launch_template: text("compute_resources.launch_template_name", "faas-supervisor")?,
         instance_role: text("compute_resources.instance_role", "")?,
-        service_role: text("service_role", "")?,
+        service_role,
         execution_role: text(
             "execution_role",
             "arn:aws:iam::{account_id}:role/ecsTaskExecutionRole",
@@ -77,6 +87,7 @@ pub(super) fn read(read: &Reader<'_>, mode: &str) -> Result<Batch, SettingsError
         nodes: nodes(read)?,
     };
     if mode != "lambda" {
+        check_capacity(read, &batch)?;
         for (key, list) in [
             ("security_group_ids", &batch.security_groups),
             ("subnets", &batch.subnets),
@@ -88,6 +99,37 @@ pub(super) fn read(read: &Reader<'_>, mode: &str) -> Result<Batch, SettingsError
         }
     }
     Ok(batch)
+}
+
+/// AWS Batch would say so only after everything else has been made.
+fn check_capacity(read: &Reader<'_>, batch: &Batch) -> Result<(), SettingsError> {
+    let key = |name: &str| format!("batch.compute_resources.{name}");
+    let (min, max) = (batch.min, batch.max);
+    if max < min.max(1) {
+        let expected = format!("at least 1, and at least min_v_cpus, which is {min}");
+        return Err(read.invalid(&key("max_v_cpus"), &expected));
+    }
+    if !(min..=max).contains(&batch.desired) {
+        let expected = format!("from min_v_cpus, {min}, to max_v_cpus, {max}");
+        return Err(read.invalid(&key("desired_v_cpus"), &expected));
+    }
+    if batch.kind == "MANAGED" && batch.vcpus > max {
+        let expected =
+            format!("at most batch.compute_resources.max_v_cpus, {max}: the job would never start");
+        return Err(read.invalid("batch.vcpus", &expected));
+    }
+    Ok(())
+}
+
+/// Without a strategy AWS Batch takes one that needs a fleet role for spot instances, and that rules out later changes.
+fn allocation_for(kind: &str, service_role: &str) -> Option<&'static str> {
+    match kind {
+        "SPOT" => Some("SPOT_PRICE_CAPACITY_OPTIMIZED"),
+        _ if service_role.is_empty() || service_role.ends_with(SERVICE_LINKED) => {
+            Some("BEST_FIT_PROGRESSIVE")
+        }
+        _ => None,
+    }
 }
 
 fn nodes(read: &Reader<'_>) -> Result<Option<(i32, i32)>, SettingsError> {

@@ -7,6 +7,7 @@ use faas_supervisor::config::split_path;
 use serde_json::Value;
 
 use super::error::SettingsError;
+use super::network::{self, FileSystem, Vpc};
 use super::reader::Reader;
 use crate::layer::arch::Arch;
 
@@ -57,10 +58,10 @@ pub struct Function {
     pub layers: Vec<String>,
     /// The user's own tags.
     pub tags: BTreeMap<String, String>,
-    /// `vpc`, as Lambda's `VpcConfig`.
-    pub vpc: Option<Value>,
-    /// `file_system`, as Lambda's `FileSystemConfigs`.
-    pub file_system: Option<Value>,
+    /// `vpc`.
+    pub vpc: Option<Vpc>,
+    /// `file_system`.
+    pub file_systems: Vec<FileSystem>,
     /// MB of `/tmp`.
     pub ephemeral_storage: i32,
     /// `lambda`, `lambda-batch` or `batch`.
@@ -107,6 +108,10 @@ pub(super) fn read(
     if layers.len() >= LAYERS {
         return Err(read.invalid("lambda.layers", "at most 4 layers beside the supervisor's"));
     }
+    let vpc = network::vpc(read)?;
+    if runtime == Runtime::Image {
+        unpackaged(read, notices);
+    }
     let path = |key: &str| read.text(key).map(|text| text.map(PathBuf::from));
     let function = Function {
         name: read.text("lambda.name")?.unwrap_or_default(),
@@ -117,8 +122,8 @@ pub(super) fn read(
         variables,
         layers,
         tags: read.texts("lambda.tags")?,
-        vpc: read.value("lambda.vpc").cloned(),
-        file_system: read.value("lambda.file_system").cloned(),
+        file_systems: network::file_systems(read, vpc.as_ref())?,
+        vpc,
         ephemeral_storage: ephemeral_storage(read)?,
         execution_mode: read.one_of(
             "lambda.execution_mode",
@@ -140,6 +145,17 @@ pub(super) fn read(
         output: places(read, "lambda.output")?,
     };
     Ok((function, arch))
+}
+
+/// An image function has no package that could hold files.
+fn unpackaged(read: &Reader<'_>, notices: &mut Vec<String>) {
+    for key in ["lambda.init_script", "lambda.extra_payload"] {
+        if let Some(path) = read.value(key).and_then(Value::as_str) {
+            notices.push(format!(
+                "{key}: an image function has no package, so {path} has to be in the image already, below /var/task"
+            ));
+        }
+    }
 }
 
 /// Lambda's own key is a map with `Size`; a number alone does too.

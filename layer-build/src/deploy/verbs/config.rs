@@ -30,11 +30,11 @@ pub const POLICY: &str = r#"{
   ]
 }"#;
 
-/// Does one of them.
+/// Does one of them; answers the exit code.
 ///
 /// # Errors
 /// [`DeployError`].
-pub async fn config(session: &Session, verb: ConfigVerb) -> Result<(), DeployError> {
+pub async fn config(session: &Session, verb: ConfigVerb) -> Result<u8, DeployError> {
     match verb {
         ConfigVerb::Path => {
             let path = session.cfg.path.display().to_string();
@@ -44,12 +44,12 @@ pub async fn config(session: &Session, verb: ConfigVerb) -> Result<(), DeployErr
             let merged = cfg::merge(cfg::defaults(), &session.cfg.value);
             session.reporter.result(&cfg::pretty(&merged), &merged);
         }
-        ConfigVerb::Check => check(session).await?,
+        ConfigVerb::Check => return check(session).await,
     }
-    Ok(())
+    Ok(0)
 }
 
-async fn check(session: &Session) -> Result<(), DeployError> {
+async fn check(session: &Session) -> Result<u8, DeployError> {
     let settings = session.general()?;
     let services = session.services(&settings).await;
     let account = iam::account(&services).await?;
@@ -72,14 +72,23 @@ async fn check(session: &Session) -> Result<(), DeployError> {
         lines.push(format!("role: {}, {words}", role.arn));
         (Some(role.arn), usable)
     };
+    let unread = cfg::unread(&session.cfg.lines);
+    for key in &unread {
+        let line = session.cfg.lines.line(key).unwrap_or_default();
+        let path = session.cfg.path.display();
+        lines.push(format!(
+            "{path}, line {line}: nothing reads {key}, is it spelt right?"
+        ));
+    }
     lines.push(format!("the role needs at least this policy:\n{POLICY}"));
     let policy: serde_json::Value = serde_json::from_str(POLICY).unwrap_or_default();
-    let value = json!({ "account": account.id, "user": account.user, "role": role, "role_usable": usable, "policy": policy });
+    let value = json!({ "account": account.id, "user": account.user, "role": role, "role_usable": usable, "unread_keys": unread, "policy": policy });
     session.reporter.result(&lines.join("\n"), &value);
     if usable {
-        return Ok(());
+        return Ok(0);
     }
-    Err(DeployError::Usage(format!(
+    session.reporter.note(&format!(
         "functions cannot be deployed yet: see the role above ({place})"
-    )))
+    ));
+    Ok(1)
 }

@@ -1,51 +1,66 @@
-//! `init`, `update` and `plan`.
+//! `init` and `plan`.
 
-use std::path::PathBuf;
+use serde_json::{Value, json};
 
-use serde_json::{Map, Value, json};
-
-use crate::deploy::apply::apply;
+use super::update::existing;
+use crate::deploy::apply::{apply, check};
+use crate::deploy::aws::api;
 use crate::deploy::aws::invoke::{Call, invoke};
-use crate::deploy::aws::{api, lambda};
 use crate::deploy::cli::FunctionOptions;
-use crate::deploy::definition::Definition;
 use crate::deploy::deployment::{Deployment, Scope};
 use crate::deploy::error::DeployError;
-use crate::deploy::plan::Plan;
+use crate::deploy::plan::{Plan, Step};
 use crate::deploy::session::Session;
 use crate::deploy::settings::Settings;
-use crate::deploy::settings::function::EXEC_WRAPPER;
-use crate::deploy::verbs::ls;
 
 /// Creates functions with everything they need; one that exists is brought to what is described.
 ///
 /// # Errors
 /// [`DeployError`].
 pub async fn init(session: &Session, options: &FunctionOptions) -> Result<(), DeployError> {
-    let mut reports = Vec::new();
+    let mut deployments = Vec::new();
     for settings in described(session, options)? {
-        let deployment = prepare(session, settings, Scope::Whole).await?;
-        reports.push(carry_out(session, deployment, options.preheat).await?);
+        deployments.push(prepare(session, settings, Scope::Whole).await?);
     }
-    show(session, reports);
+    carry_out_all(session, deployments, options.preheat).await
+}
+
+/// Carries out what has been prepared for every function: what is wrong with any of them has come out before the first step.
+pub(super) async fn carry_out_all(
+    session: &Session,
+    deployments: Vec<Deployment>,
+    preheat: bool,
+) -> Result<(), DeployError> {
+    let plans: Vec<Plan> = deployments.iter().map(Deployment::plan).collect();
+    plans.iter().try_for_each(check)?;
+    let mut reports = Vec::new();
+    for (index, (mut deployment, plan)) in deployments.into_iter().zip(&plans).enumerate() {
+        let applied = Box::pin(apply(&mut deployment, plan, &session.reporter)).await;
+        applied.map_err(|error| among(error, &plans, index))?;
+        if preheat {
+            call_once(session, &deployment).await?;
+        }
+        reports.push(report(&deployment, plan));
+    }
+    let (texts, values): (Vec<String>, Vec<Value>) = reports.into_iter().unzip();
+    session.reporter.result(&texts.concat(), &values.into());
     Ok(())
 }
 
-/// Changes functions that exist.
-///
-/// # Errors
-/// [`DeployError`].
-pub async fn update(
-    session: &Session,
-    options: &FunctionOptions,
-    all: bool,
-) -> Result<(), DeployError> {
-    let mut reports = Vec::new();
-    for deployment in existing(session, options, all).await? {
-        reports.push(carry_out(session, deployment, options.preheat).await?);
+/// A failure half-way with one of several functions: the steps of all others count too.
+fn among(error: DeployError, plans: &[Plan], index: usize) -> DeployError {
+    let words = |plans: &[Plan]| -> Vec<String> {
+        let steps = plans.iter().flat_map(|plan| &plan.steps);
+        steps.map(Step::words).collect()
+    };
+    match error {
+        DeployError::Unfinished { done, left, source } => DeployError::Unfinished {
+            done: [words(plans.get(..index).unwrap_or_default()), done].concat(),
+            left: [left, words(plans.get(index + 1..).unwrap_or_default())].concat(),
+            source,
+        },
+        other => other,
     }
-    show(session, reports);
-    Ok(())
 }
 
 /// Shows what would be done.
@@ -71,11 +86,14 @@ pub async fn plan(session: &Session, options: &FunctionOptions) -> Result<(), De
 }
 
 /// Whether the options say what the function is, and not only what to change of it.
-fn is_description(options: &FunctionOptions) -> bool {
+pub(super) fn is_description(options: &FunctionOptions) -> bool {
     options.conf_file.is_some() || options.image.is_some() || options.image_file.is_some()
 }
 
-fn described(session: &Session, options: &FunctionOptions) -> Result<Vec<Settings>, DeployError> {
+pub(super) fn described(
+    session: &Session,
+    options: &FunctionOptions,
+) -> Result<Vec<Settings>, DeployError> {
     if !is_description(options) {
         return Err(DeployError::Usage("what is the function? Give an image with --image (-i) or --image-file (-if), or a file with --conf-file (-f)".to_owned()));
     }
@@ -90,126 +108,7 @@ fn described(session: &Session, options: &FunctionOptions) -> Result<Vec<Setting
     Ok(all)
 }
 
-/// Deployments of functions that exist, by file, by name or all of the user's.
-async fn existing(
-    session: &Session,
-    options: &FunctionOptions,
-    all: bool,
-) -> Result<Vec<Deployment>, DeployError> {
-    let mut deployments = Vec::new();
-    if is_description(options) {
-        for settings in described(session, options)? {
-            let deployment = prepare(session, settings, Scope::Whole).await?;
-            if deployment.observed.function.is_none() {
-                return Err(absent(&deployment.settings.function.name));
-            }
-            deployments.push(deployment);
-        }
-        return Ok(deployments);
-    }
-    let names = match (&options.name, all) {
-        (_, true) => ls::own(session).await?.into_iter().map(|function| function.name).collect(),
-        (Some(name), false) => vec![name.clone()],
-        (None, false) => return Err(DeployError::Usage("which function? Name it with --name (-n), or its file with --conf-file (-f), or --all (-a)".to_owned())),
-    };
-    check_without_file(options)?;
-    for name in names {
-        let settings = as_it_is(session, options, &name).await?;
-        deployments.push(prepare(session, settings, Scope::Configuration).await?);
-    }
-    Ok(deployments)
-}
-
-fn absent(name: &str) -> DeployError {
-    DeployError::Usage(format!(
-        "function {name} does not exist: create it with `faas-deploy init`"
-    ))
-}
-
-/// What travels in the package can only be changed together with it.
-fn check_without_file(options: &FunctionOptions) -> Result<(), DeployError> {
-    let given = [
-        ("--init-script", options.init_script.is_some()),
-        ("--extra-payload", options.extra_payload.is_some()),
-        ("--environment", !options.environment.is_empty()),
-        ("--timeout-threshold", options.timeout_threshold.is_some()),
-        ("--log-level", options.log_level.is_some()),
-        ("--execution-mode", options.execution_mode.is_some()),
-        ("--input-bucket", options.input_bucket.is_some()),
-        ("--output-bucket", options.output_bucket.is_some()),
-        ("--deployment-bucket", options.deployment_bucket.is_some()),
-        ("--api-gateway-name", options.api_gateway_name.is_some()),
-        (
-            "--batch-memory, --batch-vcpus, --enable-gpu",
-            options.batch_memory.is_some() || options.batch_vcpus.is_some() || options.enable_gpu,
-        ),
-    ];
-    match given.iter().find(|(_, given)| *given) {
-        Some((name, _)) => Err(DeployError::Usage(format!(
-            "{name} changes more than Lambda's own settings: give the whole function, with --conf-file (-f) or --image (-i)"
-        ))),
-        None => Ok(()),
-    }
-}
-
-/// Settings of a function as it is now, below what the command line says.
-async fn as_it_is(
-    session: &Session,
-    options: &FunctionOptions,
-    name: &str,
-) -> Result<Settings, DeployError> {
-    let mut layer = options.layer();
-    layer["lambda"]["name"] = name.into();
-    let first = session.read(&session.sources(&layer, None))?;
-    let services = session.services(&first).await;
-    let state = lambda::observe(&services, name)
-        .await?
-        .ok_or_else(|| absent(name))?;
-    let value = &state.value;
-    let layers = value["layers"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str);
-    let own = format!(":layer:{}:", first.supervisor.layer_name);
-    let layers: Vec<_> = layers.filter(|arn| !arn.contains(&own)).collect();
-    let mut variables = value["environment"]
-        .as_object()
-        .cloned()
-        .unwrap_or_default();
-    variables.remove(EXEC_WRAPPER.0);
-    let mut lambda: Map<String, Value> = [
-        "memory",
-        "timeout",
-        "description",
-        "vpc",
-        "file_system",
-        "ephemeral_storage",
-        "runtime",
-    ]
-    .iter()
-    .filter_map(|key| {
-        Some((
-            (*key).to_owned(),
-            value.get(*key).filter(|value| !value.is_null())?.clone(),
-        ))
-    })
-    .collect();
-    if value["runtime"].is_null() {
-        lambda.insert("runtime".to_owned(), "image".into());
-    }
-    lambda.insert("layers".to_owned(), json!(layers));
-    lambda.insert("environment".to_owned(), json!({ "Variables": variables }));
-    let definition = Definition {
-        path: PathBuf::from("the function as it is"),
-        place: name.to_owned(),
-        value: json!({ "lambda": lambda, "iam": { "role": value["role"] } }),
-        storage_providers: json!({}),
-    };
-    session.read(&session.sources(&layer, Some(definition)))
-}
-
-async fn prepare(
+pub(super) async fn prepare(
     session: &Session,
     settings: Settings,
     scope: Scope,
@@ -220,43 +119,43 @@ async fn prepare(
     let services = session.services(&settings).await;
     let layer = session.layer(settings.arch)?;
     let prepared = Deployment::prepare(settings, services, layer, session.patience, scope);
-    Box::pin(prepared).await
+    let prepared = Box::pin(prepared).await?;
+    if let Some(notice) = &prepared.observed.notice {
+        session.reporter.note(notice);
+    }
+    Ok(prepared)
 }
 
-async fn carry_out(
-    session: &Session,
-    mut deployment: Deployment,
-    preheat: bool,
-) -> Result<(String, Value), DeployError> {
-    let plan = deployment.plan();
-    Box::pin(apply(&mut deployment, &plan, &session.reporter)).await?;
+async fn call_once(session: &Session, deployment: &Deployment) -> Result<(), DeployError> {
     let name = &deployment.settings.function.name;
-    if preheat {
+    session.reporter.note(&format!(
+        "calling {name} once, so that its image is in place"
+    ));
+    let call = Call {
+        function: name.clone(),
+        invocation_type: "RequestResponse".to_owned(),
+        log_type: "None".to_owned(),
+    };
+    let answer = invoke(&deployment.services, &call, &json!({})).await?;
+    if answer.error.is_some() {
+        let (output, _) = answer.outcome();
+        let output = String::from_utf8_lossy(&output);
         session.reporter.note(&format!(
-            "calling {name} once, so that its image is in place"
+            "that call of {name} failed: {}",
+            output.trim_end()
         ));
-        let call = Call {
-            function: name.clone(),
-            invocation_type: "RequestResponse".to_owned(),
-            log_type: "None".to_owned(),
-        };
-        invoke(&deployment.services, &call, &json!({})).await?;
     }
-    let url = deployment
-        .observed
-        .api
-        .as_ref()
-        .map(|state| api::url(&deployment.settings, &state.id));
+    Ok(())
+}
+
+fn report(deployment: &Deployment, plan: &Plan) -> (String, Value) {
+    let api = deployment.observed.api.as_ref();
+    let url = api.map(|state| api::url(&deployment.settings, &state.id));
     let mut report = plan.to_json();
     report["url"] = json!(url);
     let mut text = plan.to_string();
     if let Some(url) = url {
         text = format!("{text}  HTTP endpoint: {url}\n");
     }
-    Ok((text, report))
-}
-
-fn show(session: &Session, reports: Vec<(String, Value)>) {
-    let (texts, values): (Vec<String>, Vec<Value>) = reports.into_iter().unzip();
-    session.reporter.result(&texts.concat(), &values.into());
+    (text, report)
 }

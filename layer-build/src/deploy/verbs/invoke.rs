@@ -63,15 +63,7 @@ async fn endpoint(services: &Services, settings: &Settings) -> Result<String, De
     }
     // A function that SCAR deployed names its endpoint itself.
     let state = lambda::observe(services, name).await?;
-    let named = state.and_then(|state| {
-        state
-            .value
-            .pointer("/environment")?
-            .get(api::API_VARIABLE)?
-            .as_str()
-            .map(str::to_owned)
-    });
-    named.ok_or_else(|| DeployError::Usage(format!("function {name} has no HTTP endpoint: deploy it with --api-gateway-name (-api) or api_gateway.name")))
+    api::of_scar(state.as_ref()).ok_or_else(|| DeployError::Usage(format!("function {name} has no HTTP endpoint: deploy it with --api-gateway-name (-api) or api_gateway.name")))
 }
 
 fn request(

@@ -1,23 +1,24 @@
 //! `log`: what a function has logged, with the log of its jobs.
 
+mod jobs;
+
+use std::collections::HashSet;
 use std::time::Duration;
 
-use aws_sdk_batch::types::JobStatus;
 use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 use serde_json::{Value, json};
 
-use crate::deploy::aws::{Doing, Services, batch, logs};
+use crate::deploy::aws::{Services, logs};
 use crate::deploy::cli::LogOptions;
 use crate::deploy::error::DeployError;
 use crate::deploy::plan::deploy::log_group_name;
 use crate::deploy::session::Session;
+use jobs::Found;
 
-/// Where AWS Batch puts the logs of jobs.
-const JOB_GROUP: &str = "/aws/batch/job";
 /// Pause between two looks when following.
 const FOLLOW: Duration = Duration::from_secs(2);
-/// Jobs that one request may describe (AWS Batch API reference, `DescribeJobs`).
-const AT_ONCE: usize = 100;
+/// How far back each look goes: lines of several instances arrive late and out of order. Milliseconds.
+const LATE: i64 = 30_000;
 
 /// Shows logs.
 ///
@@ -26,126 +27,105 @@ const AT_ONCE: usize = 100;
 pub async fn log(session: &Session, options: &LogOptions) -> Result<(), DeployError> {
     let settings = session.one(&options.which)?;
     let services = session.services(&settings).await;
-    let name = &settings.function.name;
-    let group = log_group_name(name);
-    let stream = options.log_stream_name.as_deref();
-    let mut events = logs::events(&services.logs, &group, stream, 0).await?;
-    let last = events
-        .iter()
-        .filter_map(FilteredLogEvent::timestamp)
-        .max()
-        .unwrap_or_default();
-    if let Some(id) = &options.request_id {
-        events = of_request(events, id);
-        events.extend(of_jobs(&services, name, id).await?);
-    }
-    show(session, &events);
+    let source = Source {
+        session,
+        services: &services,
+        function: &settings.function.name,
+        options,
+    };
     if options.follow {
-        follow(session, &services, &group, stream, last).await?;
+        return source.follow().await;
     }
+    let found = source.read(0).await?;
+    for note in &found.silent {
+        session.reporter.note(note);
+    }
+    let text = found.events.iter().map(line).collect::<Vec<_>>();
+    session
+        .reporter
+        .result(&text.join("\n"), &found.events.iter().map(value).collect());
     Ok(())
 }
 
-async fn follow(
-    session: &Session,
-    services: &Services,
-    group: &str,
-    stream: Option<&str>,
-    last: i64,
-) -> Result<(), DeployError> {
-    let mut next = last + 1;
-    loop {
-        tokio::time::sleep(FOLLOW).await;
-        let events = logs::events(&services.logs, group, stream, next).await?;
-        next = events
-            .iter()
-            .filter_map(FilteredLogEvent::timestamp)
-            .max()
-            .map_or(next, |last| last + 1);
-        if !events.is_empty() {
-            show(session, &events);
+struct Source<'a> {
+    session: &'a Session,
+    services: &'a Services,
+    function: &'a str,
+    options: &'a LogOptions,
+}
+
+impl Source<'_> {
+    /// Shows lines as they come, each once, until the command is interrupted.
+    async fn follow(&self) -> Result<(), DeployError> {
+        let reporter = &self.session.reporter;
+        let (mut from, mut shown, mut silent) = (0, HashSet::new(), Vec::new());
+        loop {
+            let found = self.read(from).await?;
+            let id = |event: &FilteredLogEvent| event.event_id().unwrap_or_default().to_owned();
+            for event in &found.events {
+                if !shown.contains(&id(event)) {
+                    reporter.line(&line(event), &value(event));
+                }
+            }
+            for note in found.silent.iter().filter(|note| !silent.contains(*note)) {
+                reporter.note(note);
+            }
+            let times = found.events.iter().filter_map(FilteredLogEvent::timestamp);
+            // A request's lines are found from its first one on.
+            if let (Some(last), None) = (times.max(), &self.options.request_id) {
+                from = from.max(last - LATE);
+            }
+            shown = found.events.iter().map(id).collect();
+            silent = found.silent;
+            tokio::time::sleep(FOLLOW).await;
         }
+    }
+
+    async fn read(&self, from: i64) -> Result<Found, DeployError> {
+        let group = log_group_name(self.function);
+        let stream = self.options.log_stream_name.as_deref();
+        let events = logs::events(&self.services.logs, &group, stream, from).await?;
+        let Some(id) = &self.options.request_id else {
+            let silent = Vec::new();
+            return Ok(Found { events, silent });
+        };
+        let of_jobs = jobs::events(self.services, self.function, id).await?;
+        let mut events = of_request(events, id);
+        events.extend(of_jobs.events);
+        Ok(Found {
+            events,
+            silent: of_jobs.silent,
+        })
     }
 }
 
 /// The lines of one request: between the platform's START and REPORT of it, in the same stream. Lines that name it count
 /// wherever they are.
 fn of_request(events: Vec<FilteredLogEvent>, id: &str) -> Vec<FilteredLogEvent> {
-    let mut inside: Option<String> = None;
+    let mut inside: HashSet<String> = HashSet::new();
     let mut found = Vec::new();
     for event in events {
         let message = event.message().unwrap_or_default();
         let names = message.contains(id);
-        let stream = event.log_stream_name().map(str::to_owned);
-        if names && message.starts_with("START ") {
-            inside.clone_from(&stream);
-        }
+        let stream = event.log_stream_name().unwrap_or_default().to_owned();
         let ends = names && message.starts_with("REPORT ");
-        if names || (inside.is_some() && inside == stream) {
+        if names && message.starts_with("START ") {
+            inside.insert(stream.clone());
+        }
+        if names || inside.contains(&stream) {
             found.push(event);
         }
         if ends {
-            inside = None;
+            inside.remove(&stream);
         }
     }
     found
 }
 
-/// The log of a request's jobs, whatever their status.
-async fn of_jobs(
-    services: &Services,
-    name: &str,
-    id: &str,
-) -> Result<Vec<FilteredLogEvent>, DeployError> {
-    let mut events = Vec::new();
-    if batch::queue(services, name).await.ok().flatten().is_none() {
-        return Ok(events);
-    }
-    let mut jobs = Vec::new();
-    for status in JobStatus::values() {
-        let pages = services
-            .batch
-            .list_jobs()
-            .job_queue(name)
-            .job_status(JobStatus::from(*status))
-            .into_paginator()
-            .items()
-            .send();
-        let page = pages
-            .collect::<Result<Vec<_>, _>>()
-            .await
-            .doing(format!("list jobs of queue {name}"))?;
-        jobs.extend(page.into_iter().filter_map(|job| job.job_id));
-    }
-    for ids in jobs.chunks(AT_ONCE) {
-        let request = services.batch.describe_jobs().set_jobs(Some(ids.to_vec()));
-        let answer = request
-            .send()
-            .await
-            .doing(format!("look up jobs of queue {name}"))?;
-        for job in answer.jobs() {
-            let Some(container) = job.container() else {
-                continue;
-            };
-            let of_request = container.environment().iter().any(|pair| {
-                pair.name() == Some("AWS_LAMBDA_REQUEST_ID") && pair.value() == Some(id)
-            });
-            if let (true, Some(stream)) = (of_request, container.log_stream_name()) {
-                events.extend(logs::events(&services.job_logs, JOB_GROUP, Some(stream), 0).await?);
-            }
-        }
-    }
-    Ok(events)
+fn line(event: &FilteredLogEvent) -> String {
+    event.message().unwrap_or_default().trim_end().to_owned()
 }
 
-fn show(session: &Session, events: &[FilteredLogEvent]) {
-    let lines: Vec<String> = events
-        .iter()
-        .map(|event| event.message().unwrap_or_default().trim_end().to_owned())
-        .collect();
-    let text = lines.join("\n");
-    let value = |event: &FilteredLogEvent| json!({ "stream": event.log_stream_name(), "time": event.timestamp(), "message": event.message() });
-    session
-        .reporter
-        .result(&text, &events.iter().map(value).collect::<Value>());
+fn value(event: &FilteredLogEvent) -> Value {
+    json!({ "stream": event.log_stream_name(), "time": event.timestamp(), "message": event.message() })
 }

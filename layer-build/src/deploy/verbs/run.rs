@@ -52,7 +52,11 @@ pub async fn run(session: &Session, options: &RunOptions) -> Result<u8, DeployEr
         log_type: settings.function.log_type.clone(),
     };
     let payload = payload(options)?;
-    let limit = if asynchronous { LARGEST.1 } else { LARGEST.0 };
+    let limit = if call.invocation_type == "Event" {
+        LARGEST.1
+    } else {
+        LARGEST.0
+    };
     let size = payload.to_string().len();
     if size > limit {
         return Err(DeployError::Usage(format!(

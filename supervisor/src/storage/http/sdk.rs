@@ -18,7 +18,11 @@ pub(in crate::storage) fn http_client(
     verify: TlsVerify,
     ca_bundle: Option<PathBuf>,
 ) -> SharedHttpClient {
-    let transport = Transport::new(verify, ca_bundle);
+    sdk(Transport::new(verify, ca_bundle))
+}
+
+/// A transport as an SDK client's own.
+pub(in crate::storage) fn sdk(transport: Transport) -> SharedHttpClient {
     SharedHttpClient::new(Http(SharedHttpConnector::new(transport)))
 }
 

@@ -6,7 +6,6 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
     Environment, EphemeralStorage, FileSystemConfig, FunctionCode, VpcConfig,
 };
-use serde_json::Value;
 
 use super::Target;
 use crate::deploy::aws::error::AwsError;
@@ -60,40 +59,24 @@ pub(super) fn ephemeral_storage(settings: &Settings) -> Result<EphemeralStorage,
 
 pub(super) fn vpc(settings: &Settings) -> Option<VpcConfig> {
     let vpc = settings.function.vpc.as_ref()?;
-    let list = |key: &str| {
-        vpc[key].as_array().map(|items| {
-            items
-                .iter()
-                .filter_map(|item| item.as_str().map(str::to_owned))
-                .collect()
-        })
-    };
     Some(
         VpcConfig::builder()
-            .set_subnet_ids(list("SubnetIds"))
-            .set_security_group_ids(list("SecurityGroupIds"))
+            .set_subnet_ids(Some(vpc.subnets.clone()))
+            .set_security_group_ids(Some(vpc.security_groups.clone()))
+            .set_ipv6_allowed_for_dual_stack(vpc.ipv6.then_some(true))
             .build(),
     )
 }
 
-pub(super) fn file_systems(settings: &Settings) -> Result<Option<Vec<FileSystemConfig>>, AwsError> {
-    let Some(list) = settings
-        .function
-        .file_system
-        .as_ref()
-        .and_then(Value::as_array)
-    else {
-        return Ok(None);
-    };
-    let one = |config: &Value| {
-        let text = |key: &str| config[key].as_str().unwrap_or_default();
+pub(super) fn file_systems(settings: &Settings) -> Result<Vec<FileSystemConfig>, AwsError> {
+    let one = |wanted: &settings::FileSystem| {
         let built = FileSystemConfig::builder()
-            .arn(text("Arn"))
-            .local_mount_path(text("LocalMountPath"))
+            .arn(&wanted.arn)
+            .local_mount_path(&wanted.mount_path)
             .build();
         built.map_err(|error| AwsError::new("set lambda.file_system", error.to_string()))
     };
-    list.iter().map(one).collect::<Result<_, _>>().map(Some)
+    settings.function.file_systems.iter().map(one).collect()
 }
 
 pub(super) fn function_code(

@@ -1,0 +1,150 @@
+//! Making, completing and removing an endpoint.
+
+use std::collections::HashMap;
+
+use aws_sdk_apigateway::types::{IntegrationType, Resource};
+
+use super::{FUNCTION, resources};
+use crate::deploy::aws::Services;
+use crate::deploy::aws::error::{AwsError, Doing};
+use crate::deploy::aws::lambda::gone;
+use crate::deploy::plan::deploy::{CREATED_BY, CREATOR, integration_uri};
+use crate::deploy::settings::Settings;
+
+/// Makes the endpoint, or completes and corrects one that is there; answers its id.
+///
+/// # Errors
+/// [`AwsError`].
+pub async fn ensure(
+    services: &Services,
+    settings: &Settings,
+    account: &str,
+    existing: Option<&str>,
+) -> Result<String, AwsError> {
+    let wanted = &settings.api_gateway;
+    let name = wanted.name.as_deref().unwrap_or_default();
+    let id = match existing {
+        Some(id) => id.to_owned(),
+        None => create(services, settings, name).await?,
+    };
+    let resource = resource(services, &id, &wanted.path_part).await?;
+    let doing = |what: &str| format!("{what} HTTP endpoint {name}");
+    // Both are replaced as a whole, which a method that is there does not allow.
+    let old = services
+        .api
+        .delete_method()
+        .rest_api_id(&id)
+        .resource_id(&resource)
+        .http_method(&wanted.http_method);
+    gone(old.send().await.doing(doing("replace the method of")))?;
+    let parameters = wanted
+        .method_parameters
+        .iter()
+        .map(|(name, required)| (name.clone(), *required))
+        .collect();
+    let method = services
+        .api
+        .put_method()
+        .rest_api_id(&id)
+        .resource_id(&resource)
+        .http_method(&wanted.http_method);
+    let method = method
+        .authorization_type(&wanted.authorization)
+        .set_request_parameters(Some(parameters));
+    method.send().await.doing(doing("set the method of"))?;
+    let parameters: HashMap<_, _> = wanted.integration_parameters.clone().into_iter().collect();
+    let integration = services
+        .api
+        .put_integration()
+        .rest_api_id(&id)
+        .resource_id(&resource)
+        .http_method(&wanted.http_method);
+    let integration = integration
+        .r#type(IntegrationType::from(wanted.integration.as_str()))
+        .integration_http_method(&wanted.integration_method)
+        .uri(integration_uri(settings, account))
+        .set_request_parameters(Some(parameters));
+    integration
+        .send()
+        .await
+        .doing(doing("set the integration of"))?;
+    let stage = services
+        .api
+        .create_deployment()
+        .rest_api_id(&id)
+        .stage_name(&wanted.stage_name);
+    stage.send().await.doing(doing("deploy the stage of"))?;
+    Ok(id)
+}
+
+/// An endpoint that SCAR made is known by its function's tag from now on.
+///
+/// # Errors
+/// [`AwsError`].
+pub async fn adopt(services: &Services, settings: &Settings, id: &str) -> Result<(), AwsError> {
+    let region = &settings.api.region;
+    let request = services
+        .api
+        .tag_resource()
+        .resource_arn(format!("arn:aws:apigateway:{region}::/restapis/{id}"))
+        .tags(CREATED_BY, CREATOR)
+        .tags(FUNCTION, &settings.function.name);
+    let answer = request.send().await;
+    answer.doing(format!("tag HTTP endpoint {id}")).map(drop)
+}
+
+async fn create(services: &Services, settings: &Settings, name: &str) -> Result<String, AwsError> {
+    let doing = format!("create HTTP endpoint {name}");
+    let request = services
+        .api
+        .create_rest_api()
+        .name(name)
+        .tags(CREATED_BY, CREATOR);
+    let request = request.tags(FUNCTION, &settings.function.name);
+    let answer = request.send().await.doing(&doing)?;
+    answer
+        .id
+        .ok_or_else(|| AwsError::new(doing, "the answer has no id"))
+}
+
+async fn resource(services: &Services, id: &str, path_part: &str) -> Result<String, AwsError> {
+    let found = resources(services, id).await?;
+    if let Some(known) = found
+        .iter()
+        .find(|resource| resource.path_part() == Some(path_part))
+    {
+        return Ok(known.id().unwrap_or_default().to_owned());
+    }
+    let root = found
+        .iter()
+        .find(|resource| resource.path() == Some("/"))
+        .and_then(Resource::id);
+    let doing = format!("create resource {path_part} of HTTP endpoint {id}");
+    let root = root.ok_or_else(|| AwsError::new(&doing, "the API has no root"))?;
+    let request = services
+        .api
+        .create_resource()
+        .rest_api_id(id)
+        .parent_id(root)
+        .path_part(path_part);
+    let answer = request.send().await.doing(&doing)?;
+    answer
+        .id
+        .ok_or_else(|| AwsError::new(doing, "the answer has no id"))
+}
+
+/// Removes an endpoint.
+///
+/// # Errors
+/// [`AwsError`].
+pub async fn remove(services: &Services, id: &str) -> Result<(), AwsError> {
+    gone(
+        services
+            .api
+            .delete_rest_api()
+            .rest_api_id(id)
+            .send()
+            .await
+            .doing(format!("remove HTTP endpoint {id}")),
+    )
+}

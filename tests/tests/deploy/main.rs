@@ -1,0 +1,18 @@
+//! `faas-deploy` against moto: what it makes there, asserted with another client.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod calls;
+mod commands;
+mod environments;
+mod faults;
+mod files;
+mod jobs;
+mod logs;
+mod network;
+mod several;
+mod triggers;
+mod whole;
