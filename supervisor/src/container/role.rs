@@ -44,7 +44,7 @@ pub fn play(arguments: &[OsString]) -> Option<ExitCode> {
         KEEPER => Some(keeper::play(rest)),
         ".faas-init" | INIT_NAME => Some(init::play(rest)),
         PROBE => Some(probe::play(rest)),
-        ENV => Some(init::play_env(rest)),
+        ENV => Some(init::env::play(rest)),
         _ => None,
     }
 }

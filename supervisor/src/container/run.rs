@@ -280,8 +280,8 @@ fn handoff_variables(
     }
     variables.insert("PATH".into(), path);
     let handoff = record.handoff().into_os_string();
-    variables.insert(init::HANDOFF_VARIABLE.into(), handoff);
+    variables.insert(init::env::HANDOFF_VARIABLE.into(), handoff);
     let shared = record.root().as_os_str().to_owned();
-    variables.insert(init::SHARED_VARIABLE.into(), shared);
+    variables.insert(init::env::SHARED_VARIABLE.into(), shared);
     Ok(variables)
 }

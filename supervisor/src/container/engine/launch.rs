@@ -13,6 +13,7 @@ use super::{
     super::{
         elf,
         executable::{self, MAX_INTERPRETERS, Program},
+        init::IN_PLACE,
         role::INIT_PATH,
     },
     EngineError, Guest,
@@ -86,7 +87,7 @@ pub fn launch(
             let binds: Vec<_> = same.chain([init]).collect();
             let (user, directory) = (&guest.account.user, &guest.working_directory);
             let mut line = proot::command_line(program, &binds, user, &root, directory);
-            line.extend([INIT_PATH.into(), shared.handoff.into()]);
+            line.extend([INIT_PATH.into(), shared.handoff.into(), IN_PLACE.into()]);
             Ok(Launch {
                 argv: command.argv.to_vec(),
                 line,

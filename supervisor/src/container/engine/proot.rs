@@ -36,7 +36,7 @@ pub fn find(files: &EngineFiles) -> Result<PathBuf, EngineError> {
         })
 }
 
-/// `proot -b HOST:INSIDE… -0 -r ROOT -w DIRECTORY`, to be followed by what runs inside.
+/// `proot -v 1 -b HOST:INSIDE… -0 -r ROOT -w DIRECTORY`, to be followed by what runs inside.
 pub fn command_line(
     proot: &Path,
     binds: &[(PathBuf, PathBuf)],
@@ -44,7 +44,8 @@ pub fn command_line(
     root: &Path,
     working_directory: &Path,
 ) -> Vec<OsString> {
-    let mut line = vec![proot.into()];
+    // At this verbosity it says of each process how it ended.
+    let mut line = vec![proot.into(), "-v".into(), "1".into()];
     for (host, inside) in binds {
         let mut bind = host.clone().into_os_string();
         bind.push(":");
