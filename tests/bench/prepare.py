@@ -29,7 +29,7 @@ def measure(setting):
             for kind, what in (("registry", NAME), ("archive", image.archive)):
                 seconds, peak = ours(setting, registry, what)
                 times[kind]["supervisor's library"].append(seconds)
-                peaks["supervisor's library"].append(peak)
+                peaks[kind].append(peak)
                 seconds, peak = udocker(setting, registry, kind, image)
                 times[kind]["udocker"].append(seconds)
                 peaks["udocker"].append(peak)
@@ -45,8 +45,8 @@ def measure(setting):
         duration("prepare from a registry (udocker: pull + create)", times["registry"]),
         duration("prepare from an archive (udocker: load + create)", times["archive"]),
         Measure(
-            "peak memory, preparing", "MB", Figure("supervisor's library", peaks["supervisor's library"]), target=96,
-            peers=[Figure("udocker", peaks["udocker"])],
+            "peak memory, preparing from a registry", "MB", Figure("supervisor's library", peaks["registry"]), target=96,
+            peers=[Figure("udocker's own process", peaks["udocker"])],
         ),
         Measure("disk in use at most, beyond the image's own size", "MB", Figure("supervisor's library", room), target=64),
     ]

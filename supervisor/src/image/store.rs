@@ -7,15 +7,17 @@
 //!
 //! What makes a thing count is written last: `TAG` of an image, the name of a container, a layer's own name.
 
+mod stored;
+
 use std::{
     fs, io,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
 
-use serde_json::Value;
 use tempfile::NamedTempFile;
 
+pub(crate) use self::stored::StoredImage;
 use super::{
     Digest, ImageError,
     digest::Hash,
@@ -59,13 +61,6 @@ impl<'a> StoreName<'a> {
     }
 }
 
-/// An image that the store has: its layers' files, the lowest first, and its configuration.
-#[derive(Debug)]
-pub(crate) struct StoredImage {
-    pub(crate) layers: Vec<(PathBuf, Option<Digest>)>,
-    pub(crate) config: Vec<u8>,
-}
-
 impl StorePaths {
     /// Makes the directories, and removes what an interrupted preparation has left of layers. The store must be locked.
     pub(crate) fn make_ready(&self) -> io::Result<()> {
@@ -94,13 +89,7 @@ impl StorePaths {
         if !directory.join("TAG").is_file() {
             return None;
         }
-        let found = if directory.join("v1").exists() {
-            read_v1(&directory)
-        } else {
-            read_v2(&directory)
-        }?;
-        let all_there = found.layers.iter().all(|(path, _)| path.is_file());
-        all_there.then_some(found)
+        StoredImage::read(&directory)
     }
 
     /// Whether the store has a layer, whole; a damaged one is removed.
@@ -218,53 +207,6 @@ fn unique_id() -> String {
         &digits[20..],
     ]
     .join("-")
-}
-
-fn read_json(path: &Path) -> Option<Value> {
-    serde_json::from_slice(&fs::read(path).ok()?).ok()
-}
-
-fn read_v1(directory: &Path) -> Option<StoredImage> {
-    let ancestry = read_json(&directory.join("ancestry"))?;
-    let ids: Vec<&str> = ancestry
-        .as_array()?
-        .iter()
-        .map(Value::as_str)
-        .collect::<Option<_>>()?;
-    let layer = |id: &&str| (directory.join(format!("{id}.layer")), None);
-    let top = directory.join(format!("{}.json", ids.first()?));
-    let config = fs::read(directory.join("container.json"))
-        .or_else(|_| fs::read(top))
-        .ok()?;
-    Some(StoredImage {
-        layers: ids.iter().rev().map(layer).collect(),
-        config,
-    })
-}
-
-fn read_v2(directory: &Path) -> Option<StoredImage> {
-    let manifest = read_json(&directory.join("manifest"))?;
-    let layer = |digest: &str| (directory.join(digest), digest.parse().ok());
-    if let Some(layers) = manifest["fsLayers"].as_array() {
-        let digests: Option<Vec<_>> = layers
-            .iter()
-            .map(|layer| layer["blobSum"].as_str())
-            .collect();
-        let config = manifest["history"][0]["v1Compatibility"].as_str()?;
-        return Some(StoredImage {
-            layers: digests?.into_iter().rev().map(layer).collect(),
-            config: config.as_bytes().to_vec(),
-        });
-    }
-    let layers = manifest["layers"].as_array()?;
-    let digests: Option<Vec<_>> = layers
-        .iter()
-        .map(|layer| layer["digest"].as_str())
-        .collect();
-    Some(StoredImage {
-        layers: digests?.into_iter().map(layer).collect(),
-        config: fs::read(directory.join(manifest["config"]["digest"].as_str()?)).ok()?,
-    })
 }
 
 impl ImageError {

@@ -1,6 +1,9 @@
 //! Requests and their replies: redirects, retries, time limits.
 
-use std::{fmt, future::poll_fn, pin::Pin, time::Duration};
+mod address;
+mod body;
+
+use std::{fmt, time::Duration};
 
 use aws_sdk_s3::primitives::SdkBody;
 use bytes::Bytes;
@@ -11,11 +14,15 @@ use http::{
         WWW_AUTHENTICATE,
     },
 };
-use http_body::Body as _;
 
+pub(super) use self::body::read_all;
+use self::{
+    address::{parse, resolve},
+    body::{next_piece, silence},
+};
 use crate::{
     image::ImageError,
-    storage::{SendError, Transport, error::chain},
+    storage::{SendError, Transport},
 };
 
 /// Time to wait for the beginning of a reply, and then for each further piece of it.
@@ -205,10 +212,6 @@ pub(super) fn backoff(attempt: u32) -> Duration {
     Duration::from_millis(most / 2 + fastrand::u64(0..=most / 2))
 }
 
-fn silence() -> String {
-    format!("nothing came for {} s", SILENCE.as_secs())
-}
-
 fn reply(url: &str, response: Response<SdkBody>) -> Reply {
     let (head, body) = response.into_parts();
     let text = |name| head.headers.get(name)?.to_str().ok().map(str::to_owned);
@@ -228,56 +231,5 @@ fn reply(url: &str, response: Response<SdkBody>) -> Reply {
             .map(Duration::from_secs),
         location: text(LOCATION),
         body,
-    }
-}
-
-fn parse(url: &str) -> Result<Uri, ImageError> {
-    let address: Option<Uri> = url.parse().ok();
-    let complete = address.filter(|uri| uri.scheme().is_some() && uri.authority().is_some());
-    complete.ok_or_else(|| ImageError::Unreachable {
-        url: url.to_owned(),
-        reason: "this is no address".to_owned(),
-    })
-}
-
-/// A redirect may leave out what stays the same.
-fn resolve(base: &Uri, location: &str) -> String {
-    if location.contains("://") {
-        return location.to_owned();
-    }
-    let scheme = base.scheme_str().unwrap_or("https");
-    if let Some(rest) = location.strip_prefix("//") {
-        return format!("{scheme}://{rest}");
-    }
-    let host = base.authority().map_or("", |authority| authority.as_str());
-    format!("{scheme}://{host}/{}", location.trim_start_matches('/'))
-}
-
-/// All of a body.
-pub(super) async fn read_all(mut body: SdkBody, limit: usize) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    while let Some(piece) = next_piece(&mut body).await? {
-        if bytes.len() + piece.len() > limit {
-            return Err(format!("the answer is larger than {limit} bytes"));
-        }
-        bytes.extend_from_slice(&piece);
-    }
-    Ok(bytes)
-}
-
-/// The next piece of a body; none at its end.
-async fn next_piece(body: &mut SdkBody) -> Result<Option<Bytes>, String> {
-    loop {
-        let frame = poll_fn(|context| Pin::new(&mut *body).poll_frame(context));
-        let frame = match tokio::time::timeout(SILENCE, frame).await {
-            Err(_) => return Err(silence()),
-            Ok(None) => return Ok(None),
-            Ok(Some(Err(error))) => return Err(chain(error.as_ref())),
-            Ok(Some(Ok(frame))) => frame,
-        };
-        // Anything else is a trailer.
-        if let Ok(data) = frame.into_data() {
-            return Ok(Some(data));
-        }
     }
 }

@@ -1,23 +1,22 @@
 //! Writes the members of one layer.
 
+mod parent;
+
 use std::{
     ffi::OsStr,
-    fs::File,
-    io::{BufRead, Seek as _, SeekFrom, Write as _},
-    os::{fd::OwnedFd, unix::ffi::OsStrExt as _},
+    io::BufRead,
+    os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
 };
 
 use nix::{
     errno::Errno,
     fcntl::{AtFlags, OFlag, openat},
-    sys::{
-        stat::{Mode, UtimensatFlags, fchmod, fstat, fstatat, futimens, mkdirat, utimensat},
-        time::TimeSpec,
-    },
-    unistd::{linkat, mkfifoat, symlinkat},
+    sys::stat::{Mode, fchmod, fstat, fstatat, mkdirat},
+    unistd::linkat,
 };
 
+use self::parent::{Made, Parent, set_time};
 use super::{
     LayerError,
     member::{Kind, Member, path_of},
@@ -44,12 +43,6 @@ pub(crate) struct Writer<'a> {
     made: Kept,
     /// Times of directories, which change with every file made in them.
     times: Vec<(PathBuf, i64)>,
-}
-
-struct Parent {
-    path: PathBuf,
-    directory: OwnedFd,
-    inode: u64,
 }
 
 impl<'a> Writer<'a> {
@@ -81,13 +74,13 @@ impl<'a> Writer<'a> {
                 self.parent = None;
                 return done.map_err(failed);
             }
-            Kind::File => Self::file(&parent, name, path, member, stream)?,
+            Kind::File => parent.file(name, path, member, stream)?,
             Kind::Directory => self
                 .directory(&parent, name, path, member)
                 .map_err(failed)?,
-            Kind::Symlink => Self::symlink(&parent, name, member).map_err(failed)?,
+            Kind::Symlink => parent.symlink(name, member).map_err(failed)?,
             Kind::HardLink => self.hard_link(&parent, name, member, path)?,
-            Kind::Fifo => Self::fifo(&parent, name, member).map_err(failed)?,
+            Kind::Fifo => parent.fifo(name, member).map_err(failed)?,
             Kind::Device | Kind::Other => {
                 tracing::debug!(path = %path.display(), kind = ?member.kind, "not unpacked");
                 Made::Nothing
@@ -143,39 +136,6 @@ impl<'a> Writer<'a> {
         removal::remove(&parent.directory, gone, &self.made)
     }
 
-    fn file<R: BufRead>(
-        parent: &Parent,
-        name: &OsStr,
-        path: &Path,
-        member: &Member,
-        stream: &mut TarStream<R>,
-    ) -> Result<Made, LayerError> {
-        let flags =
-            OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
-        let failed = |error: std::io::Error| LayerError::write(path, error);
-        let opened = in_place(parent, name, || {
-            openat(&parent.directory, name, flags, mode)
-        });
-        let mut file = File::from(opened.map_err(|error| failed(error.into()))?);
-        match &member.stretches {
-            None => stream.copy(member.stored, |piece| file.write_all(piece).map_err(failed))?,
-            Some(stretches) => {
-                for stretch in stretches {
-                    file.seek(SeekFrom::Start(stretch.offset)).map_err(failed)?;
-                    stream.copy(stretch.length, |piece| {
-                        file.write_all(piece).map_err(failed)
-                    })?;
-                }
-                file.set_len(member.size).map_err(failed)?;
-            }
-        }
-        let mode = Mode::from_bits_truncate(member.mode & 0o777 | 0o600);
-        fchmod(&file, mode).map_err(|error| failed(error.into()))?;
-        let _cosmetic = futimens(&file, &time(member.modified), &time(member.modified));
-        Ok(Made::Something)
-    }
-
     fn directory(
         &mut self,
         parent: &Parent,
@@ -186,7 +146,7 @@ impl<'a> Writer<'a> {
         match mkdirat(&parent.directory, name, Mode::S_IRWXU) {
             Err(Errno::EEXIST) if is_directory(&parent.directory, name)? => {}
             Err(Errno::EEXIST) => {
-                remove(parent, name)?;
+                parent.remove(name)?;
                 mkdirat(&parent.directory, name, Mode::S_IRWXU)?;
             }
             made => made?,
@@ -200,19 +160,6 @@ impl<'a> Writer<'a> {
         if self.times.len() < MOST_TIMES {
             self.times.push((path.to_owned(), member.modified));
         }
-        Ok(Made::Something)
-    }
-
-    fn symlink(parent: &Parent, name: &OsStr, member: &Member) -> nix::Result<Made> {
-        let target = OsStr::from_bytes(&member.link);
-        in_place(parent, name, || symlinkat(target, &parent.directory, name))?;
-        set_time(&parent.directory, name, member.modified);
-        Ok(Made::Something)
-    }
-
-    fn fifo(parent: &Parent, name: &OsStr, member: &Member) -> nix::Result<Made> {
-        let mode = Mode::from_bits_truncate(member.mode & 0o777 | 0o600);
-        in_place(parent, name, || mkfifoat(&parent.directory, name, mode))?;
         Ok(Made::Something)
     }
 
@@ -245,53 +192,17 @@ impl<'a> Writer<'a> {
         {
             return Ok(Made::Something);
         }
-        in_place(parent, name, || {
-            linkat(
-                &directory,
-                target_name,
-                &parent.directory,
-                name,
-                AtFlags::empty(),
-            )
-        })
-        .map_err(of_target)?;
+        parent
+            .in_place(name, || {
+                linkat(
+                    &directory,
+                    target_name,
+                    &parent.directory,
+                    name,
+                    AtFlags::empty(),
+                )
+            })
+            .map_err(of_target)?;
         Ok(Made::Something)
     }
-}
-
-/// Makes something under a name that may be taken: what is there is removed, never written to.
-fn in_place<T>(parent: &Parent, name: &OsStr, make: impl Fn() -> nix::Result<T>) -> nix::Result<T> {
-    match make() {
-        Err(Errno::EEXIST) => {
-            remove(parent, name)?;
-            make()
-        }
-        first => first,
-    }
-}
-
-fn remove(parent: &Parent, name: &OsStr) -> nix::Result<()> {
-    removal::remove(&parent.directory, name, &Kept::new())
-}
-
-/// Whether a member is in the root now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Made {
-    Something,
-    Nothing,
-}
-
-fn set_time(directory: &OwnedFd, name: &OsStr, modified: i64) {
-    let time = time(modified);
-    let _cosmetic = utimensat(
-        directory,
-        name,
-        &time,
-        &time,
-        UtimensatFlags::NoFollowSymlink,
-    );
-}
-
-fn time(seconds: i64) -> TimeSpec {
-    TimeSpec::new(seconds, 0)
 }

@@ -1,0 +1,80 @@
+//! The reading thread: from where the bytes of layers are to their content, checked and decompressed.
+
+use std::{
+    io::{self, BufReader, Read},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use super::{
+    super::{ImageError, decode::decoder, unpack::LayerError},
+    Blob, Interrupt, Keeping, Layer, Source,
+    pieces::{Message, Outlet},
+    tap::Tap,
+};
+
+/// Bytes of a layer read at a time.
+const BUFFER: usize = 128 * 1024;
+/// What a layer may always unpack to, in bytes.
+const ALLOWANCE: u64 = 64 * 1024 * 1024;
+/// What it may unpack to beyond that, in times its size: more than any program or data set, less than a file made to
+/// fill a disk (gzip reaches 1,032, zstd more).
+const RATIO: u64 = 100;
+
+/// The error is none where the other thread has stopped.
+pub(super) fn read_all(
+    layers: &[Layer],
+    source: &mut dyn Source,
+    keeping: &Keeping,
+    interrupt: &Interrupt,
+    outlet: &Outlet,
+) -> Result<Vec<Blob>, Option<ImageError>> {
+    let mut blobs = Vec::new();
+    for (index, layer) in layers.iter().enumerate() {
+        let read = read_layer(layer, source.open(index)?, keeping, interrupt, outlet);
+        let blob = read.map_err(|error| match error {
+            Some(_) if interrupt.is_set() => Some(ImageError::Interrupted),
+            Some(error) => Some(source.failure().unwrap_or(error)),
+            None => None,
+        })?;
+        blobs.push(blob);
+        outlet.send(Message::LayerEnds)?;
+    }
+    Ok(blobs)
+}
+
+fn read_layer(
+    layer: &Layer,
+    bytes: Box<dyn Read + Send + '_>,
+    keeping: &Keeping,
+    interrupt: &Interrupt,
+    outlet: &Outlet,
+) -> Result<Blob, Option<ImageError>> {
+    let failed = |source| layer.failed(LayerError::Read(source));
+    let taken = Arc::new(AtomicU64::new(0));
+    let tap = Tap::new(bytes, Arc::clone(&taken), keeping, interrupt)?;
+    let mut tap = BufReader::with_capacity(BUFFER, tap);
+    let mut content = decoder(&mut tap).map_err(failed)?;
+    let mut total = 0_u64;
+    loop {
+        let piece = outlet.fill(&mut content).map_err(failed)?;
+        if piece.is_empty() {
+            break;
+        }
+        total += piece.len() as u64;
+        if total > ALLOWANCE + RATIO * taken.load(Ordering::Relaxed) {
+            let layer = layer.label.clone();
+            return Err(Some(ImageError::Expansion {
+                layer,
+                ratio: RATIO,
+            }));
+        }
+        outlet.send(Message::Content(piece))?;
+    }
+    drop(content);
+    // Whatever follows the compressed data counts for the digest.
+    io::copy(&mut tap, &mut io::sink()).map_err(failed)?;
+    Ok(tap.into_inner().finish(layer.digest.as_ref())?)
+}

@@ -1,0 +1,83 @@
+//! What looks at the bytes of a layer as they pass.
+
+use std::{
+    io::{self, Read, Write as _},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use tempfile::NamedTempFile;
+
+use super::{
+    super::{Digest, ImageError, digest::Hash, store},
+    Blob, Interrupt, Keeping,
+};
+
+/// Passes a layer's bytes on, hashes and counts them, and writes down what is to be kept.
+pub(super) struct Tap<'a> {
+    bytes: Box<dyn Read + Send + 'a>,
+    hash: Hash,
+    taken: Arc<AtomicU64>,
+    kept: Option<(NamedTempFile, PathBuf)>,
+    interrupt: &'a Interrupt,
+}
+
+impl<'a> Tap<'a> {
+    pub(super) fn new(
+        bytes: Box<dyn Read + Send + 'a>,
+        taken: Arc<AtomicU64>,
+        keeping: &Keeping,
+        interrupt: &'a Interrupt,
+    ) -> Result<Self, ImageError> {
+        let kept = match keeping {
+            Keeping::Nothing => None,
+            Keeping::In(layers) => {
+                let file = store::part_file(layers);
+                let action = format!("write to {}", layers.display());
+                Some((file.map_err(ImageError::io(action))?, layers.clone()))
+            }
+        };
+        Ok(Self {
+            bytes,
+            hash: Hash::default(),
+            taken,
+            kept,
+            interrupt,
+        })
+    }
+
+    /// Checks what has been read, and gives the kept file its name.
+    pub(super) fn finish(self, expected: Option<&Digest>) -> Result<Blob, ImageError> {
+        let digest = self.hash.finish();
+        if let Some(expected) = expected {
+            expected.expect(&digest, "layer")?;
+        }
+        if let Some((file, layers)) = self.kept {
+            let path = layers.join(digest.as_str());
+            let action = format!("write {}", path.display());
+            file.persist(path)
+                .map_err(|error| ImageError::io(action)(error.error))?;
+        }
+        let size = self.taken.load(Ordering::Relaxed);
+        Ok(Blob { digest, size })
+    }
+}
+
+impl Read for Tap<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.interrupt.is_set() {
+            return Err(io::Error::other("interrupted"));
+        }
+        let bytes = self.bytes.read(buffer)?;
+        let read = &buffer[..bytes];
+        self.hash.update(read);
+        self.taken.fetch_add(bytes as u64, Ordering::Relaxed);
+        if let Some((file, _)) = &mut self.kept {
+            file.write_all(read)?;
+        }
+        Ok(bytes)
+    }
+}
