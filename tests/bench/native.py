@@ -49,7 +49,8 @@ def bare(setting, file, store, mode):
         end = line.index("/.faas-init")
         mounts = {number + 1 for number, word in enumerate(line[:end]) if word == "-b" and "/faas-" in line[number + 1]}
         kept = [word for number, word in enumerate(line[:end]) if number not in mounts and number + 1 not in mounts]
-        return [*kept, "/bin/sh", "-c", SAYS], {}
+        # What it says of each process is only for the supervisor.
+        return [kept[0], *kept[3:], "/bin/sh", "-c", SAYS], {}
     (file.parent / "script.sh").write_text("env\n")
     listed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
     (file.parent / "script.sh").write_text(SCRIPT)

@@ -29,6 +29,9 @@ use super::{KILL, STOPPED, part::Part};
 /// How long killing may take before the keeper gives up (processes stuck in the kernel).
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 
+/// proot is given this long to end after the command.
+const AFTER_THE_END: Duration = Duration::from_millis(100);
+
 /// The command being watched.
 pub(super) struct Watch<'a> {
     main: Pid,
@@ -56,8 +59,9 @@ impl<'a> Watch<'a> {
         loop {
             let order = next_order(signals, self.part.voice(), self.kill_at);
             if let Some(code) = self.part.hear() {
-                // The command; what runs it may go on for those that it left behind.
+                // The command; what runs it ends by itself, or goes on for those that it left behind.
                 self.ended.get_or_insert(code);
+                self.kill_at.get_or_insert(Instant::now() + AFTER_THE_END);
             }
             match order {
                 Some(Signal::SIGCHLD) => {}
@@ -75,7 +79,8 @@ impl<'a> Watch<'a> {
             }
             let overdue = self.kill_at.is_some_and(|at| Instant::now() >= at);
             let stopping = self.kill_at.is_some();
-            let nothing_left = stopping && self.tree.is_gone();
+            // Looked at while nothing comes: a look is a walk through all processes of the machine.
+            let nothing_left = stopping && order.is_none() && self.tree.is_gone();
             if overdue || nothing_left || (self.ended.is_some() && !stopping) {
                 return self.clear();
             }
