@@ -7,6 +7,7 @@ pub mod attend;
 pub mod clean;
 pub mod command;
 pub mod direct;
+pub mod document;
 pub mod elf;
 pub mod engine;
 pub mod executable;

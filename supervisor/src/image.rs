@@ -10,6 +10,7 @@ mod decode;
 pub mod digest;
 mod document;
 pub mod error;
+mod from_registry;
 mod pipeline;
 pub mod reference;
 pub mod registry;
@@ -17,26 +18,20 @@ mod sources;
 pub mod store;
 pub mod unpack;
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
-
-use futures_util::{StreamExt as _, stream};
-use tokio::sync::mpsc;
+use std::path::{Path, PathBuf};
 
 use self::{
     archive::Archive,
     document::{Config, Descriptor, ImageManifest},
     pipeline::{Blob, Interrupt, Keeping, Layer, Source},
     reference::Reference,
-    registry::{Registry, lanes},
     sources::{Origin, Origins},
     unpack::{Resolver, Root},
 };
 pub use self::{
     digest::Digest,
     error::ImageError,
+    from_registry::{Offer, look_up},
     registry::RegistrySettings,
     store::{StoreName, StorePaths},
 };
@@ -44,11 +39,6 @@ use crate::{
     container::{ImageSource, Limits, Stop},
     storage::free_bytes,
 };
-
-/// Layers that are downloaded at the same time.
-const DOWNLOADS: usize = 4;
-/// Pieces of a download, of at most 64 KiB each, that wait for the layers before it.
-const WAITING: usize = 32;
 
 /// What is to be prepared, and where.
 #[derive(Debug, Clone, Copy)]
@@ -117,7 +107,7 @@ pub async fn prepare(order: &Order<'_>, limits: &Limits) -> Result<(), Failure> 
         (None, ImageSource::Archive(path)) => from_archive(order, path, limits).await,
         (None, ImageSource::Registry(name)) => {
             let reference = Reference::parse(name.trim_start_matches("docker://"))?;
-            from_registry(order, &reference, limits).await
+            from_registry::make(order, &reference, limits).await
         }
     };
     match made {
@@ -191,99 +181,6 @@ async fn from_archive(order: &Order<'_>, path: &Path, limits: &Limits) -> Result
         added.map_err(ImageError::store)?;
     }
     Ok(())
-}
-
-async fn from_registry(
-    order: &Order<'_>,
-    reference: &Reference,
-    limits: &Limits,
-) -> Result<(), Failure> {
-    let look = async {
-        let registry = Registry::open(reference, order.registry).await?;
-        let (manifest, config) = registry.image().await?;
-        Ok::<_, ImageError>((registry, manifest, config))
-    };
-    let (registry, manifest, config) = tokio::select! {
-        found = look => found?,
-        why = limits.reached() => return Err(Failure::Stopped(why)),
-    };
-    check_room(order, manifest.layers.iter().map(|layer| layer.size).sum())?;
-    let kept = find_layers(order, &manifest, limits).await?;
-    let lanes = lanes(&manifest.layers, DOWNLOADS);
-    let mut downloads = Vec::new();
-    let (mut layers, mut origins) = (Vec::new(), Vec::new());
-    for (index, layer) in manifest.layers.iter().enumerate() {
-        origins.push(if kept.contains(&layer.digest) {
-            Origin::File(order.store.layers.join(layer.digest.as_str()))
-        } else {
-            let (sender, receiver) = mpsc::channel(WAITING);
-            downloads.push(registry.download(layer, lanes, sender));
-            Origin::Stream(receiver)
-        });
-        layers.push(Layer {
-            label: layer.digest.to_string(),
-            digest: Some(layer.digest.clone()),
-            diff_id: config.diff_id(index),
-        });
-    }
-    let plan = Plan {
-        layers,
-        config,
-        source: Box::new(Origins::new(origins)),
-        keeping: keeping(order),
-    };
-    // In order, so that the layer that is unpacked is always among those that arrive.
-    let downloads = stream::iter(downloads)
-        .buffer_unordered(DOWNLOADS)
-        .for_each(|()| std::future::ready(()));
-    let (_, config) = carry_out(order, plan, limits, downloads).await?;
-    if order.keep == Keep::Layers {
-        let added = order.store.add_image(&order.name, &manifest, &config);
-        added.map_err(ImageError::store)?;
-    }
-    Ok(())
-}
-
-/// What a registry says of an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Offer {
-    /// Its layers.
-    pub layers: usize,
-    /// Bytes to be downloaded for them.
-    pub bytes: u64,
-}
-
-/// Asks the registry for the image, and downloads none of its layers.
-///
-/// # Errors
-/// Any of [`ImageError`] that has to do with names and registries.
-pub async fn look_up(name: &str, settings: &RegistrySettings) -> Result<Offer, ImageError> {
-    let reference = Reference::parse(name.trim_start_matches("docker://"))?;
-    let registry = Registry::open(&reference, settings).await?;
-    let (manifest, _) = registry.image().await?;
-    Ok(Offer {
-        layers: manifest.layers.len(),
-        bytes: manifest.layers.iter().map(|layer| layer.size).sum(),
-    })
-}
-
-/// The layers that the store has already, whole.
-async fn find_layers(
-    order: &Order<'_>,
-    manifest: &ImageManifest,
-    limits: &Limits,
-) -> Result<BTreeSet<Digest>, Failure> {
-    let digests: Vec<Digest> = manifest
-        .layers
-        .iter()
-        .map(|layer| layer.digest.clone())
-        .collect();
-    let store = order.store.clone();
-    let look = move || {
-        let found = digests.into_iter().filter(|digest| store.has_layer(digest));
-        Ok(found.collect())
-    };
-    in_background(look, &Interrupt::default(), limits, std::future::ready(())).await
 }
 
 fn keeping(order: &Order<'_>) -> Keeping {

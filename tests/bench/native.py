@@ -39,7 +39,7 @@ def variables(directory):
 
 
 def bare(setting, file, store, mode):
-    """The engine's command line and variables, as the supervisor has them, with the script's words in place of the script."""
+    """The engine's command line and variables, as the supervisor has them; the script where it is."""
     (file.parent / "event.json").write_text("{}")
     command = [setting.binary, "--config", file, "--event", file.parent / "event.json", "--local-storage", file.parent]
     environment = setting.environment(**store)
@@ -47,16 +47,17 @@ def bare(setting, file, store, mode):
     line, inside = (shlex.split(re.search(f"^  {what}: (.*)$", said, re.M)[1]) for what in ("run", "in the container"))
     if mode != "F1":
         end = line.index("/.faas-init")
-        mounts = {number + 1 for number, word in enumerate(line[:end]) if word == "-b" and "/faas-" in line[number + 1]}
-        kept = [word for number, word in enumerate(line[:end]) if number not in mounts and number + 1 not in mounts]
-        # What it says of each process is only for the supervisor.
-        return [kept[0], *kept[3:], "/bin/sh", "-c", SAYS], {}
+        kept = [f"{file.parent}:{file.parent}" if "/faas-" in word and word.count(":") else word for word in line[:end]]
+        first = next(number for number, word in enumerate(line[:end]) if word.endswith(":/.faas-init"))
+        # Without the supervisor's own process, and without what is said of each process for its sake.
+        return [kept[0], *kept[3 : first - 1], *kept[first + 1 :], "/bin/sh", file.parent / "script.sh"], {}
     (file.parent / "script.sh").write_text("env\n")
     listed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
     (file.parent / "script.sh").write_text(SCRIPT)
     known = dict(part.split("=", 1) for part in listed.splitlines() if "=" in part)
     words = [f"{name}={value}" for name, value in known.items() if not name.startswith(("TMP_", "EVENT"))]
-    return ["/usr/bin/env", "-i", *words, *inside[:2], "-c", SAYS], {}
+    shared = [f"FAKECHROOT_EXCLUDE_PATH={known['FAKECHROOT_EXCLUDE_PATH']}:{file.parent}"]
+    return ["/usr/bin/env", "-i", *words, *shared, *inside[:2], file.parent / "script.sh"], {}
 
 
 def udocker_run(setting, directory, mode, image):

@@ -13,13 +13,15 @@ use serde_json::json;
 use tests::{Lambda, Mode, Sandbox};
 
 /// Modes whose changes are kept away or undone, with the overlay or without.
-const PLACES: [(Mode, Overlay); 6] = [
+const PLACES: [(Mode, Overlay); 8] = [
     (Mode::NativeF1, Overlay::Allowed),
     (Mode::NativeF1, Overlay::Off),
     (Mode::NativeP1, Overlay::Allowed),
     (Mode::NativeP1, Overlay::Off),
     (Mode::F1, Overlay::Allowed),
     (Mode::F1, Overlay::Off),
+    (Mode::P1, Overlay::Allowed),
+    (Mode::P1, Overlay::Off),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

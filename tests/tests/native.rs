@@ -137,6 +137,34 @@ fn container(sandbox: &Sandbox) -> PathBuf {
 }
 
 #[test]
+fn what_one_engine_has_set_up_the_other_runs() {
+    for mode in [Mode::F1, Mode::P1] {
+        for (prepare, first, then) in [
+            ("native", "native", "udocker"),
+            ("udocker", "native", "udocker"),
+            ("native", "udocker", "native"),
+            ("udocker", "udocker", "native"),
+        ] {
+            let sandbox = Sandbox::new(mode);
+            for engine in [first, then] {
+                let container = json!({ "engine": engine, "prepare": prepare });
+                let script = "cat /etc/passwd | wc -l; echo \"$IMAGE_VARIABLE\"";
+                sandbox.function(script, &json!({ "container": container }));
+                let run = sandbox.invoke_local(&json!({})).run();
+                run.expect_code(0);
+                assert_eq!(
+                    run.stdout(),
+                    "2\nfrom the image\n",
+                    "{mode:?} {prepare} {engine}"
+                );
+            }
+            // The second found what the first had made.
+            container(&sandbox);
+        }
+    }
+}
+
+#[test]
 fn what_is_bound_is_the_hosts_by_every_way() {
     for mode in [Mode::NativeF1, Mode::NativeP1] {
         let sandbox = Sandbox::new(mode);

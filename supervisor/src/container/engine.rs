@@ -16,6 +16,7 @@ pub mod guest;
 pub mod guest_os;
 pub mod launch;
 pub mod libraries;
+mod program;
 pub mod proot;
 pub mod setup;
 

@@ -20,6 +20,7 @@ use super::{
     ContainerError, ImageSource, Limits,
     clean::Baseline,
     command::ImageCommand,
+    document::image_command,
     engine::{Guest, Runs},
     hygiene::{Hygiene, Hygienist, Undo},
     journal::Journal,
@@ -211,7 +212,7 @@ impl Preparer {
         directory: PathBuf,
     ) -> Result<Prepared, ContainerError> {
         let (settings, image) = (self.udocker.settings(), image.to_string());
-        let command = store::image_command(&directory);
+        let command = image_command(&directory);
         let baseline = Baseline::of(&directory, command.working_directory.as_deref());
         let guest = match settings.runs {
             Runs::Udocker => None,

@@ -1,14 +1,7 @@
 //! Runs one container: exactly one udocker command, or what the native engine starts in its place; its end observed from
 //! the inside (see [`super::init`]), everything it started gone afterwards.
 
-use std::{
-    collections::BTreeMap,
-    ffi::OsString,
-    fs::File,
-    io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{ffi::OsString, fs::File, path::Path, time::Duration};
 
 use nix::fcntl::{Flock, FlockArg};
 use tokio::time::Instant;
@@ -22,19 +15,17 @@ use super::{
     ContainerCommand, ContainerError, Limits, Prepared,
     attend::see_through,
     clean,
-    command::{Family, Volumes, is_runc, run_arguments},
+    command::{Family, is_runc},
     executable,
     handoff::Handoff,
     hygiene::{State, Undo},
-    init,
     log::{Keep, LogFile, LogSink},
-    role,
-    running::Running,
     stage::Stage,
     store::Store,
     udocker::Udocker,
 };
 
+mod by_udocker;
 pub mod natively;
 
 /// What one run needs to know, wherever it runs.
@@ -119,7 +110,7 @@ pub async fn run(
     prepared.undo.before_run();
     let (running, handoff) = match &prepared.guest {
         Some(guest) => natively::start(udocker, guest, container, &request, &argv, temp)?,
-        None => start(udocker, container, &request, &argv, temp)?,
+        None => by_udocker::start(udocker, container, &request, &argv, temp)?,
     };
     let seen = see_through(running, handoff, &request, sink).await;
     clear_up(&store, prepared, request.record, in_use);
@@ -130,26 +121,6 @@ pub async fn run(
         message,
         hint: "; the container's command did not start",
     })
-}
-
-/// The one udocker command of this run.
-fn start(
-    udocker: &Udocker,
-    container: Container<'_>,
-    request: &RunRequest<'_>,
-    argv: &[OsString],
-    temp: &Path,
-) -> Result<(Running, Handoff), ContainerError> {
-    let prepared = container.prepared;
-    let handoff = request.handoff(argv)?;
-    let init = init_file(udocker, prepared, temp)
-        .map_err(ContainerError::io("share the container's first process"))?;
-    let variables = handoff_variables(udocker, prepared, request.record, temp)
-        .map_err(ContainerError::io("prepare the container's first process"))?;
-    let arguments = arguments(&init, container, request);
-    let stage = stage(prepared, request.record);
-    let running = udocker.start(&arguments, temp, &variables, &stage, &request.limits)?;
-    Ok((running, handoff))
 }
 
 /// What keeps the run's changes away from the image.
@@ -232,56 +203,4 @@ fn check_executable(prepared: &Prepared, argv: &[OsString]) -> Result<(), Contai
         }
         Family::Preload | Family::Inside => Ok(()),
     }
-}
-
-/// The arguments of the one udocker command of this run.
-fn arguments(init: &Path, container: Container<'_>, request: &RunRequest<'_>) -> Vec<OsString> {
-    let volumes = Volumes {
-        record: request.record.root(),
-        task_root: container.task_root,
-        supervisor: init,
-    };
-    run_arguments(
-        &container.prepared.name,
-        container.prepared.mode,
-        &volumes,
-        &request.command,
-        Path::exists,
-    )
-}
-
-/// This binary, as the container's first process.
-fn init_file(udocker: &Udocker, prepared: &Prepared, temp: &Path) -> io::Result<PathBuf> {
-    match Family::of(prepared.mode) {
-        Family::Inside => udocker.init_copy(temp.parent().and_then(Path::parent)),
-        Family::Preload => Ok(udocker.settings().supervisor.clone()),
-    }
-}
-
-/// F modes find this binary as `env`, and it finds the handoff through udocker's environment.
-fn handoff_variables(
-    udocker: &Udocker,
-    prepared: &Prepared,
-    record: &RecordDir,
-    temp: &Path,
-) -> io::Result<BTreeMap<OsString, OsString>> {
-    let mut variables = BTreeMap::new();
-    if Family::of(prepared.mode) == Family::Inside {
-        return Ok(variables);
-    }
-    let settings = udocker.settings();
-    let shims = temp.join("bin");
-    std::fs::create_dir_all(&shims)?;
-    role::link(&settings.supervisor, &shims, role::ENV)?;
-    let mut path = shims.into_os_string();
-    if let Some(rest) = settings.environment.get(std::ffi::OsStr::new("PATH")) {
-        path.push(":");
-        path.push(rest);
-    }
-    variables.insert("PATH".into(), path);
-    let handoff = record.handoff().into_os_string();
-    variables.insert(init::env::HANDOFF_VARIABLE.into(), handoff);
-    let shared = record.root().as_os_str().to_owned();
-    variables.insert(init::env::SHARED_VARIABLE.into(), shared);
-    Ok(variables)
 }

@@ -14,12 +14,11 @@ use std::{
 };
 
 use nix::fcntl::{Flock, FlockArg};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::image::StoreName;
 
-use super::{ImageSource, command::ImageCommand, settings::UdockerSettings};
+use super::{ImageSource, settings::UdockerSettings};
 
 /// How often a preparation that another process holds the lock for is looked at again.
 const LOCK_POLL: Duration = Duration::from_millis(25);
@@ -247,42 +246,6 @@ pub fn container_name(image: &ImageSource, mode: &str) -> io::Result<String> {
     Ok(format!("faas-{prefix:016x}"))
 }
 
-/// Reads what the image runs from the container's `container.json`.
-pub fn image_command(container: &Path) -> ImageCommand {
-    let config = fs::read(container.join("container.json"))
-        .ok()
-        .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
-        .unwrap_or_default();
-    ImageCommand {
-        entrypoint: words(&config, "Entrypoint"),
-        cmd: words(&config, "Cmd"),
-        working_directory: working_directory(&config),
-    }
-}
-
-/// Without `..`: the path is looked up below the container's root.
-fn working_directory(config: &Value) -> Option<String> {
-    let path = config["config"]["WorkingDir"].as_str()?;
-    let safe = !path.is_empty() && path.split('/').all(|part| part != "..");
-    safe.then(|| path.to_owned())
-}
-
-/// A list of words, or the string form some builders write.
-fn words(config: &Value, name: &str) -> Vec<String> {
-    let value = ["config", "container_config"]
-        .iter()
-        .map(|section| &config[section][name])
-        .find(|value| !value.is_null());
-    match value {
-        Some(Value::Array(items)) => items
-            .iter()
-            .filter_map(|item| item.as_str().map(str::to_owned))
-            .collect(),
-        Some(Value::String(line)) => vec!["/bin/sh".into(), "-c".into(), line.clone()],
-        _ => Vec::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -294,13 +257,5 @@ mod tests {
         assert_eq!(name, container_name(&image("a"), "F1").unwrap());
         assert_ne!(name, container_name(&image("a"), "P1").unwrap());
         assert_ne!(name, container_name(&image("b"), "F1").unwrap());
-    }
-
-    #[test]
-    fn a_string_entrypoint_is_a_shell_line() {
-        let config = serde_json::json!({"config": {"Entrypoint": "a b", "Cmd": ["c"]}});
-        assert_eq!(words(&config, "Entrypoint"), ["/bin/sh", "-c", "a b"]);
-        assert_eq!(words(&config, "Cmd"), ["c"]);
-        assert!(words(&config, "Env").is_empty());
     }
 }

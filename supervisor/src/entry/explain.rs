@@ -1,14 +1,15 @@
 //! `--explain`: says what an event would do, and does nothing.
 
+mod native;
+
 use std::{ffi::OsString, fmt::Write, path::Path};
 
 use crate::{
     container::{
-        Container, ContainerCommand, ImageSource, Prepared,
+        ContainerCommand, ImageSource,
         command::{Volumes, run_arguments},
         engine::Runs,
         role::INIT_NAME,
-        run::natively::Planned,
     },
     invocation::{Invocation, Services, image_source, understand},
     plan::{Entry, OutputTarget, Paths, PlannedInput, RunPlan, Sensitivity},
@@ -141,7 +142,7 @@ fn udocker_line(
     let settings = services.udocker().settings();
     let known = services.preparer().known(image);
     if settings.runs == Runs::Native {
-        return native_line(text, services, known.as_ref(), run, record);
+        return native::native_line(text, services, known.as_ref(), run, record);
     }
     let init = services.temp_dir().join("faas-init-XXXXXX").join(INIT_NAME);
     let volumes = Volumes {
@@ -170,44 +171,6 @@ fn udocker_line(
 fn task_root(services: &Services) -> Option<&Path> {
     let asked = services.config().extra_payload.is_some();
     asked.then(|| services.udocker().settings().task_root.as_path())
-}
-
-/// What the native engine would start; that depends on what is in the image.
-fn native_line(
-    text: &mut String,
-    services: &Services,
-    known: Option<&Prepared>,
-    run: &RunPlan,
-    record: &RecordDir,
-) -> std::fmt::Result {
-    let command = ContainerCommand::new(&run.entry, &record.script());
-    let init = services.temp_dir().join("faas-XXXXXX/tmp").join(INIT_NAME);
-    let launch = known.and_then(|prepared| {
-        let planned = Planned {
-            container: Container {
-                prepared,
-                task_root: task_root(services),
-            },
-            guest: prepared.guest.as_deref()?,
-            record,
-            argv: &command.argv(&prepared.command),
-            variables: &[],
-            init: &init,
-            temp: init.parent()?,
-        };
-        Some(planned.launch())
-    });
-    match launch {
-        None => writeln!(
-            text,
-            "  run: without udocker; the command line is known once the image is prepared"
-        ),
-        Some(Err(error)) => writeln!(text, "  run: refused: {error}"),
-        Some(Ok(launch)) => {
-            writeln!(text, "  run: {}", command_line(&launch.line))?;
-            writeln!(text, "  in the container: {}", command_line(&launch.argv))
-        }
-    }
 }
 
 fn outputs(text: &mut String, targets: &[OutputTarget]) -> std::fmt::Result {

@@ -7,7 +7,11 @@ use serde_json::Value;
 use crate::config::ExecMode;
 
 use super::{
-    super::command::Family, EngineError, account::Account, fakechroot::Preload, files::EngineFiles,
+    super::{command::Family, document::document},
+    EngineError,
+    account::Account,
+    fakechroot::Preload,
+    files::EngineFiles,
     proot,
 };
 
@@ -85,14 +89,6 @@ impl Guest {
             .find(|(set, _)| set == name)
             .map(|(_, value)| value.as_str())
     }
-}
-
-/// The container's `container.json`.
-pub(super) fn document(directory: &Path) -> Value {
-    std::fs::read(directory.join("container.json"))
-        .ok()
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .unwrap_or_default()
 }
 
 fn variables(list: &Value) -> Vec<(String, String)> {

@@ -20,9 +20,10 @@ use crate::{
 use super::{
     super::{
         command::Family,
+        document::document,
         executable::{Program, inspect, resolve},
     },
-    guest, libraries,
+    libraries,
 };
 
 /// Where a program is looked for that tells the image's loader, as udocker does.
@@ -66,7 +67,7 @@ pub(super) fn library_directories(directory: &Path) -> Vec<PathBuf> {
 
 /// `docker run` makes the image's working directory where it is missing; udocker refuses to start.
 fn make_working_directory(directory: &Path, root: &Path) {
-    let document = guest::document(directory);
+    let document = document(directory);
     let Some(path) = document["config"]["WorkingDir"].as_str() else {
         return;
     };

@@ -1,0 +1,94 @@
+//! A run by udocker: its one command, and what goes around it (see [`crate::container::init`]).
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    container::{
+        ContainerError, Prepared,
+        command::{Family, Volumes, run_arguments},
+        handoff::Handoff,
+        init, role,
+        running::Running,
+        udocker::Udocker,
+    },
+    workspace::RecordDir,
+};
+
+use super::{Container, RunRequest, stage};
+
+/// The one udocker command of this run.
+pub(super) fn start(
+    udocker: &Udocker,
+    container: Container<'_>,
+    request: &RunRequest<'_>,
+    argv: &[OsString],
+    temp: &Path,
+) -> Result<(Running, Handoff), ContainerError> {
+    let prepared = container.prepared;
+    let handoff = request.handoff(argv)?;
+    let init = init_file(udocker, prepared, temp)
+        .map_err(ContainerError::io("share the container's first process"))?;
+    let variables = handoff_variables(udocker, prepared, request.record, temp)
+        .map_err(ContainerError::io("prepare the container's first process"))?;
+    let arguments = arguments(&init, container, request);
+    let stage = stage(prepared, request.record);
+    let running = udocker.start(&arguments, temp, &variables, &stage, &request.limits)?;
+    Ok((running, handoff))
+}
+
+/// The arguments of the one udocker command of this run.
+fn arguments(init: &Path, container: Container<'_>, request: &RunRequest<'_>) -> Vec<OsString> {
+    let volumes = Volumes {
+        record: request.record.root(),
+        task_root: container.task_root,
+        supervisor: init,
+    };
+    run_arguments(
+        &container.prepared.name,
+        container.prepared.mode,
+        &volumes,
+        &request.command,
+        Path::exists,
+    )
+}
+
+/// This binary, as the container's first process.
+fn init_file(udocker: &Udocker, prepared: &Prepared, temp: &Path) -> io::Result<PathBuf> {
+    match Family::of(prepared.mode) {
+        Family::Inside => udocker.init_copy(temp.parent().and_then(Path::parent)),
+        Family::Preload => Ok(udocker.settings().supervisor.clone()),
+    }
+}
+
+/// F modes find this binary as `env`, and it finds the handoff through udocker's environment.
+fn handoff_variables(
+    udocker: &Udocker,
+    prepared: &Prepared,
+    record: &RecordDir,
+    temp: &Path,
+) -> io::Result<BTreeMap<OsString, OsString>> {
+    let mut variables = BTreeMap::new();
+    if Family::of(prepared.mode) == Family::Inside {
+        return Ok(variables);
+    }
+    let settings = udocker.settings();
+    let shims = temp.join("bin");
+    std::fs::create_dir_all(&shims)?;
+    role::link(&settings.supervisor, &shims, role::ENV)?;
+    let mut path = shims.into_os_string();
+    if let Some(rest) = settings.environment.get(std::ffi::OsStr::new("PATH")) {
+        path.push(":");
+        path.push(rest);
+    }
+    variables.insert("PATH".into(), path);
+    let handoff = record.handoff().into_os_string();
+    variables.insert(init::env::HANDOFF_VARIABLE.into(), handoff);
+    let shared = record.root().as_os_str().to_owned();
+    variables.insert(init::env::SHARED_VARIABLE.into(), shared);
+    Ok(variables)
+}

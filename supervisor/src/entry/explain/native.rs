@@ -1,0 +1,50 @@
+//! What a run without udocker would start.
+
+use std::fmt::Write;
+
+use crate::{
+    container::{Container, ContainerCommand, Prepared, role::INIT_NAME, run::natively::Planned},
+    invocation::Services,
+    plan::RunPlan,
+    workspace::RecordDir,
+};
+
+use super::{command_line, task_root};
+
+/// What the native engine would start; that depends on what is in the image.
+pub(super) fn native_line(
+    text: &mut String,
+    services: &Services,
+    known: Option<&Prepared>,
+    run: &RunPlan,
+    record: &RecordDir,
+) -> std::fmt::Result {
+    let command = ContainerCommand::new(&run.entry, &record.script());
+    let init = services.temp_dir().join("faas-XXXXXX/tmp").join(INIT_NAME);
+    let launch = known.and_then(|prepared| {
+        let planned = Planned {
+            container: Container {
+                prepared,
+                task_root: task_root(services),
+            },
+            guest: prepared.guest.as_deref()?,
+            record,
+            argv: &command.argv(&prepared.command),
+            variables: &[],
+            init: &init,
+            temp: init.parent()?,
+        };
+        Some(planned.launch())
+    });
+    match launch {
+        None => writeln!(
+            text,
+            "  run: without udocker; the command line is known once the image is prepared"
+        ),
+        Some(Err(error)) => writeln!(text, "  run: refused: {error}"),
+        Some(Ok(launch)) => {
+            writeln!(text, "  run: {}", command_line(&launch.line))?;
+            writeln!(text, "  in the container: {}", command_line(&launch.argv))
+        }
+    }
+}
