@@ -192,9 +192,26 @@ fn metrics_tell_time_bytes_and_outcome_of_each_phase() {
 /// Sixteen at once, fifty times: each has its own files, variables and image, whatever the others do.
 #[test]
 fn concurrent_invocations_do_not_see_each_other() {
+    run_at_once(&Sandbox::new(Mode::F1));
+}
+
+/// In one container, with an overlay each.
+#[test]
+fn concurrent_invocations_without_udocker_do_not_see_each_other() {
+    run_at_once(&Sandbox::new(Mode::NativeF1));
+}
+
+/// In a container each, where no overlay is to be had.
+#[test]
+fn concurrent_invocations_without_overlays_do_not_see_each_other() {
+    let mut sandbox = Sandbox::new(Mode::NativeF1);
+    sandbox.set("FAAS_OVERLAY", "off");
+    run_at_once(&sandbox);
+}
+
+fn run_at_once(sandbox: &Sandbox) {
     const AT_ONCE: usize = 16;
     const ROUNDS: usize = 50;
-    let sandbox = Sandbox::new(Mode::F1);
     // What is left in the image's own directories, in shared names of files, and in the directories of the invocation.
     let script = "mine=$(cat \"$INPUT_FILE_PATH\")
         for dir in /etc /tmp \"$TMP_OUTPUT_DIR\" \"$TMP_INPUT_DIR\"; do echo \"$mine\" >> $dir/left; done
@@ -202,7 +219,7 @@ fn concurrent_invocations_do_not_see_each_other() {
         for dir in /etc /tmp \"$TMP_OUTPUT_DIR\" \"$TMP_INPUT_DIR\"; do cat $dir/left; done
         cat \"$EVENT_FILE\"; rm /etc/left; cp \"$TMP_OUTPUT_DIR/result\" /etc/result; cat /etc/result";
     sandbox.function(script, &json!({ "container": { "timeout_threshold": 1 } }));
-    let mut lambda = Lambda::start_for(AT_ONCE, &sandbox, |launch| {
+    let mut lambda = Lambda::start_for(AT_ONCE, sandbox, |launch| {
         launch
             .env("AWS_LAMBDA_MAX_CONCURRENCY", AT_ONCE.to_string())
             .within(Duration::from_mins(10))
