@@ -79,11 +79,18 @@ fn names(pid: i32, needle: &[u8]) -> bool {
         || foreign_mounts(pid).is_some_and(|mounts| contains(&mounts, needle))
 }
 
-/// The mounts of a process that has a mount namespace of its own. Those of ours name every tmpfs a test mounted.
+/// The mounts of a process that has a mount namespace of its own, but for what a test mounted: that is in every namespace
+/// made meanwhile.
 fn foreign_mounts(pid: i32) -> Option<Vec<u8>> {
     let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
-    (namespace(&pid.to_string())? != namespace("self")?)
-        .then(|| fs::read(format!("/proc/{pid}/mountinfo")).ok())?
+    if namespace(&pid.to_string())? == namespace("self")? {
+        return None;
+    }
+    let mounts = fs::read_to_string(format!("/proc/{pid}/mountinfo")).ok()?;
+    let own = mounts
+        .lines()
+        .filter(|line| !line.contains(" - tmpfs none "));
+    Some(own.collect::<Vec<_>>().join("\n").into_bytes())
 }
 
 fn contains(text: &[u8], needle: &[u8]) -> bool {

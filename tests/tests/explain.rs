@@ -61,7 +61,7 @@ fn everything_is_said_and_nothing_done() {
 fn without_udocker_the_exact_command_line_is_said_once_the_image_is_prepared() {
     for (mode, words) in [
         (Mode::NativeF1, ["/ROOT/bin/sh", "handoff"]),
-        (Mode::NativeP1, ["proot -b /dev:/dev", "/.faas-init"]),
+        (Mode::NativeP1, ["proot -v 1 -b /dev:/dev", "/.faas-init"]),
     ] {
         let sandbox = Sandbox::new(mode);
         let explained = || {

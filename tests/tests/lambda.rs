@@ -235,8 +235,7 @@ fn the_answer_to_a_timeout_comes_before_the_deadline_with_what_was_done() {
         let mut sandbox = Sandbox::new(mode);
         sandbox.use_aws(moto.url(), "AKIDEXAMPLE", "secret");
         let script = "trap '' TERM; echo so far; echo part > \"$TMP_OUTPUT_DIR/part-$$.txt\"; setsid sleep 300 & sleep 300; sleep 300";
-        let output =
-            json!([{ "storage_provider": "s3", "path": format!("{outbox}/{}", mode.name()) }]);
+        let output = json!([{ "storage_provider": "s3", "path": format!("{outbox}/{mode:?}") }]);
         sandbox.function(
             script,
             &json!({ "output": output, "container": { "timeout_threshold": 2 } }),
@@ -255,7 +254,7 @@ fn the_answer_to_a_timeout_comes_before_the_deadline_with_what_was_done() {
             let arrived = moto
                 .keys(&outbox)
                 .into_iter()
-                .filter(|key| key.starts_with(mode.name()))
+                .filter(|key| key.starts_with(&format!("{mode:?}/")))
                 .count();
             assert_eq!(arrived, turn);
         }

@@ -170,8 +170,9 @@ fn own_mounts() -> nix::Result<Users> {
         }
         Err(error) => return Err(error),
     };
-    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-    mount(None::<&str>, "/", None::<&str>, private, None::<&str>)?;
+    // What the machine unmounts goes here, too; what is mounted here stays here.
+    let slave = MsFlags::MS_REC | MsFlags::MS_SLAVE;
+    mount(None::<&str>, "/", None::<&str>, slave, None::<&str>)?;
     Ok(users)
 }
 

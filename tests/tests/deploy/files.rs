@@ -57,10 +57,21 @@ storage_providers:
         &path,
         text.replace(
             "      container:",
-            "      execution_mode: lambda-batch\n      container:",
+            &format!(
+                "      execution_mode: lambda-batch\n      deployment:\n        bucket: {name}-jobs\n      container:"
+            ),
         ),
     )
     .unwrap();
+    path
+}
+
+/// The same in the bucket that is made where none is named; only one test at a time, as each user has a supervisor of its own.
+pub(crate) fn with_jobs_in_the_common_bucket(user: &Deploy, name: &str) -> String {
+    let path = with_jobs(user, name);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let named = format!("      deployment:\n        bucket: {name}-jobs\n");
+    std::fs::write(&path, text.replace(&named, "")).unwrap();
     path
 }
 

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 use tests::{Deploy, Interceptor, Moto, Seen, texts};
 
-use crate::files::{function, with_jobs};
+use crate::files::{function, with_jobs, with_jobs_in_the_common_bucket};
 
 #[test]
 fn jobs_get_the_supervisor_from_the_bucket_and_secrets_from_a_parameter() {
     let user = Deploy::new();
     let name = user.name("jobs");
-    let file = with_jobs(&user, &name);
+    let file = with_jobs_in_the_common_bucket(&user, &name);
     user.run(&["init", "-f", &file, "-bm", "2048", "-g"]);
     let made = user.boto(&format!(
         "import base64

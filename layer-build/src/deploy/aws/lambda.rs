@@ -139,14 +139,15 @@ pub async fn list(services: &Services) -> Result<Vec<FunctionConfiguration>, Aws
         .doing("list functions")
 }
 
-/// A function's tags.
+/// A function's tags; none of one that has gone meanwhile.
 ///
 /// # Errors
 /// [`AwsError`].
 pub async fn tags(services: &Services, arn: &str) -> Result<HashMap<String, String>, AwsError> {
     let answer = services.lambda.list_tags().resource(arn).send().await;
-    Ok(answer
-        .doing(format!("read the tags of {arn}"))?
-        .tags
-        .unwrap_or_default())
+    match answer.doing(format!("read the tags of {arn}")) {
+        Ok(answer) => Ok(answer.tags.unwrap_or_default()),
+        Err(error) if error.is_absence() => Ok(HashMap::new()),
+        Err(error) => Err(error),
+    }
 }
