@@ -18,7 +18,8 @@ definition = b.describe_job_definitions(jobDefinitionName='{name}', status='ACTI
 environment = b.describe_compute_environments(computeEnvironments=['{name}'])['computeEnvironments'][0]
 template = boto3.client('ec2').describe_launch_template_versions(LaunchTemplateName='faas-supervisor')['LaunchTemplateVersions']
 data = [base64.b64decode(t['LaunchTemplateData']['UserData']).decode() for t in template]
-key = [line.split('s3://')[1].split('\"')[0] for line in data[-1].splitlines() if 's3://' in line][0]
+# The template is everybody's, with a version for each bucket.
+key = [line.split('s3://')[1].split('\"')[0] for text in data for line in text.splitlines() if 's3://faas-supervisor-' in line][0]
 parameter = boto3.client('ssm').get_parameter(Name='/faas-supervisor/{name}/function-config', WithDecryption=True)['Parameter']
 show([definition, environment, data, key, parameter['Type'], base64.b64decode(parameter['Value']).decode()])"
     ));
