@@ -2,9 +2,18 @@
 
 use std::fs;
 use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+
+/// Longest that a keeper takes to end when nothing is left below it, on a busy machine.
+const KEEPERS_END: Duration = Duration::from_secs(2);
+/// Longest that everything of a killed supervisor takes to end, the grace of two seconds included.
+const KILLED_IN: Duration = Duration::from_secs(5);
+/// Pause between two looks.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// A process found in `/proc`.
 #[derive(Debug, Clone)]
@@ -36,6 +45,35 @@ pub fn processes_naming(directory: &Path) -> Vec<Process> {
         .filter(|pid| *pid != own && names(*pid, needle))
         .map(describe)
         .collect()
+}
+
+/// What is left of a finished run: [`processes_naming`] but for those that are to be `alive`, and for keepers, which are
+/// given a moment. A keeper says that nothing is left below it before it ends itself.
+pub fn left_behind(directory: &Path, alive: &[i32]) -> Vec<Process> {
+    let until = Instant::now() + KEEPERS_END;
+    loop {
+        let mut left = processes_naming(directory);
+        left.retain(|process| !alive.contains(&process.pid));
+        let only_keepers = left.iter().all(|p| p.command.starts_with("faas-keeper "));
+        if left.is_empty() || !only_keepers || Instant::now() >= until {
+            return left;
+        }
+        sleep(LOOK);
+    }
+}
+
+/// Waits until nothing is left of a supervisor that was killed: its keepers end it all, politely at first.
+#[track_caller]
+pub fn wait_until_gone(directory: &Path) {
+    let until = Instant::now() + KILLED_IN;
+    loop {
+        let left = processes_naming(directory);
+        if left.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < until, "still there: {left:#?}");
+        sleep(LOOK);
+    }
 }
 
 /// The command line of every process, as any user of the machine could read it.

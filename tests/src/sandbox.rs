@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::mode::{Mode, udocker_variables};
-use crate::processes::processes_naming;
+use crate::processes::{left_behind, processes_naming, wait_until_gone};
 use crate::run::Launch;
 
 /// Directories of one test:
@@ -184,10 +184,22 @@ impl Sandbox {
         log.lines().map(str::to_owned).collect()
     }
 
+    /// For a supervisor that was killed: waits until its container is gone too, and removes what it left below `TMPDIR`,
+    /// as nobody else would.
+    #[track_caller]
+    pub fn clear_after_kill(&self) {
+        // Servers that a test has started are elsewhere in the sandbox.
+        for part in ["udocker", "tmp"] {
+            wait_until_gone(&self.path(part));
+        }
+        fs::remove_dir_all(self.path("tmp")).unwrap();
+        fs::create_dir(self.path("tmp")).unwrap();
+    }
+
     /// Fails if anything of a finished supervisor is left: a process, or a file below `TMPDIR`.
     #[track_caller]
     pub fn expect_clean(&self) {
-        let left = processes_naming(self.directory.path());
+        let left = left_behind(self.directory.path(), &[]);
         assert!(left.is_empty(), "processes left behind: {left:#?}");
         let files = entries(&self.path("tmp"));
         assert!(files.is_empty(), "left below TMPDIR: {files:#?}");
@@ -196,7 +208,11 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        let left = processes_naming(self.directory.path());
+        let left = if std::thread::panicking() {
+            processes_naming(self.directory.path())
+        } else {
+            left_behind(self.directory.path(), &[])
+        };
         for process in &left {
             process.kill();
         }

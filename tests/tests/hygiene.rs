@@ -5,7 +5,6 @@
     reason = "a test that cannot go on has failed"
 )]
 
-use std::fs;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -125,9 +124,7 @@ fn changes_of_a_run_that_was_killed_with_its_supervisor_are_not_there_for_the_ne
             "{mode:?} {overlay:?}: {}",
             run.stderr()
         );
-        // Nobody was left to remove the first one's workspace.
-        fs::remove_dir_all(sandbox.path("tmp")).unwrap();
-        fs::create_dir(sandbox.path("tmp")).unwrap();
+        sandbox.clear_after_kill();
     }
 }
 

@@ -324,9 +324,7 @@ fn a_kill_at_any_moment_leaves_what_the_next_run_repairs() {
             for part in ["containers", "repos", "layers", "faas-supervisor"] {
                 fs::remove_dir_all(sandbox.path("udocker").join(part)).unwrap();
             }
-            // What a killed supervisor leaves of its working directory is the next tests' business.
-            fs::remove_dir_all(sandbox.path("tmp")).unwrap();
-            fs::create_dir(sandbox.path("tmp")).unwrap();
+            sandbox.clear_after_kill();
         }
     }
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use tests::{CargoLambda, Lambda, Mode, Moto, Sandbox, processes_naming, s3_event};
+use tests::{CargoLambda, Lambda, Mode, Moto, Sandbox, left_behind, s3_event};
 
 /// Lambda's own engine is F1; another one shows that nothing depends on it.
 const MODES: [Mode; 4] = [Mode::P1, Mode::F1, Mode::NativeP1, Mode::NativeF1];
@@ -129,10 +129,7 @@ fn warm_invocations_do_not_see_each_other() {
             directories.push(lines[3].to_owned());
             // Nothing of the invocation is there between it and the next: the supervisor is alone.
             let own = lambda.process().pid();
-            let left: Vec<_> = processes_naming(&sandbox.path(""))
-                .into_iter()
-                .filter(|process| process.pid != own)
-                .collect();
+            let left = left_behind(&sandbox.path(""), &[own]);
             assert!(left.is_empty(), "{left:#?}");
             // What the process keeps for itself does not grow.
             let kept = fs::read_dir(sandbox.path("tmp")).unwrap().count();

@@ -10,7 +10,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tests::{CargoLambda, Mode, Moto, Registry, Sandbox, archive, processes_naming};
+use tests::{
+    CargoLambda, Mode, Moto, Registry, Sandbox, archive, processes_naming, wait_until_gone,
+};
 
 /// Runs udocker by itself in a sandbox.
 fn udocker(sandbox: &Sandbox) -> Command {
@@ -90,15 +92,7 @@ fn a_process_that_got_away_is_found_in_every_mode() {
             remove_proot_files(process.pid);
         }
         engine.wait().unwrap();
-        let start = Instant::now();
-        while !processes_naming(&sandbox.path("")).is_empty() {
-            assert!(
-                start.elapsed() < Duration::from_secs(5),
-                "{mode:?}: {:#?}",
-                processes_naming(&sandbox.path(""))
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        wait_until_gone(&sandbox.path(""));
         // A udocker that is killed leaves these; a supervisor has to see to it that they go.
         fs::remove_dir_all(sandbox.path("tmp")).unwrap();
         fs::create_dir(sandbox.path("tmp")).unwrap();

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tests::{
-    Finished, Lambda, Mode, Moto, Sandbox, copy_program, processes_naming, root, s3_event,
-    supervisor, tool,
+    Finished, Lambda, Mode, Moto, Sandbox, copy_program, root, s3_event, supervisor, tool,
+    wait_until_gone,
 };
 
 /// The X-Ray header that the emulator sends.
@@ -89,13 +89,7 @@ fn shutdown_stops_a_running_container_in_time() {
             asked.elapsed()
         );
         // On a busy machine the keeper may still be at it.
-        while asked.elapsed() < Duration::from_secs(2)
-            && !processes_naming(&sandbox.path("")).is_empty()
-        {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let left = processes_naming(&sandbox.path(""));
-        assert!(left.is_empty(), "{left:#?}");
+        wait_until_gone(&sandbox.path(""));
         sandbox.expect_clean();
     }
 }

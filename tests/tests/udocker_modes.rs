@@ -5,14 +5,13 @@
     reason = "a test that cannot go on has failed"
 )]
 
-use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::json;
-use tests::{Mode, Sandbox, command_lines, processes_naming, s3_event};
+use tests::{Mode, Sandbox, command_lines, s3_event};
 
 /// Makes one test per mode out of each function.
 macro_rules! in_every_mode {
@@ -177,16 +176,8 @@ fn a_supervisor_that_is_killed_takes_its_container_along(mode: Mode) {
     let mut running = sandbox.script(script).start();
     running.wait_for_stdout("started");
     running.signal(Signal::SIGKILL);
-    let start = Instant::now();
-    let left = || processes_naming(&sandbox.path(""));
-    while !left().is_empty() {
-        assert!(start.elapsed() < Duration::from_secs(5), "{:#?}", left());
-        std::thread::sleep(Duration::from_millis(20));
-    }
     running.wait();
-    // Nobody was left to remove the workspace.
-    fs::remove_dir_all(sandbox.path("tmp")).unwrap();
-    fs::create_dir(sandbox.path("tmp")).unwrap();
+    sandbox.clear_after_kill();
 }
 
 fn variables_arrive_as_configured(mode: Mode) {

@@ -41,7 +41,7 @@ impl Tree {
     /// Sends `signal` to all of it.
     pub fn signal(self, signal: Signal) {
         match self {
-            Self::Below(root) => signal_descendants(root, signal),
+            Self::Below(root) => signal_groups(root, signal),
             Self::Group(main) => drop(killpg(main, signal)),
         }
     }
@@ -70,28 +70,40 @@ impl Tree {
 
 /// Every live (not zombie) descendant of `root`, `root` itself not included.
 pub fn descendants(root: Pid) -> BTreeSet<Pid> {
-    let mut children: HashMap<i32, Vec<(i32, State)>> = HashMap::new();
-    for (pid, parent, state) in processes() {
-        children.entry(parent).or_default().push((pid, state));
+    below(root).iter().map(|process| process.pid).collect()
+}
+
+/// Sends `signal` to every descendant of `root` once, by their process groups, none of which holds anybody else if each
+/// child of `root` has made a session of its own.
+///
+/// One by one, what is forked between the look and the signal would be missed; and to look again would catch what a trap
+/// has started to save its work. The kernel does not let a process fork while its group is being signalled (fork(2)
+/// starts anew with the signal pending).
+fn signal_groups(root: Pid, signal: Signal) {
+    let groups: BTreeSet<Pid> = below(root).iter().map(|process| process.group).collect();
+    // 0 is a group that this process cannot see, and to killpg(3) the caller's own.
+    for group in groups.into_iter().filter(|group| group.as_raw() > 1) {
+        let _gone_already = killpg(group, signal);
     }
-    let mut found = BTreeSet::new();
-    let mut open = vec![root.as_raw()];
+}
+
+/// Every live (not zombie) process below `root`.
+fn below(root: Pid) -> Vec<Process> {
+    let mut children: HashMap<Pid, Vec<Process>> = HashMap::new();
+    for process in processes() {
+        children.entry(process.parent).or_default().push(process);
+    }
+    let mut found = Vec::new();
+    let mut open = vec![root];
     while let Some(parent) = open.pop() {
-        for &(pid, state) in children.get(&parent).into_iter().flatten() {
-            open.push(pid);
-            if state == State::Live {
-                found.insert(Pid::from_raw(pid));
+        for process in children.remove(&parent).into_iter().flatten() {
+            open.push(process.pid);
+            if process.state == State::Live {
+                found.push(process);
             }
         }
     }
     found
-}
-
-/// Sends `signal` to every descendant of `root`; processes that are gone already do not count.
-pub fn signal_descendants(root: Pid, signal: Signal) {
-    for pid in descendants(root) {
-        let _gone_already = kill(pid, signal);
-    }
 }
 
 /// Kills every descendant of `root`, those that are being forked meanwhile included, and tells which
@@ -102,7 +114,9 @@ pub fn signal_descendants(root: Pid, signal: Signal) {
 pub fn kill_descendants(root: Pid, deadline: Instant, mut reap: impl FnMut()) -> BTreeSet<Pid> {
     let mut killed = freeze(root);
     loop {
-        signal_descendants(root, Signal::SIGKILL);
+        for pid in descendants(root) {
+            let _gone_already = kill(pid, Signal::SIGKILL);
+        }
         reap();
         let left = descendants(root);
         if left.is_empty() || Instant::now() >= deadline {
@@ -135,8 +149,17 @@ enum State {
     Zombie,
 }
 
-/// `(pid, parent, state)` of every process, from `/proc/<pid>/stat` (proc(5)).
-fn processes() -> impl Iterator<Item = (i32, i32, State)> {
+/// What `/proc/<pid>/stat` says of a process (proc(5)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Process {
+    pid: Pid,
+    parent: Pid,
+    group: Pid,
+    state: State,
+}
+
+/// Every process.
+fn processes() -> impl Iterator<Item = Process> {
     fs::read_dir("/proc")
         .into_iter()
         .flatten()
@@ -144,21 +167,28 @@ fn processes() -> impl Iterator<Item = (i32, i32, State)> {
         .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
         .filter_map(|pid| {
             let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-            let (parent, state) = parse_stat(&stat)?;
-            Some((pid, parent, state))
+            parse_stat(Pid::from_raw(pid), &stat)
         })
 }
 
 /// The fields after the command's name, which is in parentheses and may hold anything itself.
-fn parse_stat(stat: &[u8]) -> Option<(i32, State)> {
+fn parse_stat(pid: Pid, stat: &[u8]) -> Option<Process> {
     let end = stat.iter().rposition(|&byte| byte == b')')?;
     let mut fields = stat.get(end + 1..)?.split(|&b| b == b' ').skip(1);
     let state = match fields.next()? {
         b"Z" | b"X" => State::Zombie,
         _ => State::Live,
     };
-    let parent = std::str::from_utf8(fields.next()?).ok()?.parse().ok()?;
-    Some((parent, state))
+    let mut number = || {
+        let digits = std::str::from_utf8(fields.next()?).ok()?;
+        digits.parse().ok().map(Pid::from_raw)
+    };
+    Some(Process {
+        pid,
+        parent: number()?,
+        group: number()?,
+        state,
+    })
 }
 
 #[cfg(test)]
@@ -167,9 +197,17 @@ mod tests {
 
     #[test]
     fn a_command_name_may_hold_parentheses_and_spaces() {
-        assert_eq!(parse_stat(b"7 (a) S 1) S 42 7 7"), Some((42, State::Live)));
-        assert_eq!(parse_stat(b"7 (x) Z 1 7 7"), Some((1, State::Zombie)));
-        assert_eq!(parse_stat(b"7 (x"), None);
+        let pid = Pid::from_raw;
+        let parse = |stat| parse_stat(pid(7), stat).map(|p| (p.parent, p.group, p.state));
+        assert_eq!(
+            parse(b"7 (a) S 1) S 42 8 9"),
+            Some((pid(42), pid(8), State::Live))
+        );
+        assert_eq!(
+            parse(b"7 (x) Z 1 7 7"),
+            Some((pid(1), pid(7), State::Zombie))
+        );
+        assert_eq!(parse(b"7 (x"), None);
     }
 
     #[test]
@@ -186,7 +224,9 @@ mod tests {
         assert!(descendants(me).len() >= 2);
         let of_child = descendants(Pid::from_raw(i32::try_from(child.id()).unwrap()));
         assert_eq!(of_child.len(), 1);
-        signal_descendants(me, Signal::SIGKILL);
+        for pid in descendants(me) {
+            let _gone_already = kill(pid, Signal::SIGKILL);
+        }
         child.wait().unwrap();
     }
 
