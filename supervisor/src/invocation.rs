@@ -122,6 +122,13 @@ impl Services {
         &self.temp_dir
     }
 
+    /// Does what the next invocation need not wait for then. To be called when one has been answered.
+    pub fn make_ready(&self) {
+        if let Site::Container = self.site {
+            self.udocker.make_ready(&self.temp_dir);
+        }
+    }
+
     /// The udocker that runs containers.
     pub fn udocker(&self) -> &Udocker {
         &self.udocker

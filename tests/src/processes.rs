@@ -47,13 +47,12 @@ pub fn processes_naming(directory: &Path) -> Vec<Process> {
         .collect()
 }
 
-/// What is left of a finished run: [`processes_naming`] but for those that are to be `alive`, and for keepers, which are
-/// given a moment. A keeper says that nothing is left below it before it ends itself.
-pub fn left_behind(directory: &Path, alive: &[i32]) -> Vec<Process> {
+/// What is left of a finished run: [`processes_naming`] but for keepers, which are given a moment. A keeper says that nothing
+/// is left below it before it ends itself.
+pub(crate) fn left_behind(directory: &Path) -> Vec<Process> {
     let until = Instant::now() + KEEPERS_END;
     loop {
-        let mut left = processes_naming(directory);
-        left.retain(|process| !alive.contains(&process.pid));
+        let left = processes_naming(directory);
         let only_keepers = left.iter().all(|p| p.command.starts_with("faas-keeper "));
         if left.is_empty() || !only_keepers || Instant::now() >= until {
             return left;

@@ -199,7 +199,7 @@ impl Sandbox {
     /// Fails if anything of a finished supervisor is left: a process, or a file below `TMPDIR`.
     #[track_caller]
     pub fn expect_clean(&self) {
-        let left = left_behind(self.directory.path(), &[]);
+        let left = left_behind(self.directory.path());
         assert!(left.is_empty(), "processes left behind: {left:#?}");
         let files = entries(&self.path("tmp"));
         assert!(files.is_empty(), "left below TMPDIR: {files:#?}");
@@ -211,7 +211,7 @@ impl Drop for Sandbox {
         let left = if std::thread::panicking() {
             processes_naming(self.directory.path())
         } else {
-            left_behind(self.directory.path(), &[])
+            left_behind(self.directory.path())
         };
         for process in &left {
             process.kill();

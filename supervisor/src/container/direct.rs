@@ -18,10 +18,11 @@ use super::{
     attend::see_through,
     command::ImageCommand,
     log::LogSink,
+    order::Order,
     role,
     run::{RunReport, RunRequest},
-    running::Running,
-    stage::Stage,
+    running::Waiting,
+    stage::{Scene, Stage},
 };
 
 /// The image the supervisor is in.
@@ -74,10 +75,14 @@ impl Direct {
         let handoff = request.handoff(&argv)?;
         let init = role::link(&self.supervisor, temp, role::INIT_NAME)
             .map_err(ContainerError::io(format!("prepare {}", temp.display())))?;
-        let line = [init.into(), request.record.handoff().into()];
-        let variables = &self.environment;
-        let grace = request.limits.grace;
-        let running = Running::start(&self.supervisor, &Stage::default(), &line, variables, grace)?;
+        let variables = self.environment.iter();
+        let order = Order {
+            grace: request.limits.grace,
+            scene: Scene::default(),
+            variables: variables.map(|(n, v)| (n.clone(), v.clone())).collect(),
+            line: vec![init.into(), request.record.handoff().into()],
+        };
+        let running = Waiting::start(&self.supervisor, &Stage::default())?.order(&order)?;
         let seen = see_through(running, handoff, &request, sink).await;
         seen.report(started, |status, message| ContainerError::NotStarted {
             status,

@@ -14,7 +14,7 @@ use super::{
     clean::Baseline,
     command::is_runc,
     journal::{Journal, Restored},
-    running::Running,
+    running::Waiting,
     settings::{Overlay, UdockerSettings},
     stage::Stage,
 };
@@ -173,10 +173,9 @@ async fn try_overlay(
     let scratch = temp.join("overlay");
     let stage = Stage {
         root: store.clone(),
-        scratch: Some(scratch.clone()),
-        ..Stage::default()
+        changes: Some(scratch.clone()),
     };
-    let mut keeper = Running::start(&settings.supervisor, &stage, &[], [], limits.grace)?;
+    let mut keeper = Waiting::start(&settings.supervisor, &stage)?.running(limits.grace);
     let ended = keeper.finish(limits.grace).await;
     tracing::debug!(message = keeper.messages.text(), ?ended, "overlay tried");
     crate::workspace::remove_tree(&scratch);

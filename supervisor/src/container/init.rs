@@ -93,14 +93,18 @@ pub(super) fn pid_in_place(handoff: &Path) -> Option<Pid> {
     text.parse().ok().map(Pid::from_raw)
 }
 
-/// What a process on this side of the container does in place of the first one: the command, between the pipes, with its
-/// variables.
+/// What a process on this side of the container does in place of the first one: the command, between the pipes, with the
+/// engine's `variables` and its own.
 ///
 /// # Errors
 /// The operating system's; the supervisor has been told then.
-pub(super) fn stand_in(handoff: &Path, teller: &mut Teller) -> io::Result<std::process::Command> {
+pub(super) fn stand_in(
+    handoff: &Path,
+    variables: Vec<(OsString, OsString)>,
+    teller: &mut Teller,
+) -> io::Result<std::process::Command> {
     let words = command_words(handoff).unwrap_or_default();
-    prepare(handoff, std::env::vars_os().collect(), &words).inspect_err(|error| {
+    prepare(handoff, variables, &words).inspect_err(|error| {
         teller.failed(&words, error);
     })
 }

@@ -5,6 +5,8 @@
 //! invocations that run at once cannot touch each other's. When the command ends, when it is told
 //! to stop, or when the supervisor dies, it leaves nothing behind.
 //!
+//! It may be there before it is known what runs, with the [`Stage`] set: the [`Order`] comes through its standard input.
+//!
 //! The same binary plays it, under another `argv[0]`; see [`super::role`].
 
 mod part;
@@ -14,7 +16,6 @@ use std::{
     ffi::OsString,
     os::{fd::AsFd, unix::process::CommandExt},
     process::{Child, Command, ExitCode},
-    time::Duration,
 };
 
 use nix::{
@@ -29,7 +30,7 @@ use nix::{
 };
 
 use self::{part::Part, watch::Watch};
-use super::stage::Stage;
+use super::{order::Order, stage::Stage};
 
 /// Told to stop: SIGTERM to the tree, then the grace, then SIGKILL.
 pub const STOP: Signal = Signal::SIGTERM;
@@ -39,13 +40,17 @@ pub const KILL: Signal = Signal::SIGINT;
 pub const STOPPED: u8 = 143;
 /// What the keeper exits with when the command could not be started.
 pub const NOT_STARTED: u8 = 126;
-/// Plays the keeper: `faas-keeper GRACE_MS PARENT_PID STAGE… [PROGRAM [ARGUMENT…]]`; see [`Stage`]. Without a program it
-/// only finds out whether the stage can be set up.
+/// Plays the keeper: `faas-keeper PARENT_PID ROOT CHANGES`; see [`Stage`]. Without an order it has only found out whether the
+/// stage can be set up.
 pub fn play(arguments: &[OsString]) -> ExitCode {
-    let Some(order) = Order::parse(arguments) else {
+    let [parent, stage @ ..] = arguments else {
         return ExitCode::from(NOT_STARTED);
     };
-    match keep(&order) {
+    let parent = parent.to_str().and_then(|pid| pid.parse().ok());
+    let (Some(parent), [root, changes]) = (parent, stage) else {
+        return ExitCode::from(NOT_STARTED);
+    };
+    match keep(parent, &Stage::parse([root, changes])) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             complain(&format!("{error}\n"));
@@ -54,60 +59,37 @@ pub fn play(arguments: &[OsString]) -> ExitCode {
     }
 }
 
-/// What the keeper is told.
-#[derive(Debug)]
-struct Order<'a> {
-    grace: Duration,
-    parent: i32,
-    stage: Stage,
-    command: &'a [OsString],
-}
-
-impl<'a> Order<'a> {
-    fn parse(arguments: &'a [OsString]) -> Option<Self> {
-        let [grace, parent, rest @ ..] = arguments else {
-            return None;
-        };
-        let (stage, command) = Stage::parse(rest)?;
-        Some(Self {
-            grace: Duration::from_millis(grace.to_str()?.parse().ok()?),
-            parent: parent.to_str()?.parse().ok()?,
-            stage,
-            command,
-        })
-    }
-}
-
 fn complain(message: &str) {
     let _nobody_left_to_tell = nix::unistd::write(std::io::stderr().as_fd(), message.as_bytes());
 }
 
-fn keep(order: &Order<'_>) -> std::io::Result<u8> {
+fn keep(parent: i32, stage: &Stage) -> std::io::Result<u8> {
     // First: namespaces of one's own take back what was asked of the kernel before.
-    order.stage.set()?;
-    if order.command.is_empty() {
-        return Ok(0);
-    }
+    stage.set()?;
     prctl::set_child_subreaper(true)?;
     wait_for_children()?;
     // The supervisor's death reaches us as an order to stop.
     prctl::set_pdeathsig(STOP)?;
-    let orders = SigSet::from_iter([Signal::SIGCHLD, STOP, KILL, Signal::SIGHUP]);
-    let mut inherited = SigSet::empty();
-    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&orders), Some(&mut inherited))?;
-    if getppid().as_raw() != order.parent {
+    if getppid().as_raw() != parent {
         return Ok(STOPPED);
     }
-    let signals = SignalFd::with_flags(&orders, SfdFlags::SFD_CLOEXEC)?;
-    let mut part = Part::of(order.command)?;
-    let mut command = part.command(order.command)?;
+    let Some(order) = Order::read(&mut std::io::stdin().lock())? else {
+        return Ok(0);
+    };
+    let signals = SigSet::from_iter([Signal::SIGCHLD, STOP, KILL, Signal::SIGHUP]);
+    let mut inherited = SigSet::empty();
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), Some(&mut inherited))?;
+    let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC)?;
+    stage.furnish(&order.scene)?;
+    let mut part = Part::of(&order)?;
+    let mut command = part.command(&order)?;
     let child = match spawn(&mut command, inherited) {
         Ok(child) => child,
         Err(error) => return part.not_started(&command, &error),
     };
     let main = i32::try_from(child.id()).map_err(std::io::Error::other)?;
     part.listen_to(child.stderr);
-    let watch = Watch::new(Pid::from_raw(main), order.grace, &mut part);
+    let watch = Watch::new(Pid::from_raw(main), order, &mut part);
     let code = watch.see_through(&signals);
     part.gone();
     Ok(code)

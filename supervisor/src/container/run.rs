@@ -6,10 +6,7 @@ use std::{ffi::OsString, fs::File, path::Path, time::Duration};
 use nix::fcntl::{Flock, FlockArg};
 use tokio::time::Instant;
 
-use crate::{
-    plan::Variable,
-    workspace::{RecordDir, remove_tree},
-};
+use crate::{plan::Variable, workspace::RecordDir};
 
 use super::{
     ContainerCommand, ContainerError, Limits, Prepared,
@@ -19,8 +16,8 @@ use super::{
     executable,
     handoff::Handoff,
     hygiene::{State, Undo},
+    keepers::Keeper,
     log::{Keep, LogFile, LogSink},
-    stage::Stage,
     store::Store,
     udocker::Udocker,
 };
@@ -108,11 +105,15 @@ pub async fn run(
     let in_use = use_container(&store, prepared, &request.limits).await?;
     let started = Instant::now();
     prepared.undo.before_run();
-    let (running, handoff) = match &prepared.guest {
-        Some(guest) => natively::start(udocker, guest, container, &request, &argv, temp)?,
-        None => by_udocker::start(udocker, container, &request, &argv, temp)?,
+    let Keeper {
+        waiting, changed, ..
+    } = udocker.keeper(prepared, request.record.changes())?;
+    let (order, handoff) = match &prepared.guest {
+        Some(guest) => natively::order(udocker, guest, container, &request, &argv, temp)?,
+        None => by_udocker::order(udocker, container, &request, &argv, temp)?,
     };
-    let seen = see_through(running, handoff, &request, sink).await;
+    let seen = see_through(waiting.order(&order)?, handoff, &request, sink).await;
+    drop(changed);
     clear_up(&store, prepared, request.record, in_use);
     seen.report(started, |status, message| ContainerError::Step {
         step: "run",
@@ -121,18 +122,6 @@ pub async fn run(
         message,
         hint: "; the container's command did not start",
     })
-}
-
-/// What keeps the run's changes away from the image.
-fn stage(prepared: &Prepared, record: &RecordDir) -> Stage {
-    match prepared.undo {
-        Undo::Overlay => Stage {
-            root: prepared.directory.join("ROOT"),
-            scratch: Some(record.changes().to_owned()),
-            ..Stage::default()
-        },
-        Undo::Journal(_) | Undo::Scratch(_) => Stage::default(),
-    }
 }
 
 /// Other supervisors may run the same container, except where changes are undone after the run, and in R modes: udocker
@@ -180,9 +169,6 @@ fn clear_up(store: &Store, prepared: &Prepared, record: &RecordDir, in_use: Floc
             "the run changed large files of the image in place: the container will be made anew"
         );
         store.clear_ready(&prepared.name);
-    }
-    if let Undo::Overlay = prepared.undo {
-        remove_tree(record.changes());
     }
 }
 

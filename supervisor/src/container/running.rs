@@ -1,6 +1,6 @@
 //! A command below its keeper: started, waited for, told to stop, listened to.
 
-use std::{ffi::OsString, os::fd::OwnedFd, path::Path, process::ExitStatus, time::Duration};
+use std::{io, os::fd::OwnedFd, path::Path, process::ExitStatus, time::Duration};
 
 use nix::{sys::signal::kill, unistd::Pid};
 use tokio::{
@@ -9,51 +9,40 @@ use tokio::{
     process::{Child, Command},
 };
 
-use super::{ContainerError, init, keeper, process_tree, role, stage::Stage};
+use super::{ContainerError, keeper, order::Order, process_tree, role, stage::Stage};
 
 /// How much of a command's own messages is kept, in bytes.
 const MESSAGE_LIMIT: usize = 8 * 1024;
 /// The keeper is given this long beyond the grace before its tree is killed over its head.
 const KEEPER_LIMIT: Duration = Duration::from_secs(6);
 
-/// A command and its keeper.
+/// A keeper that has no order yet; without one it ends when this is dropped.
 #[derive(Debug)]
-pub struct Running {
+pub struct Waiting {
     child: Child,
-    grace: Duration,
-    /// What the command says that is not the container's output.
-    pub messages: Messages,
+    input: io::PipeWriter,
+    messages: Messages,
 }
 
-impl Running {
-    /// Starts `line` below a keeper, which `supervisor`'s file plays, with exactly these variables, on the `stage`. What is
-    /// told to stop gets `grace` from SIGTERM to SIGKILL.
+impl Waiting {
+    /// Starts a keeper, which `supervisor`'s file plays, on the `stage`.
     ///
     /// # Errors
     /// [`ContainerError::Io`] when no pipe or process could be made.
-    pub(super) fn start<'a>(
-        supervisor: &Path,
-        stage: &Stage,
-        line: &[OsString],
-        variables: impl IntoIterator<Item = (&'a OsString, &'a OsString)>,
-        grace: Duration,
-    ) -> Result<Self, ContainerError> {
-        let (messages, writer) = message_pipe().map_err(ContainerError::io("make a pipe"))?;
-        let copy = writer
-            .try_clone()
-            .map_err(ContainerError::io("make a pipe"))?;
+    pub fn start(supervisor: &Path, stage: &Stage) -> Result<Self, ContainerError> {
+        let no_pipe = || ContainerError::io("make a pipe");
+        let (messages, writer) = message_pipe().map_err(no_pipe())?;
+        let copy = writer.try_clone().map_err(no_pipe())?;
+        let (reader, input) = io::pipe().map_err(no_pipe())?;
         let mut command = Command::new(supervisor);
         command
             .arg0(role::KEEPER)
             // A terminal's Ctrl-C is for the supervisor, which then stops the keeper in order.
             .process_group(0)
-            .arg(grace.as_millis().to_string())
             .arg(std::process::id().to_string())
             .args(stage.arguments())
-            .args(line)
             .env_clear()
-            .envs(variables)
-            .stdin(init::no_input().map_err(ContainerError::io("make a pipe"))?)
+            .stdin(reader)
             .stdout(writer)
             .stderr(copy);
         let child = command.spawn().map_err(ContainerError::io(format!(
@@ -66,16 +55,56 @@ impl Running {
         };
         Ok(Self {
             child,
-            grace,
+            input,
             messages,
         })
     }
 
+    /// Whether it is there still.
+    pub fn is_alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Tells it what to run.
+    ///
+    /// # Errors
+    /// [`ContainerError::Io`] when it cannot be told.
+    pub fn order(mut self, order: &Order) -> Result<Running, ContainerError> {
+        let told = order.write(&mut self.input);
+        match told {
+            // One that could not set the stage has ended, and says why.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(ContainerError::io("tell the keeper what to run")(error))
+            }
+            Ok(()) | Err(_) => Ok(self.running(order.grace)),
+        }
+    }
+
+    /// Without anything to run.
+    pub fn running(self, grace: Duration) -> Running {
+        Running {
+            child: self.child,
+            grace,
+            messages: self.messages,
+        }
+    }
+}
+
+/// A command and its keeper.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    grace: Duration,
+    /// What the command says that is not the container's output.
+    pub messages: Messages,
+}
+
+impl Running {
     /// Waits for the end, collecting messages meanwhile. Safe to call again after cancellation.
     ///
     /// # Errors
     /// The operating system's, from waiting.
-    pub async fn ended(&mut self) -> std::io::Result<ExitStatus> {
+    pub async fn ended(&mut self) -> io::Result<ExitStatus> {
         loop {
             tokio::select! {
                 status = self.child.wait() => {
@@ -126,7 +155,7 @@ impl Running {
     }
 }
 
-fn message_pipe() -> std::io::Result<(pipe::Receiver, OwnedFd)> {
+fn message_pipe() -> io::Result<(pipe::Receiver, OwnedFd)> {
     let (sender, receiver) = pipe::pipe()?;
     Ok((receiver, sender.into_blocking_fd()?))
 }

@@ -1,5 +1,5 @@
-//! What the keeper sets up before it starts a command, in a namespace that goes with it: an overlay over the container's ROOT,
-//! links to what the run shares, the working directory.
+//! What the keeper sets up in a namespace that goes with it: an overlay over the container's ROOT; and what it puts there for
+//! one run: links to what that shares.
 //!
 //! With an overlay nothing that a run changes in ROOT reaches the image: it goes to a directory of the run. Where the kernel
 //! lets this process mount (root, or user namespaces), that is all the hygiene there has to be.
@@ -20,13 +20,18 @@ use nix::{
 
 use crate::image::unpack::{Missing, Resolver, Root};
 
-/// What is set up.
+/// What is set up before it is known what runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stage {
     /// The container's ROOT; empty where there is none.
     pub root: PathBuf,
     /// Where its changes go; none where they go to ROOT itself.
-    pub scratch: Option<PathBuf>,
+    pub changes: Option<PathBuf>,
+}
+
+/// What one run finds in ROOT.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scene {
     /// Where the command starts, as a path inside ROOT.
     pub directory: Option<PathBuf>,
     /// Paths of this machine that are to have a link to them in ROOT.
@@ -35,34 +40,17 @@ pub struct Stage {
 
 impl Stage {
     /// As words of the keeper's command line.
-    pub fn arguments(&self) -> Vec<OsString> {
-        let or_empty = |path: &Option<PathBuf>| path.clone().unwrap_or_default().into_os_string();
-        let fixed = [
-            self.root.clone().into_os_string(),
-            or_empty(&self.scratch),
-            or_empty(&self.directory),
-            self.links.len().to_string().into(),
-        ];
-        fixed
-            .into_iter()
-            .chain(self.links.iter().map(OsString::from))
-            .collect()
+    pub fn arguments(&self) -> [&OsStr; 2] {
+        let changes = self.changes.as_deref().unwrap_or(Path::new(""));
+        [self.root.as_os_str(), changes.as_os_str()]
     }
 
-    /// From those words, and what follows them.
-    pub fn parse(arguments: &[OsString]) -> Option<(Self, &[OsString])> {
-        let [root, scratch, directory, count, rest @ ..] = arguments else {
-            return None;
-        };
-        let some = |path: &OsString| (!path.is_empty()).then(|| PathBuf::from(path));
-        let (links, rest) = rest.split_at_checked(count.to_str()?.parse().ok()?)?;
-        let stage = Self {
+    /// From those words.
+    pub fn parse([root, changes]: [&OsString; 2]) -> Self {
+        Self {
             root: root.into(),
-            scratch: some(scratch),
-            directory: some(directory),
-            links: links.iter().map(PathBuf::from).collect(),
-        };
-        Some((stage, rest))
+            changes: (!changes.is_empty()).then(|| changes.into()),
+        }
     }
 
     /// Sets it up, for this process and its children.
@@ -70,21 +58,26 @@ impl Stage {
     /// # Errors
     /// The operating system's, with what could not be done.
     pub fn set(&self) -> io::Result<()> {
-        if self.root.as_os_str().is_empty() {
+        let Some(changes) = &self.changes else {
+            return Ok(());
+        };
+        let mounted = overlay(&self.root, changes);
+        named("mount an overlay over", &self.root, mounted)
+    }
+
+    /// Puts there what one run needs.
+    ///
+    /// # Errors
+    /// The operating system's, with what could not be done.
+    pub fn furnish(&self, scene: &Scene) -> io::Result<()> {
+        if *scene == Scene::default() {
             return Ok(());
         }
-        if let Some(scratch) = &self.scratch {
-            named(
-                "mount an overlay over",
-                &self.root,
-                overlay(&self.root, scratch),
-            )?;
-        }
         let root = Root::open(&self.root, Resolver::Kernel)?;
-        for link in &self.links {
+        for link in &scene.links {
             named("link", link, make_link(&root, link))?;
         }
-        if let Some(directory) = &self.directory {
+        if let Some(directory) = &scene.directory {
             let inside = directory.strip_prefix("/").unwrap_or(directory);
             let entered = root.directory(inside, Missing::Fail).and_then(fchdir);
             named("enter the working directory", directory, entered)?;
@@ -117,9 +110,9 @@ fn make_link(root: &Root, path: &Path) -> nix::Result<()> {
 }
 
 /// Mounts an overlay over `root` that nobody but this process and its children sees.
-fn overlay(root: &Path, scratch: &Path) -> nix::Result<()> {
+fn overlay(root: &Path, changes: &Path) -> nix::Result<()> {
     let own_users = own_mounts()?;
-    let (upper, work) = (scratch.join("upper"), scratch.join("work"));
+    let (upper, work) = (changes.join("upper"), changes.join("work"));
     for directory in [&upper, &work] {
         fs::create_dir_all(directory).map_err(|error| errno(&error))?;
     }
@@ -200,20 +193,12 @@ mod tests {
     fn a_stage_goes_through_a_command_line() {
         let stage = Stage {
             root: "/store/ROOT".into(),
-            scratch: Some("/tmp/scratch".into()),
-            directory: None,
-            links: vec!["/tmp/a".into(), "/tmp/b c".into()],
+            changes: Some("/tmp/changes".into()),
         };
         for stage in [stage, Stage::default()] {
-            let mut words = stage.arguments();
-            words.push("program".into());
-            let (parsed, rest) = Stage::parse(&words).unwrap();
-            assert_eq!((parsed, rest), (stage, &[OsString::from("program")][..]));
+            let words = stage.arguments().map(OsStr::to_owned);
+            assert_eq!(Stage::parse([&words[0], &words[1]]), stage);
         }
-        assert_eq!(
-            Stage::parse(&["".into(), "".into(), "".into(), "9".into()]),
-            None
-        );
     }
 
     #[test]

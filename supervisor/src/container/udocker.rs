@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use nix::errno::Errno;
@@ -15,8 +16,14 @@ use nix::errno::Errno;
 use crate::storage::free_bytes;
 
 use super::{
-    ContainerError, Limits, init_copy::InitCopy, running::Running, settings::UdockerSettings,
-    stage::Stage,
+    ContainerError, Limits, Prepared,
+    hygiene::Undo,
+    init_copy::InitCopy,
+    keepers::{Changes, Keeper, Keepers},
+    order::Order,
+    running::Waiting,
+    settings::UdockerSettings,
+    stage::{Scene, Stage},
 };
 
 /// Starts udocker commands and counts them.
@@ -25,6 +32,7 @@ pub struct Udocker {
     settings: Arc<UdockerSettings>,
     commands: Arc<AtomicUsize>,
     init: Arc<InitCopy>,
+    keepers: Arc<Keepers>,
 }
 
 impl Udocker {
@@ -34,6 +42,7 @@ impl Udocker {
             settings: Arc::new(settings),
             commands: Arc::default(),
             init: Arc::default(),
+            keepers: Arc::default(),
         }
     }
 
@@ -61,37 +70,54 @@ impl Udocker {
         [self.settings.launcher.as_slice(), arguments].concat()
     }
 
-    /// Starts a command on the `stage`; `variables` come on top of the settings' environment.
+    /// What a keeper is told for a command; `variables` come on top of the settings' environment, `grace` is from SIGTERM to
+    /// SIGKILL.
     ///
     /// # Errors
-    /// [`ContainerError::NoUdocker`] when there is no launcher, [`ContainerError::Io`] when the
-    /// process could not be made.
-    pub fn start(
+    /// [`ContainerError::NoUdocker`] when there is no launcher.
+    pub fn order(
         &self,
         arguments: &[OsString],
         temp: &Path,
         variables: &BTreeMap<OsString, OsString>,
-        stage: &Stage,
-        limits: &Limits,
-    ) -> Result<Running, ContainerError> {
-        let line = self.command_line(arguments);
+        grace: Duration,
+    ) -> Result<Order, ContainerError> {
         let exec = self.settings.launcher_path();
         if !exec.is_file() {
             return Err(ContainerError::NoUdocker { path: exec });
         }
-        let own_temp = [("UDOCKER_TMP".into(), temp.into())].into();
-        let own = &self.settings.environment;
-        let variables = [&own_temp, own, variables].into_iter().flatten();
-        let running = Running::start(
-            &self.settings.supervisor,
-            stage,
-            &line,
-            variables,
-            limits.grace,
-        )?;
+        let mut all = BTreeMap::from([("UDOCKER_TMP".into(), temp.into())]);
+        for set in [&self.settings.environment, variables] {
+            all.extend(set.iter().map(|(n, v)| (n.clone(), v.clone())));
+        }
+        let line = self.command_line(arguments);
         self.commands.fetch_add(1, Ordering::Relaxed);
-        tracing::debug!(command = ?line, "udocker started");
-        Ok(running)
+        tracing::debug!(command = ?line, "udocker starts");
+        Ok(Order {
+            grace,
+            scene: Scene::default(),
+            variables: all.into_iter().collect(),
+            line,
+        })
+    }
+
+    /// A keeper for a run in `prepared`, see [`Keepers::take`].
+    ///
+    /// # Errors
+    /// [`ContainerError::Io`] when no process could be made.
+    pub fn keeper(&self, prepared: &Prepared, apart: &Path) -> Result<Keeper, ContainerError> {
+        let changes = match prepared.undo {
+            Undo::Overlay => Changes::Apart,
+            Undo::Journal(_) | Undo::Scratch(_) => Changes::InPlace,
+        };
+        let root = prepared.directory.join("ROOT");
+        self.keepers
+            .take(&self.settings.supervisor, &root, changes, apart)
+    }
+
+    /// Has a keeper ready for a run like the last.
+    pub fn make_ready(&self, temp: &Path) {
+        self.keepers.make_ready(&self.settings.supervisor, temp);
     }
 
     /// Runs a preparing command to its end and checks its exit status; tells what it printed.
@@ -110,8 +136,9 @@ impl Udocker {
             let image = image.to_owned();
             return Err(ContainerError::Stopped { why, step, image });
         }
+        let order = self.order(arguments, temp, &BTreeMap::new(), limits.grace)?;
         let mut running =
-            self.start(arguments, temp, &BTreeMap::new(), &Stage::default(), limits)?;
+            Waiting::start(&self.settings.supervisor, &Stage::default())?.order(&order)?;
         let finished = tokio::select! {
             status = running.ended() => Ok(status),
             why = limits.reached() => Err(why),

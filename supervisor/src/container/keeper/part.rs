@@ -1,7 +1,6 @@
 //! What the keeper does for the container's first process, see [`crate::container::init`].
 
 use std::{
-    ffi::OsString,
     io::{self, Read, Write},
     os::{
         fd::{AsFd, BorrowedFd},
@@ -14,7 +13,8 @@ use std::{
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 use crate::container::{
-    init::{IN_PLACE, Teller, pid_in_place, stand_in},
+    init::{IN_PLACE, Teller, no_input, pid_in_place, stand_in},
+    order::Order,
     role::INIT_NAME,
 };
 
@@ -48,8 +48,8 @@ pub(super) struct Listener {
 
 impl Part {
     /// The part that the command line asks for.
-    pub(super) fn of(command: &[OsString]) -> io::Result<Self> {
-        match command {
+    pub(super) fn of(order: &Order) -> io::Result<Self> {
+        match &order.line[..] {
             [program, handoff] if Path::new(program).ends_with(INIT_NAME) => Ok(Self::StandIn {
                 teller: Teller::new(Path::new(handoff))?,
                 handoff: handoff.into(),
@@ -66,12 +66,17 @@ impl Part {
     }
 
     /// What is to be started for the words of the command line.
-    pub(super) fn command(&mut self, words: &[OsString]) -> io::Result<Command> {
+    pub(super) fn command(&mut self, order: &Order) -> io::Result<Command> {
+        let variables = order.variables.iter().cloned();
         if let Self::StandIn { handoff, teller } = self {
-            return stand_in(handoff, teller);
+            return stand_in(handoff, variables.collect(), teller);
         }
-        let mut command = Command::new(&words[0]);
-        command.args(&words[1..]);
+        let mut command = Command::new(&order.line[0]);
+        command
+            .args(&order.line[1..])
+            .env_clear()
+            .envs(variables)
+            .stdin(no_input()?);
         if matches!(self, Self::Listener(_)) {
             command.stderr(Stdio::piped());
         }

@@ -2,11 +2,13 @@
 
 use std::{
     collections::BTreeSet,
+    ffi::OsString,
     fs,
     os::{
         fd::{AsFd, BorrowedFd},
         unix::process::ExitStatusExt,
     },
+    path::Path,
     process::ExitStatus,
     time::{Duration, Instant},
 };
@@ -22,7 +24,7 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::container::process_tree::Tree;
+use crate::container::{order::Order, process_tree::Tree};
 
 use super::{KILL, STOPPED, part::Part};
 
@@ -35,7 +37,7 @@ const AFTER_THE_END: Duration = Duration::from_millis(100);
 /// The command being watched.
 pub(super) struct Watch<'a> {
     main: Pid,
-    grace: Duration,
+    order: Order,
     tree: Tree,
     ended: Option<u8>,
     kill_at: Option<Instant>,
@@ -43,10 +45,10 @@ pub(super) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn new(main: Pid, grace: Duration, part: &'a mut Part) -> Self {
+    pub(super) fn new(main: Pid, order: Order, part: &'a mut Part) -> Self {
         Self {
             main,
-            grace,
+            order,
             tree: Tree::of(Pid::this(), main),
             ended: None,
             kill_at: None,
@@ -68,7 +70,7 @@ impl<'a> Watch<'a> {
                 Some(KILL) => self.kill_at = Some(Instant::now()),
                 Some(_stop) if self.kill_at.is_none() => {
                     self.tree.signal(Signal::SIGTERM);
-                    self.kill_at = Some(Instant::now() + self.grace);
+                    self.kill_at = Some(Instant::now() + self.order.grace);
                 }
                 Some(_) | None => {}
             }
@@ -94,7 +96,7 @@ impl<'a> Watch<'a> {
         let killed = tree.kill(until, || {
             self.reap();
         });
-        remove_proot_files(&killed);
+        remove_proot_files(&killed, &self.order.variables);
         self.ended.unwrap_or(STOPPED)
     }
 
@@ -127,14 +129,15 @@ impl<'a> Watch<'a> {
 
 /// A proot that is killed leaves its temporary files, named after its process: `proot-PID-XXXXXX`
 /// and `prooted-PID-XXXXXX`. Before 5.4 they are in `/tmp` whatever the environment says.
-fn remove_proot_files(killed: &BTreeSet<Pid>) {
+fn remove_proot_files(killed: &BTreeSet<Pid>, variables: &[(OsString, OsString)]) {
     if killed.is_empty() {
         return;
     }
-    let named = ["PROOT_TMP_DIR", "TMPDIR"]
-        .into_iter()
-        .filter_map(std::env::var_os);
-    for directory in named.chain(["/tmp".into()]) {
+    let named = variables
+        .iter()
+        .filter(|(name, _)| name == "PROOT_TMP_DIR" || name == "TMPDIR")
+        .map(|(_, directory)| Path::new(directory));
+    for directory in named.chain([Path::new("/tmp")]) {
         for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
             let name = entry.file_name();
             let mut parts = name.to_str().unwrap_or_default().split('-');

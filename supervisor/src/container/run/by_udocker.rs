@@ -12,23 +12,24 @@ use crate::{
         ContainerError, Prepared,
         command::{Family, Volumes, run_arguments},
         handoff::Handoff,
-        init, role,
-        running::Running,
+        init,
+        order::Order,
+        role,
         udocker::Udocker,
     },
     workspace::RecordDir,
 };
 
-use super::{Container, RunRequest, stage};
+use super::{Container, RunRequest};
 
 /// The one udocker command of this run.
-pub(super) fn start(
+pub(super) fn order(
     udocker: &Udocker,
     container: Container<'_>,
     request: &RunRequest<'_>,
     argv: &[OsString],
     temp: &Path,
-) -> Result<(Running, Handoff), ContainerError> {
+) -> Result<(Order, Handoff), ContainerError> {
     let prepared = container.prepared;
     let handoff = request.handoff(argv)?;
     let init = init_file(udocker, prepared, temp)
@@ -36,9 +37,8 @@ pub(super) fn start(
     let variables = handoff_variables(udocker, prepared, request.record, temp)
         .map_err(ContainerError::io("prepare the container's first process"))?;
     let arguments = arguments(&init, container, request);
-    let stage = stage(prepared, request.record);
-    let running = udocker.start(&arguments, temp, &variables, &stage, &request.limits)?;
-    Ok((running, handoff))
+    let order = udocker.order(&arguments, temp, &variables, request.limits.grace)?;
+    Ok((order, handoff))
 }
 
 /// The arguments of the one udocker command of this run.

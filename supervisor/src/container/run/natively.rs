@@ -14,16 +14,16 @@ use crate::{
             launch::{Command, Launch, Shared, launch},
         },
         handoff::Handoff,
+        order::Order,
         role,
-        running::Running,
-        stage::Stage,
+        stage::Scene,
         udocker::Udocker,
     },
     plan::Variable,
     workspace::RecordDir,
 };
 
-use super::{Container, RunRequest, stage};
+use super::{Container, RunRequest};
 
 /// One run, as far as it is known before anything of it exists.
 #[derive(Debug, Clone, Copy)]
@@ -75,15 +75,15 @@ impl Planned<'_> {
     }
 }
 
-/// Starts `argv` in the container.
-pub(super) fn start(
+/// What the keeper is told to start `argv` in the container.
+pub(super) fn order(
     udocker: &Udocker,
     guest: &Guest,
     container: Container<'_>,
     request: &RunRequest<'_>,
     argv: &[OsString],
     temp: &Path,
-) -> Result<(Running, Handoff), ContainerError> {
+) -> Result<(Order, Handoff), ContainerError> {
     let settings = udocker.settings();
     let init = match Family::of(container.prepared.mode) {
         Family::Inside => udocker.init_copy(temp.parent().and_then(Path::parent)),
@@ -100,20 +100,16 @@ pub(super) fn start(
         temp,
     };
     let launch = planned.launch()?;
-    let stage = Stage {
-        root: guest.root(),
-        directory: launch.directory,
-        links: launch.links,
-        ..stage(container.prepared, request.record)
-    };
     let handoff = request.handoff(&launch.argv)?;
     tracing::debug!(command = ?launch.line, argv = ?launch.argv, "starting");
-    let running = Running::start(
-        &settings.supervisor,
-        &stage,
-        &launch.line,
-        &launch.variables,
-        request.limits.grace,
-    )?;
-    Ok((running, handoff))
+    let order = Order {
+        grace: request.limits.grace,
+        scene: Scene {
+            directory: launch.directory,
+            links: launch.links,
+        },
+        variables: launch.variables.into_iter().collect(),
+        line: launch.line,
+    };
+    Ok((order, handoff))
 }
