@@ -63,19 +63,24 @@ impl Keepers {
         changes: Changes,
         directory: &Path,
     ) -> Result<Keeper, ContainerError> {
-        let next = {
-            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            state.last = Some((root.to_owned(), changes));
-            state.next.take()
-        };
-        if let Some(mut keeper) = next
-            && keeper.root == root
-            && keeper.changes() == changes
-            && keeper.waiting.is_alive()
-        {
+        if let Some(keeper) = self.waiting(root, changes) {
             return Ok(keeper);
         }
         Keeper::start(supervisor, root, changes, directory)
+    }
+
+    /// The one that waits, if it does so for this; one for another container waits on, if that is there.
+    fn waiting(&self, root: &Path, changes: Changes) -> Option<Keeper> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.last = Some((root.to_owned(), changes));
+        let mut keeper = state.next.take()?;
+        let fits = keeper.root == root && keeper.changes() == changes;
+        match (fits, keeper.waiting.is_alive()) {
+            (true, true) => return Some(keeper),
+            (false, true) if keeper.root.is_dir() => state.next = Some(keeper),
+            _ => keeper.dismiss(),
+        }
+        None
     }
 
     /// Has one ready for a run like the last; what that changes may go to a directory below `temp`.
@@ -105,6 +110,14 @@ impl Keepers {
     }
 }
 
+impl Drop for State {
+    fn drop(&mut self) {
+        if let Some(keeper) = self.next.take() {
+            keeper.dismiss();
+        }
+    }
+}
+
 impl Keeper {
     fn start(
         supervisor: &Path,
@@ -122,6 +135,11 @@ impl Keeper {
             changed: kept_in,
             root: stage.root,
         })
+    }
+
+    /// Ends it, and waits: it must not write any more to the directory that goes.
+    fn dismiss(mut self) {
+        self.waiting.kill();
     }
 
     fn changes(&self) -> Changes {

@@ -105,13 +105,13 @@ pub async fn run(
     let in_use = use_container(&store, prepared, &request.limits).await?;
     let started = Instant::now();
     prepared.undo.before_run();
-    let Keeper {
-        waiting, changed, ..
-    } = udocker.keeper(prepared, request.record.changes())?;
     let (order, handoff) = match &prepared.guest {
         Some(guest) => natively::order(udocker, guest, container, &request, &argv, temp)?,
         None => by_udocker::order(udocker, container, &request, &argv, temp)?,
     };
+    let Keeper {
+        waiting, changed, ..
+    } = udocker.keeper(prepared, request.record.changes())?;
     let seen = see_through(waiting.order(&order)?, handoff, &request, sink).await;
     drop(changed);
     clear_up(&store, prepared, request.record, in_use);

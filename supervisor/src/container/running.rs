@@ -1,6 +1,12 @@
 //! A command below its keeper: started, waited for, told to stop, listened to.
 
-use std::{io, os::fd::OwnedFd, path::Path, process::ExitStatus, time::Duration};
+use std::{
+    io,
+    os::fd::OwnedFd,
+    path::Path,
+    process::ExitStatus,
+    time::{Duration, Instant},
+};
 
 use nix::{sys::signal::kill, unistd::Pid};
 use tokio::{
@@ -15,6 +21,9 @@ use super::{ContainerError, keeper, order::Order, process_tree, role, stage::Sta
 const MESSAGE_LIMIT: usize = 8 * 1024;
 /// The keeper is given this long beyond the grace before its tree is killed over its head.
 const KEEPER_LIMIT: Duration = Duration::from_secs(6);
+
+/// A process that is killed while it mounts is gone within this.
+const KILLED_WITHIN: Duration = Duration::from_secs(1);
 
 /// A keeper that has no order yet; without one it ends when this is dropped.
 #[derive(Debug)]
@@ -63,6 +72,15 @@ impl Waiting {
     /// Whether it is there still.
     pub fn is_alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Ends it at once, and waits for the end.
+    pub fn kill(&mut self) {
+        let _gone_already = self.child.start_kill();
+        let until = Instant::now() + KILLED_WITHIN;
+        while self.is_alive() && Instant::now() < until {
+            std::thread::sleep(Duration::from_micros(200));
+        }
     }
 
     /// Tells it what to run.
