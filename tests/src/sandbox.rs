@@ -196,6 +196,16 @@ impl Sandbox {
         fs::create_dir(self.path("tmp")).unwrap();
     }
 
+    /// What a supervisor that waits for invocations keeps below `TMPDIR`, but for the one directory of its next run.
+    #[track_caller]
+    pub fn kept(&self) -> Vec<PathBuf> {
+        let (next, kept): (Vec<_>, Vec<_>) = entries(&self.path("tmp"))
+            .into_iter()
+            .partition(|path| path.display().to_string().contains("/faas-next-"));
+        assert!(next.len() <= 1, "{next:?}");
+        kept
+    }
+
     /// Fails if anything of a finished supervisor is left: a process, or a file below `TMPDIR`.
     #[track_caller]
     pub fn expect_clean(&self) {

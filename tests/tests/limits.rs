@@ -223,11 +223,7 @@ fn a_workspace_takes_room_only_while_it_is_used() {
     let mut at_first = None;
     for _ in 0..3 {
         assert_eq!(lambda.invoke(&json!({})).status_and_log().0, 200);
-        let left = fs::read_dir(sandbox.path("tmp"))
-            .unwrap()
-            .flatten()
-            .map(|entry| entry.path());
-        let left: Vec<_> = left.collect();
+        let left = sandbox.kept();
         assert_eq!(at_first.get_or_insert(left.clone()), &left);
         let output = left.iter().any(|path| path.join("0").exists());
         assert!(!output, "{left:?}");
