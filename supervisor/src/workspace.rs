@@ -12,6 +12,8 @@
 //!     script.sh           the script of the event or the function
 //!     handoff/            named pipes and variables for the container's first process
 //! ```
+//!
+//! Where the next run's keeper waits with its overlay mounted, that one's changes go to `faas-next-XXXXXX/` beside it.
 
 use std::{
     fs, io,

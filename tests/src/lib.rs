@@ -55,7 +55,7 @@ pub use lambda_root::LambdaRoot;
 pub use mode::Mode;
 pub use moto::Moto;
 pub use paths::{archive, built, fixture, root, supervisor, target, tool};
-pub use processes::{Process, command_lines, processes_naming, wait_until_gone};
+pub use processes::{KILLED_IN, Process, command_lines, processes_naming, wait_until_gone};
 pub use range_s3::RangeS3;
 pub use registry::Registry;
 pub use run::{Finished, Launch, Running};

@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 /// Longest that a keeper takes to end when nothing is left below it, on a busy machine.
 const KEEPERS_END: Duration = Duration::from_secs(2);
 /// Longest that everything of a killed supervisor takes to end, the grace of two seconds included.
-const KILLED_IN: Duration = Duration::from_secs(5);
+pub const KILLED_IN: Duration = Duration::from_secs(5);
 /// Pause between two looks.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -50,27 +50,29 @@ pub fn processes_naming(directory: &Path) -> Vec<Process> {
 /// What is left of a finished run: [`processes_naming`] but for keepers, which are given a moment. A keeper says that nothing
 /// is left below it before it ends itself.
 pub(crate) fn left_behind(directory: &Path) -> Vec<Process> {
-    let until = Instant::now() + KEEPERS_END;
-    loop {
-        let left = processes_naming(directory);
-        let only_keepers = left.iter().all(|p| p.command.starts_with("faas-keeper "));
-        if left.is_empty() || !only_keepers || Instant::now() >= until {
-            return left;
-        }
-        sleep(LOOK);
-    }
+    let keeper = |process: &Process| process.command.starts_with("faas-keeper ");
+    look_while(directory, KEEPERS_END, |left| left.iter().all(keeper))
 }
 
-/// Waits until nothing is left of a supervisor that was killed: its keepers end it all, politely at first.
+/// Waits until nothing is left of a supervisor that was killed or is ending, for so long at most.
 #[track_caller]
-pub fn wait_until_gone(directory: &Path) {
-    let until = Instant::now() + KILLED_IN;
+pub fn wait_until_gone(directory: &Path, within: Duration) {
+    let left = look_while(directory, within, |_| true);
+    assert!(left.is_empty(), "still there: {left:#?}");
+}
+
+/// Looks until nothing is there, or it is not worth to `wait` for what is, or the time is over: what is there then.
+fn look_while(
+    directory: &Path,
+    within: Duration,
+    wait: impl Fn(&[Process]) -> bool,
+) -> Vec<Process> {
+    let until = Instant::now() + within;
     loop {
         let left = processes_naming(directory);
-        if left.is_empty() {
-            return;
+        if left.is_empty() || !wait(&left) || Instant::now() >= until {
+            return left;
         }
-        assert!(Instant::now() < until, "still there: {left:#?}");
         sleep(LOOK);
     }
 }

@@ -6,12 +6,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::mode::{Mode, udocker_variables};
-use crate::processes::{left_behind, processes_naming, wait_until_gone};
+use crate::processes::{KILLED_IN, left_behind, wait_until_gone};
 use crate::run::Launch;
 
 /// Directories of one test:
@@ -188,9 +189,11 @@ impl Sandbox {
     /// as nobody else would.
     #[track_caller]
     pub fn clear_after_kill(&self) {
+        let killed = Instant::now();
         // Servers that a test has started are elsewhere in the sandbox.
         for part in ["udocker", "tmp"] {
-            wait_until_gone(&self.path(part));
+            let left = KILLED_IN.saturating_sub(killed.elapsed());
+            wait_until_gone(&self.path(part), left);
         }
         fs::remove_dir_all(self.path("tmp")).unwrap();
         fs::create_dir(self.path("tmp")).unwrap();
@@ -218,11 +221,7 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        let left = if std::thread::panicking() {
-            processes_naming(self.directory.path())
-        } else {
-            left_behind(self.directory.path())
-        };
+        let left = left_behind(self.directory.path());
         for process in &left {
             process.kill();
         }

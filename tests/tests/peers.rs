@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tests::{
-    CargoLambda, Mode, Moto, Registry, Sandbox, archive, processes_naming, wait_until_gone,
+    CargoLambda, KILLED_IN, Mode, Moto, Registry, Sandbox, archive, processes_naming,
+    wait_until_gone,
 };
 
 /// Runs udocker by itself in a sandbox.
@@ -92,7 +93,7 @@ fn a_process_that_got_away_is_found_in_every_mode() {
             remove_proot_files(process.pid);
         }
         engine.wait().unwrap();
-        wait_until_gone(&sandbox.path(""));
+        wait_until_gone(&sandbox.path(""), KILLED_IN);
         // A udocker that is killed leaves these; a supervisor has to see to it that they go.
         fs::remove_dir_all(sandbox.path("tmp")).unwrap();
         fs::create_dir(sandbox.path("tmp")).unwrap();

@@ -75,11 +75,10 @@ impl Direct {
         let handoff = request.handoff(&argv)?;
         let init = role::link(&self.supervisor, temp, role::INIT_NAME)
             .map_err(ContainerError::io(format!("prepare {}", temp.display())))?;
-        let variables = self.environment.iter();
         let order = Order {
             grace: request.limits.grace,
             scene: Scene::default(),
-            variables: variables.map(|(n, v)| (n.clone(), v.clone())).collect(),
+            variables: self.environment.clone(),
             line: vec![init.into(), request.record.handoff().into()],
         };
         let running = Waiting::start(&self.supervisor, &Stage::default())?.order(&order)?;

@@ -4,7 +4,7 @@
 use std::{
     ffi::OsString,
     fs, io,
-    os::unix::{ffi::OsStrExt, fs::OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -15,6 +15,7 @@ use crate::plan::Variable;
 
 use super::{
     log::{LogPump, Stream},
+    order::terminated,
     run::RunEnd,
 };
 
@@ -43,12 +44,9 @@ impl Handoff {
     /// # Errors
     /// The operating system's.
     pub fn make(directory: &Path, argv: &[OsString], variables: &[Variable]) -> io::Result<Self> {
-        let words = argv.iter().map(|word| word.as_bytes().to_vec());
-        write_terminated(&directory.join("argv"), words)?;
-        let assignments = variables
-            .iter()
-            .map(|v| format!("{}={}", v.name, v.value).into_bytes());
-        write_terminated(&directory.join("env"), assignments)?;
+        write_new(&directory.join("argv"), &terminated(argv))?;
+        let assignments = variables.iter().map(|v| format!("{}={}", v.name, v.value));
+        write_new(&directory.join("env"), &terminated(assignments))?;
         let open = |name: &str| {
             let path = directory.join(name);
             nix::unistd::mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR)?;
@@ -109,19 +107,14 @@ pub fn parse_status(lines: &[u8]) -> Option<RunEnd> {
     }
 }
 
-/// NUL-terminated, as nothing in an environment or an argument can hold a NUL.
-fn write_terminated(path: &Path, items: impl Iterator<Item = Vec<u8>>) -> io::Result<()> {
-    let mut bytes = Vec::new();
-    for item in items {
-        bytes.extend(item.into_iter().filter(|&b| b != 0));
-        bytes.push(0);
-    }
+/// Readable by this user only.
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = fs::OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)?;
-    io::Write::write_all(&mut file, &bytes)
+    io::Write::write_all(&mut file, bytes)
 }
 
 #[cfg(test)]

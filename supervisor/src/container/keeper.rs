@@ -43,11 +43,10 @@ pub const NOT_STARTED: u8 = 126;
 /// Plays the keeper: `faas-keeper PARENT_PID ROOT CHANGES`; see [`Stage`]. Without an order it has only found out whether the
 /// stage can be set up.
 pub fn play(arguments: &[OsString]) -> ExitCode {
-    let [parent, stage @ ..] = arguments else {
+    let [parent, root, changes] = arguments else {
         return ExitCode::from(NOT_STARTED);
     };
-    let parent = parent.to_str().and_then(|pid| pid.parse().ok());
-    let (Some(parent), [root, changes]) = (parent, stage) else {
+    let Some(parent) = parent.to_str().and_then(|pid| pid.parse().ok()) else {
         return ExitCode::from(NOT_STARTED);
     };
     match keep(parent, &Stage::parse([root, changes])) {
@@ -81,7 +80,7 @@ fn keep(parent: i32, stage: &Stage) -> std::io::Result<u8> {
     sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), Some(&mut inherited))?;
     let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC)?;
     stage.furnish(&order.scene)?;
-    let mut part = Part::of(&order)?;
+    let mut part = Part::of(&order.line)?;
     let mut command = part.command(&order)?;
     let child = match spawn(&mut command, inherited) {
         Ok(child) => child,

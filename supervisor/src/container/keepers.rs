@@ -2,6 +2,7 @@
 //! overlay takes longer than anything else of a warm run that is not the container's own.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
@@ -9,15 +10,6 @@ use std::{
 use crate::workspace::remove_tree;
 
 use super::{ContainerError, running::Waiting, stage::Stage};
-
-/// What becomes of changes in ROOT.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Changes {
-    /// They stay in ROOT.
-    InPlace,
-    /// They go to a directory of the run.
-    Apart,
-}
 
 /// A keeper for one run.
 #[derive(Debug)]
@@ -46,36 +38,29 @@ pub struct Keepers(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     next: Option<Keeper>,
-    /// What the last run asked for.
-    last: Option<(PathBuf, Changes)>,
+    /// Where the last run was.
+    last: Option<Stage>,
 }
 
 impl Keepers {
-    /// A keeper, which `supervisor`'s file plays, for a run in `root`. If there is none that waits, changes go to
-    /// `directory`, where they go apart.
+    /// A keeper, which `supervisor`'s file plays, on the `stage`. One that waits has a directory of its own for the changes,
+    /// where they go to one.
     ///
     /// # Errors
     /// [`ContainerError::Io`] when no process could be made.
-    pub fn take(
-        &self,
-        supervisor: &Path,
-        root: &Path,
-        changes: Changes,
-        directory: &Path,
-    ) -> Result<Keeper, ContainerError> {
-        if let Some(keeper) = self.waiting(root, changes) {
-            return Ok(keeper);
+    pub fn take(&self, supervisor: &Path, stage: Stage) -> Result<Keeper, ContainerError> {
+        match self.waiting(&stage) {
+            Some(keeper) => Ok(keeper),
+            None => Keeper::start(supervisor, stage),
         }
-        Keeper::start(supervisor, root, changes, directory)
     }
 
     /// The one that waits, if it does so for this; one for another container waits on, if that is there.
-    fn waiting(&self, root: &Path, changes: Changes) -> Option<Keeper> {
+    fn waiting(&self, wanted: &Stage) -> Option<Keeper> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.last = Some((root.to_owned(), changes));
+        state.last = Some(wanted.clone());
         let mut keeper = state.next.take()?;
-        let fits = keeper.root == root && keeper.changes() == changes;
-        match (fits, keeper.waiting.is_alive()) {
+        match (keeper.fits(wanted), keeper.waiting.is_alive()) {
             (true, true) => return Some(keeper),
             (false, true) if keeper.root.is_dir() => state.next = Some(keeper),
             _ => keeper.dismiss(),
@@ -86,28 +71,31 @@ impl Keepers {
     /// Has one ready for a run like the last; what that changes may go to a directory below `temp`.
     pub fn make_ready(&self, supervisor: &Path, temp: &Path) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((root, changes)) = state.last.clone() else {
-            return;
-        };
-        if state.next.is_some() || !root.is_dir() {
+        let Some(last) = &state.last else { return };
+        if state.next.is_some() || !last.root.is_dir() {
             return;
         }
-        let directory = match changes {
-            Changes::InPlace => Ok(PathBuf::new()),
-            Changes::Apart => tempfile::Builder::new()
-                .prefix("faas-next-")
-                .tempdir_in(temp)
-                .map(tempfile::TempDir::keep),
-        };
-        let made = directory
+        let made = next_stage(last, temp)
             .map_err(ContainerError::io(format!("write to {}", temp.display())))
-            .and_then(|directory| Keeper::start(supervisor, &root, changes, &directory));
+            .and_then(|stage| Keeper::start(supervisor, stage));
         match made {
             Ok(keeper) => state.next = Some(keeper),
             // The next run will say it.
             Err(error) => tracing::debug!(%error, "no keeper in advance"),
         }
     }
+}
+
+/// The same stage, with a directory of its own for the changes, where they go to one.
+fn next_stage(last: &Stage, temp: &Path) -> io::Result<Stage> {
+    let mut next = last.clone();
+    if let Some(changes) = &mut next.changes {
+        let directory = tempfile::Builder::new()
+            .prefix("faas-next-")
+            .tempdir_in(temp)?;
+        *changes = directory.keep();
+    }
+    Ok(next)
 }
 
 impl Drop for State {
@@ -119,33 +107,23 @@ impl Drop for State {
 }
 
 impl Keeper {
-    fn start(
-        supervisor: &Path,
-        root: &Path,
-        changes: Changes,
-        directory: &Path,
-    ) -> Result<Self, ContainerError> {
-        let kept_in = (changes == Changes::Apart).then(|| Changed(directory.to_owned()));
-        let stage = Stage {
-            root: root.to_owned(),
-            changes: kept_in.as_ref().map(|kept_in| kept_in.0.clone()),
-        };
+    fn start(supervisor: &Path, stage: Stage) -> Result<Self, ContainerError> {
+        let waiting = Waiting::start(supervisor, &stage);
+        // The directory goes if there is no keeper, too.
+        let changed = stage.changes.map(Changed);
         Ok(Self {
-            waiting: Waiting::start(supervisor, &stage)?,
-            changed: kept_in,
+            waiting: waiting?,
+            changed,
             root: stage.root,
         })
+    }
+
+    fn fits(&self, stage: &Stage) -> bool {
+        self.root == stage.root && self.changed.is_some() == stage.changes.is_some()
     }
 
     /// Ends it, and waits: it must not write any more to the directory that goes.
     fn dismiss(mut self) {
         self.waiting.kill();
-    }
-
-    fn changes(&self) -> Changes {
-        match self.changed {
-            None => Changes::InPlace,
-            Some(_) => Changes::Apart,
-        }
     }
 }

@@ -4,6 +4,7 @@
 //! No words at all are an order, too: to end.
 
 use std::{
+    collections::BTreeMap,
     ffi::{OsStr, OsString},
     io::{self, Read, Write},
     os::unix::ffi::{OsStrExt, OsStringExt},
@@ -14,14 +15,14 @@ use std::{
 use super::stage::Scene;
 
 /// One command.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Order {
     /// From SIGTERM to SIGKILL, when it is told to stop.
     pub grace: Duration,
     /// What it finds in ROOT.
     pub scene: Scene,
     /// Exactly these are its variables.
-    pub variables: Vec<(OsString, OsString)>,
+    pub variables: BTreeMap<OsString, OsString>,
     /// The program and its arguments.
     pub line: Vec<OsString>,
 }
@@ -32,29 +33,21 @@ impl Order {
     /// # Errors
     /// The operating system's.
     pub fn write(&self, to: &mut impl Write) -> io::Result<()> {
-        let mut bytes = Vec::with_capacity(1024);
-        let mut word = |word: &OsStr| {
-            bytes.extend(word.as_bytes().iter().filter(|&&b| b != 0));
-            bytes.push(0);
-        };
-        word(self.grace.as_millis().to_string().as_ref());
-        word(
-            self.scene
-                .directory
-                .as_deref()
-                .unwrap_or("".as_ref())
-                .as_ref(),
-        );
-        word(self.scene.links.len().to_string().as_ref());
-        self.scene.links.iter().for_each(|link| word(link.as_ref()));
-        word(self.variables.len().to_string().as_ref());
+        let number = |number: usize| OsString::from(number.to_string());
+        let Scene { directory, links } = &self.scene;
+        let mut words = vec![
+            self.grace.as_millis().to_string().into(),
+            directory.clone().unwrap_or_default().into(),
+            number(links.len()),
+        ];
+        words.extend(links.iter().map(OsString::from));
+        words.push(number(self.variables.len()));
         for (name, value) in &self.variables {
-            word(name);
-            word(value);
+            words.extend([name.clone(), value.clone()]);
         }
-        word(self.line.len().to_string().as_ref());
-        self.line.iter().for_each(|part| word(part));
-        to.write_all(&bytes)
+        words.push(number(self.line.len()));
+        words.extend_from_slice(&self.line);
+        to.write_all(&terminated(&words))
     }
 
     /// Waits for an order; none if there is nothing to do.
@@ -101,6 +94,17 @@ impl Order {
     }
 }
 
+/// The words with a NUL after each; one inside of a word is left out.
+pub fn terminated(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for word in words {
+        let word = word.as_ref().as_bytes();
+        bytes.extend(word.iter().filter(|&&b| b != 0));
+        bytes.push(0);
+    }
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,7 +117,7 @@ mod tests {
                 directory: Some("/srv".into()),
                 links: vec!["/tmp/a b".into(), "/tmp/c".into()],
             },
-            variables: vec![("A".into(), "".into()), ("B".into(), "x=\ny".into())],
+            variables: [("A".into(), "".into()), ("B".into(), "x=\ny".into())].into(),
             line: vec!["/bin/echo".into(), "".into(), "end".into(), "".into()],
         };
         let mut bytes = Vec::new();

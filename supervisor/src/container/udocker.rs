@@ -19,7 +19,7 @@ use super::{
     ContainerError, Limits, Prepared,
     hygiene::Undo,
     init_copy::InitCopy,
-    keepers::{Changes, Keeper, Keepers},
+    keepers::{Keeper, Keepers},
     order::Order,
     running::Waiting,
     settings::UdockerSettings,
@@ -96,23 +96,24 @@ impl Udocker {
         Ok(Order {
             grace,
             scene: Scene::default(),
-            variables: all.into_iter().collect(),
+            variables: all,
             line,
         })
     }
 
-    /// A keeper for a run in `prepared`, see [`Keepers::take`].
+    /// A keeper for a run in `prepared`, see [`Keepers::take`]; what that changes may go to `directory`.
     ///
     /// # Errors
     /// [`ContainerError::Io`] when no process could be made.
-    pub fn keeper(&self, prepared: &Prepared, apart: &Path) -> Result<Keeper, ContainerError> {
-        let changes = match prepared.undo {
-            Undo::Overlay => Changes::Apart,
-            Undo::Journal(_) | Undo::Scratch(_) => Changes::InPlace,
+    pub fn keeper(&self, prepared: &Prepared, directory: &Path) -> Result<Keeper, ContainerError> {
+        let stage = Stage {
+            root: prepared.directory.join("ROOT"),
+            changes: match prepared.undo {
+                Undo::Overlay => Some(directory.to_owned()),
+                Undo::Journal(_) | Undo::Scratch(_) => None,
+            },
         };
-        let root = prepared.directory.join("ROOT");
-        self.keepers
-            .take(&self.settings.supervisor, &root, changes, apart)
+        self.keepers.take(&self.settings.supervisor, stage)
     }
 
     /// Has a keeper ready for a run like the last.

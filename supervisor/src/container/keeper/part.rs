@@ -1,6 +1,7 @@
 //! What the keeper does for the container's first process, see [`crate::container::init`].
 
 use std::{
+    ffi::OsString,
     io::{self, Read, Write},
     os::{
         fd::{AsFd, BorrowedFd},
@@ -48,8 +49,8 @@ pub(super) struct Listener {
 
 impl Part {
     /// The part that the command line asks for.
-    pub(super) fn of(order: &Order) -> io::Result<Self> {
-        match &order.line[..] {
+    pub(super) fn of(command: &[OsString]) -> io::Result<Self> {
+        match command {
             [program, handoff] if Path::new(program).ends_with(INIT_NAME) => Ok(Self::StandIn {
                 teller: Teller::new(Path::new(handoff))?,
                 handoff: handoff.into(),
@@ -65,11 +66,11 @@ impl Part {
         }
     }
 
-    /// What is to be started for the words of the command line.
+    /// What is to be started for the order.
     pub(super) fn command(&mut self, order: &Order) -> io::Result<Command> {
-        let variables = order.variables.iter().cloned();
+        let variables = &order.variables;
         if let Self::StandIn { handoff, teller } = self {
-            return stand_in(handoff, variables.collect(), teller);
+            return stand_in(handoff, variables.clone().into_iter().collect(), teller);
         }
         let mut command = Command::new(&order.line[0]);
         command

@@ -1,8 +1,8 @@
 //! Watches a command from its start to the end of all it has started.
 
 use std::{
-    collections::BTreeSet,
-    ffi::OsString,
+    collections::{BTreeMap, BTreeSet},
+    ffi::{OsStr, OsString},
     fs,
     os::{
         fd::{AsFd, BorrowedFd},
@@ -129,14 +129,14 @@ impl<'a> Watch<'a> {
 
 /// A proot that is killed leaves its temporary files, named after its process: `proot-PID-XXXXXX`
 /// and `prooted-PID-XXXXXX`. Before 5.4 they are in `/tmp` whatever the environment says.
-fn remove_proot_files(killed: &BTreeSet<Pid>, variables: &[(OsString, OsString)]) {
+fn remove_proot_files(killed: &BTreeSet<Pid>, variables: &BTreeMap<OsString, OsString>) {
     if killed.is_empty() {
         return;
     }
-    let named = variables
+    let named = ["PROOT_TMP_DIR", "TMPDIR"]
         .iter()
-        .filter(|(name, _)| name == "PROOT_TMP_DIR" || name == "TMPDIR")
-        .map(|(_, directory)| Path::new(directory));
+        .filter_map(|name| variables.get(OsStr::new(name)))
+        .map(Path::new);
     for directory in named.chain([Path::new("/tmp")]) {
         for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
             let name = entry.file_name();

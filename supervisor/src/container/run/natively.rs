@@ -108,7 +108,7 @@ pub(super) fn order(
             directory: launch.directory,
             links: launch.links,
         },
-        variables: launch.variables.into_iter().collect(),
+        variables: launch.variables,
         line: launch.line,
     };
     Ok((order, handoff))
