@@ -22,6 +22,7 @@ pub mod log;
 mod making;
 mod native;
 pub mod order;
+pub mod place;
 pub mod prepare;
 pub mod probe;
 pub mod process_tree;

@@ -14,8 +14,9 @@ pub mod time;
 mod understand;
 
 use std::{
+    io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::sync::watch;
@@ -57,6 +58,8 @@ pub struct Services {
     pub(crate) delegator: Option<Delegator>,
     slots: Slots,
     temp_dir: PathBuf,
+    /// The next invocation's, where it is there already.
+    next: Mutex<Option<Workspace>>,
 }
 
 /// Where commands run.
@@ -86,6 +89,7 @@ impl Services {
             delegator: None,
             slots: Slots::default(),
             temp_dir: environment.temp_dir(),
+            next: Mutex::default(),
             config,
         }
     }
@@ -124,9 +128,35 @@ impl Services {
 
     /// Does what the next invocation need not wait for then. To be called when one has been answered.
     pub fn make_ready(&self) {
-        if let Site::Container = self.site {
-            self.udocker.make_ready(&self.temp_dir);
+        if let Site::Here(_) = self.site {
+            return;
         }
+        let mut next = self.next();
+        if next.as_ref().is_some_and(|it| it.path().is_dir()) {
+            return;
+        }
+        let made = Workspace::create(&self.temp_dir, Retention::Remove).and_then(|workspace| {
+            let record = workspace.record(0)?;
+            self.udocker.make_ready(&record, &workspace.udocker_tmp());
+            Ok(workspace)
+        });
+        match made {
+            Ok(workspace) => *next = Some(workspace),
+            Err(error) => tracing::debug!(%error, "no workspace in advance"),
+        }
+    }
+
+    /// The workspace that is there, else a new one.
+    fn workspace(&self, retention: Retention) -> io::Result<Workspace> {
+        let ready = self.next().take();
+        match ready.filter(|it| it.path().is_dir()) {
+            Some(workspace) => Ok(workspace.with(retention)),
+            None => Workspace::create(&self.temp_dir, retention),
+        }
+    }
+
+    fn next(&self) -> MutexGuard<'_, Option<Workspace>> {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The udocker that runs containers.
@@ -220,7 +250,7 @@ pub async fn invoke(
                 narration::runs_here(services.config.execution_mode);
             }
             let mut report = Report::new(event.source.clone(), event.skipped.clone());
-            match Workspace::create(&services.temp_dir, invocation.retention) {
+            match services.workspace(invocation.retention) {
                 Err(error) => report.outcome = Outcome::Failed(workspace_failure(&error)),
                 Ok(workspace) => {
                     run_all(

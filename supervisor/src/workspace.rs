@@ -10,10 +10,10 @@
 //!     input/ output/      TMP_INPUT_DIR, TMP_OUTPUT_DIR
 //!     event.json          EVENT_FILE
 //!     script.sh           the script of the event or the function
-//!     handoff/            named pipes and variables for the container's first process
+//!     handoff/            named pipes for the container's first process
 //! ```
 //!
-//! Where the next run's keeper waits with its overlay mounted, that one's changes go to `faas-next-XXXXXX/` beside it.
+//! Where the next run's keeper waits already, its workspace is there, too, with the directories of record 0.
 
 use std::{
     fs, io,
@@ -53,14 +53,11 @@ impl Workspace {
         // Engines resolve symbolic links in volume paths; start from the real one.
         let path = dir.path().canonicalize()?;
         make_dir(&path.join("tmp"))?;
-        let dir = match retention {
-            Retention::Remove => Some(dir),
-            Retention::Keep => {
-                let _kept = dir.keep();
-                None
-            }
+        let made = Self {
+            dir: Some(dir),
+            path,
         };
-        Ok(Self { dir, path })
+        Ok(made.with(retention))
     }
 
     /// The workspace itself.
@@ -78,21 +75,27 @@ impl Workspace {
         self.path.join(format!("job-{index}"))
     }
 
-    /// Makes the directories of record number `index`.
+    /// Makes the directories of record number `index`, as far as they are not there.
     ///
     /// # Errors
     /// The operating system's, naming the directory that could not be made.
     pub fn record(&self, index: usize) -> io::Result<RecordDir> {
         let record = RecordDir::of(&self.path, index);
-        for dir in [
-            record.root.clone(),
-            record.input(),
-            record.output(),
-            record.handoff(),
-        ] {
+        for dir in [record.root.clone(), record.input(), record.output()] {
             make_dir(&dir)?;
         }
         Ok(record)
+    }
+
+    /// This one after all, with what is asked for.
+    #[must_use]
+    pub fn with(mut self, retention: Retention) -> Self {
+        if retention == Retention::Keep
+            && let Some(dir) = self.dir.take()
+        {
+            let _kept = dir.keep();
+        }
+        self
     }
 }
 
@@ -177,10 +180,13 @@ impl RecordDir {
 }
 
 fn make_dir(path: &Path) -> io::Result<()> {
-    fs::DirBuilder::new()
-        .mode(0o700)
-        .create(path)
-        .map_err(|e| named(&e, "cannot create", path))
+    match fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(named(&error, "cannot create", path))
+        }
+        // Nobody else could have made it: the workspace is ours alone.
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 fn named(error: &io::Error, what: &str, path: &Path) -> io::Error {

@@ -44,8 +44,12 @@ def bare(setting, file, store, mode):
     command = [setting.binary, "--config", file, "--event", file.parent / "event.json", "--local-storage", file.parent]
     environment = setting.environment(**store)
     said = subprocess.run([*command, "--explain"], env=environment, capture_output=True, text=True, check=True).stdout
-    line, inside = (shlex.split(re.search(f"^  {what}: (.*)$", said, re.M)[1]) for what in ("run", "in the container"))
+
+    def words(what):
+        return shlex.split(re.search(f"^  {what}: (.*)$", said, re.M)[1])
+
     if mode != "F1":
+        line = words("run")
         end = line.index("/.faas-init")
         kept = [f"{file.parent}:{file.parent}" if "/faas-" in word and word.count(":") else word for word in line[:end]]
         first = next(number for number, word in enumerate(line[:end]) if word.endswith(":/.faas-init"))
@@ -55,9 +59,9 @@ def bare(setting, file, store, mode):
     listed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
     (file.parent / "script.sh").write_text(SCRIPT)
     known = dict(part.split("=", 1) for part in listed.splitlines() if "=" in part)
-    words = [f"{name}={value}" for name, value in known.items() if not name.startswith(("TMP_", "EVENT"))]
+    assignments = [f"{name}={value}" for name, value in known.items() if not name.startswith(("TMP_", "EVENT"))]
     shared = [f"FAKECHROOT_EXCLUDE_PATH={known['FAKECHROOT_EXCLUDE_PATH']}:{file.parent}"]
-    return ["/usr/bin/env", "-i", *words, *shared, *inside[:2], file.parent / "script.sh"], {}
+    return ["/usr/bin/env", "-i", *assignments, *shared, *words("in the container")[:2], file.parent / "script.sh"], {}
 
 
 def udocker_run(setting, directory, mode, image):

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -14,6 +14,9 @@ use tempfile::TempDir;
 use crate::mode::{Mode, udocker_variables};
 use crate::processes::{KILLED_IN, left_behind, wait_until_gone};
 use crate::run::Launch;
+
+/// Longest that a supervisor takes to make the next run ready, on a busy machine.
+const READY_IN: Duration = Duration::from_secs(2);
 
 /// Directories of one test:
 /// `work` (configuration, script and event; the working directory), `tmp` (`TMPDIR`, must be empty at the end), `udocker`
@@ -199,13 +202,32 @@ impl Sandbox {
         fs::create_dir(self.path("tmp")).unwrap();
     }
 
-    /// What a supervisor that waits for invocations keeps below `TMPDIR`, but for the one directory of its next run.
+    /// What a supervisor that waits for invocations keeps below `TMPDIR`, but for the one workspace of its next run, in which
+    /// there is no file yet. That is made after the last answer.
     #[track_caller]
     pub fn kept(&self) -> Vec<PathBuf> {
-        let (next, kept): (Vec<_>, Vec<_>) = entries(&self.path("tmp"))
-            .into_iter()
-            .partition(|path| path.display().to_string().contains("/faas-next-"));
-        assert!(next.len() <= 1, "{next:?}");
+        let made = |workspace: &PathBuf| workspace.join("0/handoff/status").exists();
+        let asked = Instant::now();
+        let (next, kept) = loop {
+            let (next, kept): (Vec<_>, Vec<_>) = entries(&self.path("tmp"))
+                .into_iter()
+                .partition(|path| path.join("tmp").is_dir());
+            if next.iter().all(made) || asked.elapsed() > READY_IN {
+                break (next, kept);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        assert!(next.len() <= 1 && next.iter().all(made), "{next:?}");
+        for workspace in next {
+            for part in ["0/input", "0/output"] {
+                let files = entries(&workspace.join(part));
+                assert!(files.is_empty(), "{files:?}");
+            }
+            let mut made = entries(&workspace.join("0"));
+            made.sort();
+            let made: Vec<_> = made.iter().filter_map(|path| path.file_name()).collect();
+            assert_eq!(made, ["handoff", "input", "output"]);
+        }
         kept
     }
 

@@ -60,7 +60,7 @@ fn everything_is_said_and_nothing_done() {
 #[test]
 fn without_udocker_the_exact_command_line_is_said_once_the_image_is_prepared() {
     for (mode, words) in [
-        (Mode::NativeF1, ["/ROOT/bin/sh", "handoff"]),
+        (Mode::NativeF1, ["/ROOT/bin/sh", "/0/script.sh"]),
         (Mode::NativeP1, ["proot -v 1 -b /dev:/dev", "/.faas-init"]),
     ] {
         let sandbox = Sandbox::new(mode);

@@ -3,11 +3,7 @@
 //! The command is started as a container's is: below a keeper, with the supervisor as its first process, and with its
 //! variables, output and end going through the handoff directory. So deadlines, signals and logs are the same.
 
-use std::{
-    collections::BTreeMap,
-    ffi::OsString,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 
 use tokio::time::Instant;
 
@@ -17,10 +13,10 @@ use super::{
     ContainerError,
     attend::see_through,
     command::ImageCommand,
+    handoff::Handoff,
     log::LogSink,
-    order::Order,
-    role,
-    run::{RunReport, RunRequest},
+    order::{Errand, First, Order, Start},
+    run::{RunReport, RunRequest, variables},
     running::Waiting,
     stage::{Scene, Stage},
 };
@@ -64,7 +60,6 @@ impl Direct {
     pub async fn run(
         &self,
         request: RunRequest<'_>,
-        temp: &Path,
         sink: &mut dyn LogSink,
     ) -> Result<RunReport, ContainerError> {
         let argv = request.command.argv(&self.command);
@@ -72,14 +67,24 @@ impl Direct {
             return Err(ContainerError::NothingToRun);
         }
         let started = Instant::now();
-        let handoff = request.handoff(&argv)?;
-        let init = role::link(&self.supervisor, temp, role::INIT_NAME)
-            .map_err(ContainerError::io(format!("prepare {}", temp.display())))?;
+        let directory = request.record.handoff();
+        let handoff = Handoff::make(&directory).map_err(ContainerError::io(format!(
+            "prepare {}",
+            directory.display()
+        )))?;
         let order = Order {
-            grace: request.limits.grace,
-            scene: Scene::default(),
-            variables: self.environment.clone(),
-            line: vec![init.into(), request.record.handoff().into()],
+            start: Start {
+                first: First::Keeper,
+                handoff: directory,
+                variables: self.environment.clone(),
+                line: Vec::new(),
+            },
+            errand: Errand {
+                grace: request.limits.grace,
+                scene: Scene::default(),
+                variables: variables(request.variables),
+                argv,
+            },
         };
         let running = Waiting::start(&self.supervisor, &Stage::default())?.order(&order)?;
         let seen = see_through(running, handoff, &request, sink).await;

@@ -4,7 +4,7 @@
 use std::{
     ffi::OsString,
     fs, io,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -35,18 +35,26 @@ pub struct Handoff {
     pub stderr: pipe::Receiver,
     /// How it ended.
     pub status: pipe::Receiver,
+    words: Words,
+}
+
+/// How the container's first process learns what to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Words {
+    /// The keeper tells it.
+    Told,
+    /// It finds them in the directory, and removes the variables when it has them.
+    Written,
 }
 
 impl Handoff {
-    /// Writes the command and its variables, and opens the pipes for reading *and* writing, so that
-    /// no end is seen while the container has not opened them yet (fifo(7)).
+    /// Makes the directory, and opens the pipes for reading *and* writing, so that no end is seen while the container has not
+    /// opened them yet (fifo(7)).
     ///
     /// # Errors
     /// The operating system's.
-    pub fn make(directory: &Path, argv: &[OsString], variables: &[Variable]) -> io::Result<Self> {
-        write_new(&directory.join("argv"), &terminated(argv))?;
-        let assignments = variables.iter().map(|v| format!("{}={}", v.name, v.value));
-        write_new(&directory.join("env"), &terminated(assignments))?;
+    pub fn make(directory: &Path) -> io::Result<Self> {
+        fs::DirBuilder::new().mode(0o700).create(directory)?;
         let open = |name: &str| {
             let path = directory.join(name);
             nix::unistd::mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR)?;
@@ -59,12 +67,25 @@ impl Handoff {
             stdout: open("stdout")?,
             stderr: open("stderr")?,
             status: open("status")?,
+            words: Words::Told,
         })
     }
 
-    /// Whether the container's first process has begun: it removes the variables when it has them.
+    /// Writes the command and its variables, for a first process that udocker starts.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn write(&mut self, argv: &[OsString], variables: &[Variable]) -> io::Result<()> {
+        write_new(&self.directory.join("argv"), &terminated(argv))?;
+        let assignments = variables.iter().map(|v| format!("{}={}", v.name, v.value));
+        write_new(&self.directory.join("env"), &terminated(assignments))?;
+        self.words = Words::Written;
+        Ok(())
+    }
+
+    /// Whether the first process that udocker starts has begun.
     pub fn was_taken(&self) -> bool {
-        !self.directory.join("env").exists()
+        self.words == Words::Written && !self.directory.join("env").exists()
     }
 
     /// Takes what is in the pipes by now.

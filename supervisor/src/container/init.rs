@@ -7,8 +7,8 @@
 //! sides see:
 //!
 //! ```text
-//! handoff/env      NAME=value, NUL-terminated; 0600, removed when read
-//! handoff/argv     the command's words, NUL-terminated
+//! handoff/env      NAME=value, NUL-terminated; 0600, removed when read (udocker)
+//! handoff/argv     the command's words, NUL-terminated (udocker)
 //! handoff/stdout   named pipe
 //! handoff/stderr   named pipe
 //! handoff/status   named pipe: "exit 7" or "signal 9"
@@ -18,32 +18,40 @@
 //! F modes cannot run a static binary in the image; there it stands in for the `env` command with
 //! which udocker starts the engine (`env -i NAME=value… LOADER COMMAND…`, found on `PATH`).
 //!
-//! Where the command is on this side of the container (F modes without udocker), the keeper does what init would do, see
-//! [`super::keeper`]. Under proot without udocker, init becomes the command (`faas-init HANDOFF in-place`), as proot takes
-//! milliseconds to start another process; proot itself tells the keeper how it ended.
+//! Without udocker there is less in the way: only the pipes are in the directory, and the keeper knows the rest from the
+//! [`Errand`]. Where the command is on this side of the container (F modes, jobs), it does what init would do, see
+//! [`super::keeper`]. In proot, init (`faas-init HANDOFF in-proot`) waits for the errand on its standard input and becomes the
+//! command, as proot takes milliseconds to start, and as many for another process; proot itself tells the keeper how it ended.
 
 mod command;
 pub mod env;
 mod teller;
 
-use std::{ffi::OsString, fs, io, os::unix::process::CommandExt, path::Path, process::ExitCode};
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    os::unix::process::CommandExt,
+    path::Path,
+    process::ExitCode,
+};
 
 use nix::{
     sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction},
     unistd::Pid,
 };
 
-use command::{command_words, prepare};
+use super::order::{Errand, read_part};
+use command::{command_words, take_variables};
 
-pub(super) use command::no_input;
+pub(super) use command::{Pipes, prepare};
 pub(super) use teller::{GONE, Teller};
 
-/// What makes the first process become the command.
-pub const IN_PLACE: &str = "in-place";
-/// File of the handoff in which the process that becomes the command says which it is.
-const PID: &str = "pid";
+/// What makes the first process wait, and become the command.
+pub const IN_PROOT: &str = "in-proot";
+/// What it says to the keeper before: this and its process id.
+pub(super) const HERE: &str = "faas-init: pid ";
 
-/// Plays the entrypoint: `faas-init HANDOFF [in-place]`.
+/// Plays the entrypoint: `faas-init HANDOFF [in-proot]`.
 pub fn play(arguments: &[OsString]) -> ExitCode {
     let inherited = std::env::vars_os().collect();
     match arguments {
@@ -52,7 +60,7 @@ pub fn play(arguments: &[OsString]) -> ExitCode {
             let command = command_words(handoff).unwrap_or_default();
             serve(handoff, inherited, &command)
         }
-        [handoff, word] if word == IN_PLACE => become_command(Path::new(handoff), inherited),
+        [handoff, word] if word == IN_PROOT => wait_in_proot(Path::new(handoff), inherited),
         _ => ExitCode::from(teller::NOT_EXECUTABLE),
     }
 }
@@ -62,51 +70,44 @@ fn serve(handoff: &Path, base: Vec<(OsString, OsString)>, command: &[OsString]) 
     let Ok(mut teller) = Teller::new(handoff) else {
         return ExitCode::from(teller::NOT_EXECUTABLE);
     };
-    let ran = prepare(handoff, base, command).and_then(|mut child| {
-        outlive_stop();
-        child.spawn()?.wait()
-    });
+    let ran = take_variables(handoff)
+        .and_then(|own| prepare(Pipes::open(handoff)?, base, own, command))
+        .and_then(|mut child| {
+            outlive_stop();
+            child.spawn()?.wait()
+        });
     ExitCode::from(match ran {
         Ok(status) => teller.ended(status),
         Err(error) => teller.failed(command, &error),
     })
 }
 
-/// Says which process this is, and is the command from then on.
-fn become_command(handoff: &Path, base: Vec<(OsString, OsString)>) -> ExitCode {
+/// Is the command, as soon as it is told which; does what takes time in proot before that: every path is translated.
+fn wait_in_proot(handoff: &Path, base: Vec<(OsString, OsString)>) -> ExitCode {
     let Ok(mut teller) = Teller::new(handoff) else {
         return ExitCode::from(teller::NOT_EXECUTABLE);
     };
-    let command = command_words(handoff).unwrap_or_default();
-    let ready = fs::write(handoff.join(PID), Pid::this().to_string())
-        .and_then(|()| prepare(handoff, base, &command));
+    let _nobody_there = writeln!(io::stderr(), "{HERE}{}", Pid::this());
+    let pipes = Pipes::open(handoff);
+    let errand = match read_part(&mut io::stdin().lock()) {
+        Ok(None) => return ExitCode::SUCCESS,
+        Ok(Some(bytes)) => Errand::parse(&bytes),
+        Err(error) => Err(error),
+    };
+    let (command, ready) = match errand {
+        Ok(Errand {
+            argv, variables, ..
+        }) => {
+            let ready = pipes.and_then(|pipes| prepare(pipes, base, variables, &argv));
+            (argv, ready)
+        }
+        Err(error) => (Vec::new(), Err(error)),
+    };
     let error = match ready {
         Ok(mut ready) => ready.exec(),
         Err(error) => error,
     };
     ExitCode::from(teller.failed(&command, &error))
-}
-
-/// The process that became the command, if it has said so.
-pub(super) fn pid_in_place(handoff: &Path) -> Option<Pid> {
-    let text = fs::read_to_string(handoff.join(PID)).ok()?;
-    text.parse().ok().map(Pid::from_raw)
-}
-
-/// What a process on this side of the container does in place of the first one: the command, between the pipes, with the
-/// engine's `variables` and its own.
-///
-/// # Errors
-/// The operating system's; the supervisor has been told then.
-pub(super) fn stand_in(
-    handoff: &Path,
-    variables: Vec<(OsString, OsString)>,
-    teller: &mut Teller,
-) -> io::Result<std::process::Command> {
-    let words = command_words(handoff).unwrap_or_default();
-    prepare(handoff, variables, &words).inspect_err(|error| {
-        teller.failed(&words, error);
-    })
 }
 
 /// Whoever stops the tree signals every process of it; this one stays to report the status.

@@ -5,15 +5,19 @@
 //! invocations that run at once cannot touch each other's. When the command ends, when it is told
 //! to stop, or when the supervisor dies, it leaves nothing behind.
 //!
-//! It may be there before it is known what runs, with the [`Stage`] set: the [`Order`] comes through its standard input.
+//! It may be there before it is known what runs, with the [`Stage`] set, and with proot started: what to do comes through its
+//! standard input, see [`super::order`].
 //!
 //! The same binary plays it, under another `argv[0]`; see [`super::role`].
 
+mod inbox;
+mod listener;
 mod part;
 mod watch;
 
 use std::{
     ffi::OsString,
+    io,
     os::{fd::AsFd, unix::process::CommandExt},
     process::{Child, Command, ExitCode},
 };
@@ -29,8 +33,15 @@ use nix::{
     unistd::{Pid, getppid},
 };
 
-use self::{part::Part, watch::Watch};
-use super::{order::Order, stage::Stage};
+use self::{
+    inbox::{Came, Inbox},
+    part::Part,
+    watch::Watch,
+};
+use super::{
+    order::{self, Errand, Start},
+    stage::Stage,
+};
 
 /// Told to stop: SIGTERM to the tree, then the grace, then SIGKILL.
 pub const STOP: Signal = Signal::SIGTERM;
@@ -59,11 +70,15 @@ pub fn play(arguments: &[OsString]) -> ExitCode {
 }
 
 fn complain(message: &str) {
-    let _nobody_left_to_tell = nix::unistd::write(std::io::stderr().as_fd(), message.as_bytes());
+    let _nobody_left_to_tell = nix::unistd::write(io::stderr().as_fd(), message.as_bytes());
 }
 
-fn keep(parent: i32, stage: &Stage) -> std::io::Result<u8> {
-    // First: namespaces of one's own take back what was asked of the kernel before.
+fn keep(parent: i32, stage: &Stage) -> io::Result<u8> {
+    let signals = SigSet::from_iter([Signal::SIGCHLD, STOP, KILL, Signal::SIGHUP]);
+    let mut inherited = SigSet::empty();
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), Some(&mut inherited))?;
+    let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC)?;
+    // Before all that follows: namespaces of one's own take back what was asked of the kernel.
     stage.set()?;
     prctl::set_child_subreaper(true)?;
     wait_for_children()?;
@@ -72,26 +87,71 @@ fn keep(parent: i32, stage: &Stage) -> std::io::Result<u8> {
     if getppid().as_raw() != parent {
         return Ok(STOPPED);
     }
-    let Some(order) = Order::read(&mut std::io::stdin().lock())? else {
-        return Ok(0);
+    let mut inbox = Inbox::new(&signals)?;
+    let start = match inbox.next()? {
+        Came::Part(part) => Start::parse(&part)?,
+        Came::End => return Ok(0),
+        Came::Signal => return Ok(STOPPED),
     };
-    let signals = SigSet::from_iter([Signal::SIGCHLD, STOP, KILL, Signal::SIGHUP]);
-    let mut inherited = SigSet::empty();
-    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), Some(&mut inherited))?;
-    let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC)?;
-    stage.furnish(&order.scene)?;
-    let mut part = Part::of(&order.line)?;
-    let mut command = part.command(&order)?;
-    let child = match spawn(&mut command, inherited) {
-        Ok(child) => child,
-        Err(error) => return part.not_started(&command, &error),
+    run(&start, stage, &mut inbox, inherited)
+}
+
+/// Starts what can be started, waits for what is to run, and sees that through.
+fn run(start: &Start, stage: &Stage, inbox: &mut Inbox<'_>, mask: SigSet) -> io::Result<u8> {
+    let mut part = Part::of(start)?;
+    let early = match part.early(start) {
+        Some(command) => Some(begin(command, mask, &mut part)?),
+        None => None,
     };
-    let main = i32::try_from(child.id()).map_err(std::io::Error::other)?;
-    part.listen_to(child.stderr);
-    let watch = Watch::new(Pid::from_raw(main), order, &mut part);
-    let code = watch.see_through(&signals);
+    let came = inbox.next()?;
+    let (main, errand) = match (early, came) {
+        (early, Came::Part(bytes)) => {
+            let errand = Errand::parse(&bytes)?;
+            stage.furnish(&errand.scene)?;
+            let begun = match early {
+                Some(begun) => begun,
+                None => begin(part.late(start, &errand)?, mask, &mut part)?,
+            };
+            if let Begun::Child(_) = begun {
+                // One that is gone cannot be told; that it is will be seen.
+                let _gone = part.tell(&order::part(&bytes));
+            }
+            (begun, Some(errand))
+        }
+        (Some(begun), Came::End | Came::Signal) => (begun, None),
+        (None, Came::End) => return Ok(0),
+        (None, Came::Signal) => return Ok(STOPPED),
+    };
+    let main = match main {
+        Begun::Child(main) => main,
+        Begun::Not(code) => return Ok(code),
+    };
+    let watch = Watch::new(main, &start.variables, &mut part);
+    let code = match errand {
+        Some(errand) => watch.see_through(inbox.signals(), errand.grace),
+        None => watch.let_go(inbox.signals()),
+    };
     part.gone();
     Ok(code)
+}
+
+/// What has become of a command that was to be started.
+#[derive(Debug, Clone, Copy)]
+enum Begun {
+    Child(Pid),
+    /// It has not; the supervisor was told, and this is our own exit code.
+    Not(u8),
+}
+
+fn begin(mut command: Command, mask: SigSet, part: &mut Part) -> io::Result<Begun> {
+    match spawn(&mut command, mask) {
+        Ok(mut child) => {
+            part.attach(&mut child);
+            let main = i32::try_from(child.id()).map_err(io::Error::other)?;
+            Ok(Begun::Child(Pid::from_raw(main)))
+        }
+        Err(error) => part.not_started(&command, &error).map(Begun::Not),
+    }
 }
 
 /// A parent may have left SIGCHLD ignored, and then no child can be waited for (sigaction(2)).
@@ -103,7 +163,7 @@ fn wait_for_children() -> nix::Result<()> {
 }
 
 #[allow(unsafe_code)]
-fn spawn(child: &mut Command, mask: SigSet) -> std::io::Result<Child> {
+fn spawn(child: &mut Command, mask: SigSet) -> io::Result<Child> {
     // SAFETY: `sigprocmask`, `setsid` and `prctl` are async-signal-safe and allocate nothing.
     unsafe {
         child.pre_exec(move || {

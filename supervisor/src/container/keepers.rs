@@ -1,129 +1,143 @@
-//! Keepers for runs. The one of the next run is started when the last one has been answered: to execute it and to mount its
-//! overlay takes longer than anything else of a warm run that is not the container's own.
+//! Keepers for runs. The one of the next run is started when the last one has been answered: to execute it, to mount its
+//! overlay and to start proot takes longer than anything else of a warm run that is not the container's own.
 
 use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use crate::workspace::remove_tree;
 
-use super::{ContainerError, running::Waiting, stage::Stage};
+use super::{
+    ContainerError,
+    handoff::Handoff,
+    order::{First, Start},
+    running::Waiting,
+    stage::Stage,
+};
 
 /// A keeper for one run.
 #[derive(Debug)]
 pub struct Keeper {
     /// Itself.
     pub waiting: Waiting,
-    /// What its run changes in ROOT, where that goes there.
-    pub changed: Option<Changed>,
-    root: PathBuf,
-}
-
-/// A directory that goes with what is in it.
-#[derive(Debug)]
-pub struct Changed(PathBuf);
-
-impl Drop for Changed {
-    fn drop(&mut self) {
-        remove_tree(&self.0);
-    }
+    /// The pipes between its container and us.
+    pub handoff: Handoff,
+    stage: Stage,
+    start: Start,
 }
 
 /// Starts keepers, and has one ready.
 #[derive(Debug, Default)]
-pub struct Keepers(Mutex<State>);
+pub struct Keepers(Mutex<Next>);
 
 #[derive(Debug, Default)]
-struct State {
-    next: Option<Keeper>,
-    /// Where the last run was.
-    last: Option<Stage>,
-}
+struct Next(Option<Keeper>);
 
 impl Keepers {
-    /// A keeper, which `supervisor`'s file plays, on the `stage`. One that waits has a directory of its own for the changes,
-    /// where they go to one.
+    /// A keeper, which `supervisor`'s file plays, on the `stage`, for a container that begins with `start`: the one that waits,
+    /// if it does so for exactly this.
     ///
     /// # Errors
-    /// [`ContainerError::Io`] when no process could be made.
-    pub fn take(&self, supervisor: &Path, stage: Stage) -> Result<Keeper, ContainerError> {
-        match self.waiting(&stage) {
+    /// [`ContainerError::Io`] when no process or pipe could be made.
+    pub fn take(
+        &self,
+        supervisor: &Path,
+        stage: Stage,
+        start: &Start,
+    ) -> Result<Keeper, ContainerError> {
+        match self.lock().take_for(&stage, start) {
             Some(keeper) => Ok(keeper),
-            None => Keeper::start(supervisor, stage),
+            None => Keeper::start(supervisor, stage, start.clone()),
         }
     }
 
-    /// The one that waits, if it does so for this; one for another container waits on, if that is there.
-    fn waiting(&self, wanted: &Stage) -> Option<Keeper> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.last = Some(wanted.clone());
-        let mut keeper = state.next.take()?;
-        match (keeper.fits(wanted), keeper.waiting.is_alive()) {
-            (true, true) => return Some(keeper),
-            (false, true) if keeper.root.is_dir() => state.next = Some(keeper),
-            _ => keeper.dismiss(),
+    /// Has one ready for such a run. One that waits for a run that may come still waits on.
+    ///
+    /// # Errors
+    /// [`ContainerError::Io`] when no process or pipe could be made: the next run will say it, too.
+    pub fn make_ready(
+        &self,
+        supervisor: &Path,
+        stage: Stage,
+        start: Start,
+    ) -> Result<(), ContainerError> {
+        let mut next = self.lock();
+        if let Some(keeper) = &next.0
+            && keeper.start.handoff.is_dir()
+        {
+            return Ok(());
         }
+        next.dismiss();
+        let mut keeper = Keeper::start(supervisor, stage, start)?;
+        if keeper.start.first == First::InProot {
+            keeper.waiting.begin(&keeper.start)?;
+        }
+        next.0 = Some(keeper);
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Next> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Next {
+    /// One for another run stays, if that may come still.
+    fn take_for(&mut self, stage: &Stage, start: &Start) -> Option<Keeper> {
+        let mut keeper = self.0.take()?;
+        if keeper.start.handoff != start.handoff {
+            self.0 = Some(keeper);
+            return None;
+        }
+        if keeper.fits(stage, start) && keeper.waiting.is_alive() {
+            return Some(keeper);
+        }
+        keeper.dismiss();
         None
     }
 
-    /// Has one ready for a run like the last; what that changes may go to a directory below `temp`.
-    pub fn make_ready(&self, supervisor: &Path, temp: &Path) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(last) = &state.last else { return };
-        if state.next.is_some() || !last.root.is_dir() {
-            return;
-        }
-        let made = next_stage(last, temp)
-            .map_err(ContainerError::io(format!("write to {}", temp.display())))
-            .and_then(|stage| Keeper::start(supervisor, stage));
-        match made {
-            Ok(keeper) => state.next = Some(keeper),
-            // The next run will say it.
-            Err(error) => tracing::debug!(%error, "no keeper in advance"),
-        }
-    }
-}
-
-/// The same stage, with a directory of its own for the changes, where they go to one.
-fn next_stage(last: &Stage, temp: &Path) -> io::Result<Stage> {
-    let mut next = last.clone();
-    if let Some(changes) = &mut next.changes {
-        let directory = tempfile::Builder::new()
-            .prefix("faas-next-")
-            .tempdir_in(temp)?;
-        *changes = directory.keep();
-    }
-    Ok(next)
-}
-
-impl Drop for State {
-    fn drop(&mut self) {
-        if let Some(keeper) = self.next.take() {
+    fn dismiss(&mut self) {
+        if let Some(keeper) = self.0.take() {
             keeper.dismiss();
         }
     }
 }
 
+impl Drop for Next {
+    fn drop(&mut self) {
+        self.dismiss();
+    }
+}
+
 impl Keeper {
-    fn start(supervisor: &Path, stage: Stage) -> Result<Self, ContainerError> {
-        let waiting = Waiting::start(supervisor, &stage);
-        // The directory goes if there is no keeper, too.
-        let changed = stage.changes.map(Changed);
+    fn start(supervisor: &Path, stage: Stage, start: Start) -> Result<Self, ContainerError> {
+        let handoff = Handoff::make(&start.handoff).map_err(ContainerError::io(format!(
+            "prepare {}",
+            start.handoff.display()
+        )))?;
         Ok(Self {
-            waiting: waiting?,
-            changed,
-            root: stage.root,
+            waiting: Waiting::start(supervisor, &stage)?,
+            handoff,
+            stage,
+            start,
         })
     }
 
-    fn fits(&self, stage: &Stage) -> bool {
-        self.root == stage.root && self.changed.is_some() == stage.changes.is_some()
+    /// What has been started is what is wanted; where that is nothing, the command line does not matter.
+    fn fits(&self, stage: &Stage, start: &Start) -> bool {
+        let begun = match self.start.first {
+            First::InProot => self.start == *start,
+            First::Inside | First::Keeper => self.start.first == start.first,
+        };
+        begun && self.stage == *stage
     }
 
-    /// Ends it, and waits: it must not write any more to the directory that goes.
-    fn dismiss(mut self) {
-        self.waiting.kill();
+    /// Before its directories go or are another one's: an overlay cannot begin with what one has left.
+    fn dismiss(self) {
+        self.waiting.dismiss();
+        if let Some(changes) = &self.stage.changes {
+            remove_tree(changes);
+        }
     }
 }

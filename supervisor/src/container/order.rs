@@ -1,12 +1,13 @@
-//! What a keeper is told to run, through its standard input. It may have been started before that was known.
+//! What a keeper is told to run, through its standard input: how it starts, then what it does. A keeper may have been told
+//! the first long before anybody knows the second.
 //!
-//! Words with a NUL after each, as nothing that goes into one can hold a NUL; the end of the input is the end of the order.
-//! No words at all are an order, too: to end.
+//! Each part is a length in bytes and that many bytes: words with a NUL after each, as nothing that goes into one can hold a
+//! NUL. Where the input ends before a part, there is nothing to do.
 
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
-    io::{self, Read, Write},
+    io::{self, Read},
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::PathBuf,
     time::Duration,
@@ -14,26 +15,95 @@ use std::{
 
 use super::stage::Scene;
 
-/// One command.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Order {
+/// Variables of a process, all of them.
+pub type Variables = BTreeMap<OsString, OsString>;
+
+/// Who is the container's first process, see [`super::init`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum First {
+    /// udocker brings it into the container; the keeper knows nothing of it.
+    Inside,
+    /// The keeper does what it would do: the command is its child, and nothing else is started.
+    Keeper,
+    /// It waits in proot until it is told what to become; then proot says how that ended.
+    InProot,
+}
+
+/// How the container starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// Its first process.
+    pub first: First,
+    /// Where that finds its pipes; empty where there are none.
+    pub handoff: PathBuf,
+    /// Exactly these are the engine's variables.
+    pub variables: Variables,
+    /// The engine's program and its arguments.
+    pub line: Vec<OsString>,
+}
+
+/// What runs in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Errand {
     /// From SIGTERM to SIGKILL, when it is told to stop.
     pub grace: Duration,
     /// What it finds in ROOT.
     pub scene: Scene,
-    /// Exactly these are its variables.
-    pub variables: BTreeMap<OsString, OsString>,
-    /// The program and its arguments.
-    pub line: Vec<OsString>,
+    /// Its own variables.
+    pub variables: Variables,
+    /// The program and its arguments; nothing where the engine's command line says it all.
+    pub argv: Vec<OsString>,
 }
 
-impl Order {
-    /// Gives the order.
+/// One run.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Order {
+    /// How it starts.
+    pub start: Start,
+    /// What it does.
+    pub errand: Errand,
+}
+
+impl Start {
+    /// The part as it is sent.
+    pub fn encode(&self) -> Vec<u8> {
+        let first = match self.first {
+            First::Inside => "inside",
+            First::Keeper => "keeper",
+            First::InProot => "proot",
+        };
+        let mut words = vec![first.into(), self.handoff.clone().into()];
+        push_variables(&mut words, &self.variables);
+        words.extend_from_slice(&self.line);
+        part(&terminated(&words))
+    }
+
+    /// From the bytes of the part.
     ///
     /// # Errors
-    /// The operating system's.
-    pub fn write(&self, to: &mut impl Write) -> io::Result<()> {
-        let number = |number: usize| OsString::from(number.to_string());
+    /// [`io::ErrorKind::InvalidData`] when it is none.
+    pub fn parse(bytes: &[u8]) -> io::Result<Self> {
+        let mut words = words(bytes);
+        let start = (|| {
+            Some(Self {
+                first: match words.next()?.to_str()? {
+                    "inside" => First::Inside,
+                    "keeper" => First::Keeper,
+                    "proot" => First::InProot,
+                    _ => return None,
+                },
+                handoff: words.next()?.into(),
+                variables: take_variables(&mut words)?,
+                line: words.collect(),
+            })
+        })();
+        start.ok_or_else(no_order)
+    }
+}
+
+impl Errand {
+    /// The part as it is sent.
+    pub fn encode(&self) -> Vec<u8> {
         let Scene { directory, links } = &self.scene;
         let mut words = vec![
             self.grace.as_millis().to_string().into(),
@@ -41,56 +111,59 @@ impl Order {
             number(links.len()),
         ];
         words.extend(links.iter().map(OsString::from));
-        words.push(number(self.variables.len()));
-        for (name, value) in &self.variables {
-            words.extend([name.clone(), value.clone()]);
-        }
-        words.push(number(self.line.len()));
-        words.extend_from_slice(&self.line);
-        to.write_all(&terminated(&words))
+        push_variables(&mut words, &self.variables);
+        words.extend_from_slice(&self.argv);
+        part(&terminated(&words))
     }
 
-    /// Waits for an order; none if there is nothing to do.
+    /// From the bytes of the part.
     ///
     /// # Errors
-    /// The operating system's, and [`io::ErrorKind::InvalidData`] for anything that is not a whole order.
-    pub fn read(from: &mut impl Read) -> io::Result<Option<Self>> {
-        let mut bytes = Vec::new();
-        from.read_to_end(&mut bytes)?;
-        if bytes.is_empty() {
-            return Ok(None);
-        }
-        Self::parse(&bytes)
-            .map(Some)
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "half an order"))
+    /// [`io::ErrorKind::InvalidData`] when it is none.
+    pub fn parse(bytes: &[u8]) -> io::Result<Self> {
+        let mut words = words(bytes);
+        let errand = (|| {
+            let grace = Duration::from_millis(count(&mut words)?.into());
+            let directory = words.next()?;
+            let links = count(&mut words)?;
+            let links = (0..links).map(|_| words.next().map(PathBuf::from));
+            Some(Self {
+                grace,
+                scene: Scene {
+                    links: links.collect::<Option<_>>()?,
+                    directory: (!directory.is_empty()).then(|| directory.into()),
+                },
+                variables: take_variables(&mut words)?,
+                argv: words.collect(),
+            })
+        })();
+        errand.ok_or_else(no_order)
     }
+}
 
-    fn parse(bytes: &[u8]) -> Option<Self> {
-        let mut words = bytes
-            .strip_suffix(b"\0")?
-            .split(|&b| b == 0)
-            .map(|word| OsString::from_vec(word.to_vec()));
-        let number = |word: OsString| word.to_str()?.parse::<u32>().ok();
-        let grace = Duration::from_millis(number(words.next()?)?.into());
-        let directory = words.next().filter(|word| !word.is_empty());
-        let links = number(words.next()?)?;
-        let links = (0..links).map(|_| words.next().map(PathBuf::from));
-        let links = links.collect::<Option<_>>()?;
-        let variables = number(words.next()?)?;
-        let variables = (0..variables).map(|_| Some((words.next()?, words.next()?)));
-        let variables = variables.collect::<Option<_>>()?;
-        let length = number(words.next()?)?;
-        let line: Vec<_> = words.collect();
-        let whole = !line.is_empty() && u32::try_from(line.len()) == Ok(length);
-        whole.then_some(Self {
-            grace,
-            scene: Scene {
-                directory: directory.map(PathBuf::from),
-                links,
-            },
-            variables,
-            line,
-        })
+/// Reads one part; none at the end of the input.
+///
+/// # Errors
+/// The operating system's, and [`io::ErrorKind::UnexpectedEof`] for half a part.
+pub fn read_part(from: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
+    let mut length = [0; 4];
+    let mut read = 0;
+    while read < length.len() {
+        match from.read(&mut length[read..]) {
+            Ok(0) if read == 0 => return Ok(None),
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(more) => read += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let length = u64::from(u32::from_le_bytes(length));
+    let mut bytes = Vec::new();
+    let read = from.take(length).read_to_end(&mut bytes)?;
+    if u64::try_from(read) == Ok(length) {
+        Ok(Some(bytes))
+    } else {
+        Err(io::ErrorKind::UnexpectedEof.into())
     }
 }
 
@@ -105,27 +178,102 @@ pub fn terminated(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Vec<u8>
     bytes
 }
 
+/// A part as it is sent, of what [`read_part`] gives.
+pub fn part(bytes: &[u8]) -> Vec<u8> {
+    // Longer than any command line that the kernel takes (execve(2)): the reader finds half a part.
+    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    [&length.to_le_bytes(), bytes].concat()
+}
+
+fn words(bytes: &[u8]) -> impl Iterator<Item = OsString> {
+    let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
+    bytes
+        .split(|&b| b == 0)
+        .map(|word| OsString::from_vec(word.to_vec()))
+}
+
+fn number(number: usize) -> OsString {
+    number.to_string().into()
+}
+
+fn count(words: &mut impl Iterator<Item = OsString>) -> Option<u32> {
+    words.next()?.to_str()?.parse().ok()
+}
+
+fn push_variables(words: &mut Vec<OsString>, variables: &Variables) {
+    words.push(number(variables.len()));
+    for (name, value) in variables {
+        words.extend([name.clone(), value.clone()]);
+    }
+}
+
+fn take_variables(words: &mut impl Iterator<Item = OsString>) -> Option<Variables> {
+    let variables = count(words)?;
+    (0..variables)
+        .map(|_| Some((words.next()?, words.next()?)))
+        .collect()
+}
+
+fn no_order() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "an order that is none")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn order() -> Order {
+        Order {
+            start: Start {
+                first: First::InProot,
+                handoff: "/tmp/hand off".into(),
+                variables: [("A".into(), "".into()), ("B".into(), "x=\ny".into())].into(),
+                line: vec!["/bin/proot".into(), "".into(), "end".into(), "".into()],
+            },
+            errand: Errand {
+                grace: Duration::from_millis(1500),
+                scene: Scene {
+                    directory: Some("/srv".into()),
+                    links: vec!["/tmp/a b".into(), "/tmp/c".into()],
+                },
+                variables: [("C".into(), " ".into())].into(),
+                argv: vec!["/bin/echo".into(), "".into()],
+            },
+        }
+    }
+
     #[test]
     fn an_order_arrives_whole_or_not_at_all() {
-        let order = Order {
-            grace: Duration::from_millis(1500),
-            scene: Scene {
-                directory: Some("/srv".into()),
-                links: vec!["/tmp/a b".into(), "/tmp/c".into()],
-            },
-            variables: [("A".into(), "".into()), ("B".into(), "x=\ny".into())].into(),
-            line: vec!["/bin/echo".into(), "".into(), "end".into(), "".into()],
-        };
-        let mut bytes = Vec::new();
-        order.write(&mut bytes).unwrap();
-        for cut in 1..bytes.len() {
-            assert!(Order::read(&mut &bytes[..cut]).is_err(), "{cut}");
+        let Order { start, errand } = order();
+        let (first, second) = (start.encode(), errand.encode());
+        let sent = [first.as_slice(), &second].concat();
+        for cut in 0..sent.len() {
+            let mut rest = &sent[..cut];
+            let parts = [read_part(&mut rest), read_part(&mut rest)];
+            assert!(
+                parts.iter().any(|part| !matches!(part, Ok(Some(_)))),
+                "{cut}"
+            );
         }
-        assert_eq!(Order::read(&mut &bytes[..]).unwrap(), Some(order));
-        assert_eq!(Order::read(&mut &b""[..]).unwrap(), None);
+        let mut rest = sent.as_slice();
+        let mut next = || read_part(&mut rest).unwrap();
+        assert_eq!(Start::parse(&next().unwrap()).unwrap(), start);
+        assert_eq!(Errand::parse(&next().unwrap()).unwrap(), errand);
+        assert_eq!(next(), None);
+    }
+
+    #[test]
+    fn what_is_no_order_is_refused() {
+        for words in [
+            vec![],
+            vec!["proot"],
+            vec!["other", "/", "0"],
+            vec!["proot", "/", "1", "A"],
+        ] {
+            assert!(Start::parse(&terminated(&words)).is_err(), "{words:?}");
+        }
+        for words in [vec![], vec!["soon", "", "0", "0"], vec!["1", "", "2", "/a"]] {
+            assert!(Errand::parse(&terminated(&words)).is_err(), "{words:?}");
+        }
     }
 }

@@ -32,9 +32,10 @@ pub enum Tree {
 impl Tree {
     /// The tree below `root` that `main`, the leader of a process group, is the beginning of.
     pub fn of(root: Pid, main: Pid) -> Self {
-        match processes().next() {
-            Some(_) => Self::Below(root),
-            None => Self::Group(main),
+        if fs::exists("/proc/self/stat").unwrap_or(false) {
+            Self::Below(root)
+        } else {
+            Self::Group(main)
         }
     }
 

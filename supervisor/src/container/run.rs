@@ -14,10 +14,11 @@ use super::{
     clean,
     command::{Family, is_runc},
     executable,
-    handoff::Handoff,
     hygiene::{State, Undo},
     keepers::Keeper,
     log::{Keep, LogFile, LogSink},
+    order::{First, Variables},
+    place::Place,
     store::Store,
     udocker::Udocker,
 };
@@ -38,20 +39,6 @@ pub struct RunRequest<'a> {
     pub limits: Limits,
     /// How much of its output is kept.
     pub keep: Keep,
-}
-
-impl RunRequest<'_> {
-    /// The handoff directory, ready for the first process of `argv`.
-    ///
-    /// # Errors
-    /// [`ContainerError::Io`] naming the directory.
-    pub(super) fn handoff(&self, argv: &[OsString]) -> Result<Handoff, ContainerError> {
-        let directory = self.record.handoff();
-        Handoff::make(&directory, argv, self.variables).map_err(ContainerError::io(format!(
-            "prepare {}",
-            directory.display()
-        )))
-    }
 }
 
 /// The container of a run.
@@ -105,15 +92,22 @@ pub async fn run(
     let in_use = use_container(&store, prepared, &request.limits).await?;
     let started = Instant::now();
     prepared.undo.before_run();
-    let (order, handoff) = match &prepared.guest {
+    let order = match &prepared.guest {
         Some(guest) => natively::order(udocker, guest, container, &request, &argv, temp)?,
-        None => by_udocker::order(udocker, container, &request, &argv, temp)?,
+        None => by_udocker::order(udocker, container, &request, temp)?,
     };
+    let place = Place::of(container);
     let Keeper {
-        waiting, changed, ..
-    } = udocker.keeper(prepared, request.record.changes())?;
+        waiting,
+        mut handoff,
+        ..
+    } = udocker.keeper(&place, request.record, &order.start)?;
+    if order.start.first == First::Inside {
+        handoff
+            .write(&argv, request.variables)
+            .map_err(ContainerError::io("write to the handoff"))?;
+    }
     let seen = see_through(waiting.order(&order)?, handoff, &request, sink).await;
-    drop(changed);
     clear_up(&store, prepared, request.record, in_use);
     seen.report(started, |status, message| ContainerError::Step {
         step: "run",
@@ -122,6 +116,14 @@ pub async fn run(
         message,
         hint: "; the container's command did not start",
     })
+}
+
+/// As a process gets them.
+pub(super) fn variables(of: &[Variable]) -> Variables {
+    let pairs = of
+        .iter()
+        .map(|v| (v.name.clone().into(), v.value.clone().into()));
+    pairs.collect()
 }
 
 /// Other supervisors may run the same container, except where changes are undone after the run, and in R modes: udocker

@@ -1,7 +1,7 @@
 //! A command below its keeper: started, waited for, told to stop, listened to.
 
 use std::{
-    io,
+    io::{self, Write},
     os::fd::OwnedFd,
     path::Path,
     process::ExitStatus,
@@ -15,13 +15,20 @@ use tokio::{
     process::{Child, Command},
 };
 
-use super::{ContainerError, keeper, order::Order, process_tree, role, stage::Stage};
+use super::{
+    ContainerError, keeper,
+    order::{Order, Start},
+    process_tree, role,
+    stage::Stage,
+};
 
 /// How much of a command's own messages is kept, in bytes.
 const MESSAGE_LIMIT: usize = 8 * 1024;
 /// The keeper is given this long beyond the grace before its tree is killed over its head.
 const KEEPER_LIMIT: Duration = Duration::from_secs(6);
 
+/// A keeper without an order is given this long to end, and what it started.
+const DISMISSED_WITHIN: Duration = Duration::from_secs(1);
 /// A process that is killed while it mounts is gone within this.
 const KILLED_WITHIN: Duration = Duration::from_secs(1);
 
@@ -31,6 +38,15 @@ pub struct Waiting {
     child: Child,
     input: io::PipeWriter,
     messages: Messages,
+    /// What it has been told.
+    started: Started,
+}
+
+/// Whether a keeper knows how the container starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Started {
+    Told,
+    NotYet,
 }
 
 impl Waiting {
@@ -66,7 +82,19 @@ impl Waiting {
             child,
             input,
             messages,
+            started: Started::NotYet,
         })
+    }
+
+    /// Tells it how the container starts, as far as it can do that without knowing what runs.
+    ///
+    /// # Errors
+    /// [`ContainerError::Io`] when it cannot be told.
+    pub fn begin(&mut self, start: &Start) -> Result<(), ContainerError> {
+        self.started = Started::Told;
+        self.input
+            .write_all(&start.encode())
+            .map_err(ContainerError::io("tell the keeper how to start"))
     }
 
     /// Whether it is there still.
@@ -74,13 +102,24 @@ impl Waiting {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Ends it at once, and waits for the end.
-    pub fn kill(&mut self) {
-        let _gone_already = self.child.start_kill();
-        let until = Instant::now() + KILLED_WITHIN;
-        while self.is_alive() && Instant::now() < until {
-            std::thread::sleep(Duration::from_micros(200));
-        }
+    /// Ends it and what it started, and waits for the end.
+    pub fn dismiss(self) {
+        let Self {
+            mut child, input, ..
+        } = self;
+        drop(input);
+        let mut gone_by = |until: Instant| {
+            while matches!(child.try_wait(), Ok(None)) {
+                if Instant::now() >= until {
+                    let _gone_already = child.start_kill();
+                    return false;
+                }
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            true
+        };
+        let _second_time_killed =
+            gone_by(Instant::now() + DISMISSED_WITHIN) || gone_by(Instant::now() + KILLED_WITHIN);
     }
 
     /// Tells it what to run.
@@ -88,13 +127,18 @@ impl Waiting {
     /// # Errors
     /// [`ContainerError::Io`] when it cannot be told.
     pub fn order(mut self, order: &Order) -> Result<Running, ContainerError> {
-        let told = order.write(&mut self.input);
+        let Order { start, errand } = order;
+        let start = match self.started {
+            Started::Told => Vec::new(),
+            Started::NotYet => start.encode(),
+        };
+        let told = self.input.write_all(&[start, errand.encode()].concat());
         match told {
             // One that could not set the stage has ended, and says why.
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 Err(ContainerError::io("tell the keeper what to run")(error))
             }
-            Ok(()) | Err(_) => Ok(self.running(order.grace)),
+            Ok(()) | Err(_) => Ok(self.running(errand.grace)),
         }
     }
 

@@ -5,7 +5,7 @@ use std::{
     ffi::OsString,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -13,14 +13,14 @@ use std::{
 
 use nix::errno::Errno;
 
-use crate::storage::free_bytes;
+use crate::{storage::free_bytes, workspace::RecordDir};
 
 use super::{
-    ContainerError, Limits, Prepared,
-    hygiene::Undo,
+    ContainerError, Limits,
     init_copy::InitCopy,
     keepers::{Keeper, Keepers},
-    order::Order,
+    order::{Errand, First, Order, Start, Variables},
+    place::Place,
     running::Waiting,
     settings::UdockerSettings,
     stage::{Scene, Stage},
@@ -33,6 +33,8 @@ pub struct Udocker {
     commands: Arc<AtomicUsize>,
     init: Arc<InitCopy>,
     keepers: Arc<Keepers>,
+    /// Where the last run was.
+    last: Arc<Mutex<Option<Place>>>,
 }
 
 impl Udocker {
@@ -43,6 +45,7 @@ impl Udocker {
             commands: Arc::default(),
             init: Arc::default(),
             keepers: Arc::default(),
+            last: Arc::default(),
         }
     }
 
@@ -94,31 +97,54 @@ impl Udocker {
         self.commands.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(command = ?line, "udocker starts");
         Ok(Order {
-            grace,
-            scene: Scene::default(),
-            variables: all,
-            line,
+            start: Start {
+                first: First::Inside,
+                handoff: PathBuf::new(),
+                variables: all,
+                line,
+            },
+            errand: Errand {
+                grace,
+                scene: Scene::default(),
+                variables: Variables::new(),
+                argv: Vec::new(),
+            },
         })
     }
 
-    /// A keeper for a run in `prepared`, see [`Keepers::take`]; what that changes may go to `directory`.
+    /// A keeper for a run in `place` that begins with `start`, see [`Keepers::take`].
     ///
     /// # Errors
-    /// [`ContainerError::Io`] when no process could be made.
-    pub fn keeper(&self, prepared: &Prepared, directory: &Path) -> Result<Keeper, ContainerError> {
-        let stage = Stage {
-            root: prepared.directory.join("ROOT"),
-            changes: match prepared.undo {
-                Undo::Overlay => Some(directory.to_owned()),
-                Undo::Journal(_) | Undo::Scratch(_) => None,
-            },
-        };
-        self.keepers.take(&self.settings.supervisor, stage)
+    /// [`ContainerError::Io`] when no process or pipe could be made.
+    pub fn keeper(
+        &self,
+        place: &Place,
+        record: &RecordDir,
+        start: &Start,
+    ) -> Result<Keeper, ContainerError> {
+        *self.last() = Some(place.clone());
+        self.keepers
+            .take(&self.settings.supervisor, place.stage(record), start)
     }
 
-    /// Has a keeper ready for a run like the last.
-    pub fn make_ready(&self, temp: &Path) {
-        self.keepers.make_ready(&self.settings.supervisor, temp);
+    /// Has a keeper ready for a run like the last one, with the directories of `record`.
+    pub fn make_ready(&self, record: &RecordDir, temp: &Path) {
+        let last = self.last().clone();
+        let Some(place) = last.filter(Place::is_there) else {
+            return;
+        };
+        let made = place.start(self, record, temp).and_then(|start| {
+            let supervisor = &self.settings.supervisor;
+            self.keepers
+                .make_ready(supervisor, place.stage(record), start)
+        });
+        if let Err(error) = made {
+            tracing::debug!(%error, "no keeper in advance");
+        }
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<Place>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs a preparing command to its end and checks its exit status; tells what it printed.

@@ -197,7 +197,7 @@ impl Runner<'_> {
                 let udocker = &self.services.udocker;
                 container::run::run(udocker, container, request, &temp, sink).await?
             }
-            Target::Here(direct) => direct.run(request, &temp, sink).await?,
+            Target::Here(direct) => direct.run(request, sink).await?,
         })
     }
 

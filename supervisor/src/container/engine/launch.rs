@@ -2,7 +2,6 @@
 //! changes none.
 
 use std::{
-    collections::BTreeMap,
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
 };
@@ -10,7 +9,12 @@ use std::{
 use crate::{config::ExecMode, plan::Variable};
 
 use super::{
-    super::{executable, init::IN_PLACE, role::INIT_PATH},
+    super::{
+        executable,
+        init::IN_PROOT,
+        order::{First, Variables},
+        role::INIT_PATH,
+    },
     EngineError, Guest,
     fakechroot::{Preload, on_host},
     guest::Means,
@@ -36,12 +40,14 @@ pub struct Shared<'a> {
 /// What is to be started.
 #[derive(Debug)]
 pub struct Launch {
-    /// What the container's first process starts.
+    /// Who that is.
+    pub first: First,
+    /// What the container's first process becomes or starts.
     pub argv: Vec<OsString>,
-    /// What the keeper starts.
+    /// What the keeper starts before; nothing where that is the command itself.
     pub line: Vec<OsString>,
-    /// The variables of that.
-    pub variables: BTreeMap<OsString, OsString>,
+    /// The engine's variables.
+    pub variables: Variables,
     /// Paths of this machine that are to have a link in ROOT.
     pub links: Vec<PathBuf>,
     /// Where that starts, as a path inside the image; elsewhere the line says it.
@@ -83,8 +89,9 @@ pub fn launch(
             let binds: Vec<_> = same.chain([init]).collect();
             let (user, directory) = (&guest.account.user, &guest.working_directory);
             let mut line = proot::command_line(program, &binds, user, &root, directory);
-            line.extend([INIT_PATH.into(), shared.handoff.into(), IN_PLACE.into()]);
+            line.extend([INIT_PATH.into(), shared.handoff.into(), IN_PROOT.into()]);
             Ok(Launch {
+                first: First::InProot,
                 argv: command.argv.to_vec(),
                 line,
                 variables,
@@ -99,8 +106,9 @@ pub fn launch(
                 variables.insert("FAKECHROOT_ELFLOADER".into(), loader.into());
             }
             Ok(Launch {
+                first: First::Keeper,
                 argv,
-                line: vec![shared.init.into(), shared.handoff.into()],
+                line: Vec::new(),
                 variables,
                 links: shared.own.to_vec(),
                 directory: Some(guest.working_directory.clone()),
@@ -110,7 +118,7 @@ pub fn launch(
 }
 
 /// What udocker sets in every mode.
-fn common_variables(guest: &Guest, mode: ExecMode) -> BTreeMap<OsString, OsString> {
+fn common_variables(guest: &Guest, mode: ExecMode) -> Variables {
     let account = &guest.account;
     let id = guest.directory.file_name().unwrap_or_default();
     let defaults = [
@@ -122,7 +130,7 @@ fn common_variables(guest: &Guest, mode: ExecMode) -> BTreeMap<OsString, OsStrin
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()));
     let user = ["USER", "LOGNAME", "USERNAME"].map(|name| (name, account.user.as_str()));
-    let mut variables: BTreeMap<OsString, OsString> = defaults
+    let mut variables: Variables = defaults
         .into_iter()
         .chain(image)
         .chain(user)
@@ -137,7 +145,7 @@ fn common_variables(guest: &Guest, mode: ExecMode) -> BTreeMap<OsString, OsStrin
 
 /// What the preloaded library is told (fakechroot(1), and udocker's own additions).
 fn tell_library(
-    variables: &mut BTreeMap<OsString, OsString>,
+    variables: &mut Variables,
     preload: &Preload,
     guest: &Guest,
     root: &Path,

@@ -22,10 +22,35 @@ pub(super) fn command_words(handoff: &Path) -> io::Result<Vec<OsString>> {
         .collect())
 }
 
-/// The command, between the pipes, with its variables.
-pub(super) fn prepare(
-    handoff: &Path,
-    base: Vec<(OsString, OsString)>,
+/// What a command has in place of a terminal.
+pub(in crate::container) struct Pipes {
+    input: Stdio,
+    output: File,
+    errors: File,
+}
+
+impl Pipes {
+    /// Those of the handoff.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub(in crate::container) fn open(handoff: &Path) -> io::Result<Self> {
+        Ok(Self {
+            input: no_input()?,
+            output: pipe(handoff, "stdout")?,
+            errors: pipe(handoff, "stderr")?,
+        })
+    }
+}
+
+/// The command, between the pipes, with the engine's variables and its `own`.
+///
+/// # Errors
+/// [`io::ErrorKind::NotFound`] when there is no word in it.
+pub(in crate::container) fn prepare(
+    pipes: Pipes,
+    engine: impl IntoIterator<Item = (OsString, OsString)>,
+    own: impl IntoIterator<Item = (OsString, OsString)>,
     command: &[OsString],
 ) -> io::Result<Command> {
     let [program, arguments @ ..] = command else {
@@ -35,17 +60,17 @@ pub(super) fn prepare(
         ));
     };
     // What the engine itself was told is not the container's business.
-    let base = base
+    let engine = engine
         .into_iter()
         .filter(|(name, _)| !name.as_bytes().starts_with(b"PROOT_"));
     let mut child = Command::new(program);
     child
         .args(arguments)
         .env_clear()
-        .envs(merged(base.collect(), take_variables(handoff)?))
-        .stdin(no_input()?)
-        .stdout(pipe(handoff, "stdout")?)
-        .stderr(pipe(handoff, "stderr")?);
+        .envs(merged(engine.collect(), own.into_iter().collect()))
+        .stdin(pipes.input)
+        .stdout(pipes.output)
+        .stderr(pipes.errors);
     Ok(child)
 }
 
@@ -98,7 +123,7 @@ pub(in crate::container) fn no_input() -> io::Result<Stdio> {
 }
 
 /// The variables of the handoff; the file goes as soon as it is read.
-fn take_variables(handoff: &Path) -> io::Result<Vec<(OsString, OsString)>> {
+pub(super) fn take_variables(handoff: &Path) -> io::Result<Vec<(OsString, OsString)>> {
     let path = handoff.join("env");
     let bytes = fs::read(&path)?;
     let _supervisor_removes_it_too = fs::remove_file(&path);

@@ -1,86 +1,66 @@
 //! What the keeper does for the container's first process, see [`crate::container::init`].
 
 use std::{
-    ffi::OsString,
-    io::{self, Read, Write},
-    os::{
-        fd::{AsFd, BorrowedFd},
-        unix::process::ExitStatusExt,
-    },
-    path::{Path, PathBuf},
-    process::{ChildStderr, Command, ExitStatus, Stdio},
+    io,
+    os::fd::BorrowedFd,
+    process::{Child, Command, ExitStatus, Stdio},
 };
-
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 use crate::container::{
-    init::{IN_PLACE, Teller, no_input, pid_in_place, stand_in},
-    order::Order,
-    role::INIT_NAME,
+    init::{Pipes, Teller, prepare},
+    order::{Errand, First, Start},
 };
 
-/// Longest line of proot that is looked at, in bytes.
-const LONGEST_LINE: usize = 4096;
+use super::listener::Listener;
 
-/// One of three.
+/// One of three, see [`First`].
 #[derive(Debug)]
 pub(super) enum Part {
     /// Nothing: it is in the container and tells for itself.
     None,
     /// All of it.
-    StandIn {
-        /// Where the command is.
-        handoff: PathBuf,
-        teller: Teller,
-    },
-    /// It becomes the command, and proot tells how that ended: a line of its messages, at verbosity 1.
+    StandIn(Teller),
+    /// It listens to proot.
     Listener(Listener),
 }
 
-/// What is heard from proot.
-#[derive(Debug)]
-pub(super) struct Listener {
-    handoff: PathBuf,
-    teller: Teller,
-    voice: Option<ChildStderr>,
-    line: Vec<u8>,
-    told: bool,
-}
-
 impl Part {
-    /// The part that the command line asks for.
-    pub(super) fn of(command: &[OsString]) -> io::Result<Self> {
-        match command {
-            [program, handoff] if Path::new(program).ends_with(INIT_NAME) => Ok(Self::StandIn {
-                teller: Teller::new(Path::new(handoff))?,
-                handoff: handoff.into(),
-            }),
-            [.., handoff, word] if word == IN_PLACE => Ok(Self::Listener(Listener {
-                teller: Teller::new(Path::new(handoff))?,
-                handoff: handoff.into(),
-                voice: None,
-                line: Vec::new(),
-                told: false,
-            })),
-            _ => Ok(Self::None),
-        }
+    /// The part that this start asks for.
+    ///
+    /// # Errors
+    /// The operating system's, from opening the pipe to the supervisor.
+    pub(super) fn of(start: &Start) -> io::Result<Self> {
+        Ok(match start.first {
+            First::Inside => Self::None,
+            First::Keeper => Self::StandIn(Teller::new(&start.handoff)?),
+            First::InProot => Self::Listener(Listener::new(&start.handoff)?),
+        })
     }
 
-    /// What is to be started for the order.
-    pub(super) fn command(&mut self, order: &Order) -> io::Result<Command> {
-        let variables = &order.variables;
-        if let Self::StandIn { handoff, teller } = self {
-            return stand_in(handoff, variables.clone().into_iter().collect(), teller);
+    /// What can be started before it is known what runs.
+    pub(super) fn early(&self, start: &Start) -> Option<Command> {
+        let mut command = engine(start)?;
+        matches!(self, Self::Listener(_)).then(|| {
+            command.stdin(Stdio::piped()).stderr(Stdio::piped());
+            command
+        })
+    }
+
+    /// What is started when it is known.
+    ///
+    /// # Errors
+    /// The operating system's; where the supervisor is told how the command ended, it has been told then.
+    pub(super) fn late(&mut self, start: &Start, errand: &Errand) -> io::Result<Command> {
+        if let Self::StandIn(teller) = self {
+            let (engine, own) = (start.variables.clone(), errand.variables.clone());
+            let pipes = Pipes::open(&start.handoff);
+            let command = pipes.and_then(|pipes| prepare(pipes, engine, own, &errand.argv));
+            return command.inspect_err(|error| {
+                teller.failed(&errand.argv, error);
+            });
         }
-        let mut command = Command::new(&order.line[0]);
-        command
-            .args(&order.line[1..])
-            .env_clear()
-            .envs(variables)
-            .stdin(no_input()?);
-        if matches!(self, Self::Listener(_)) {
-            command.stderr(Stdio::piped());
-        }
+        let mut command = engine(start).ok_or(io::ErrorKind::InvalidInput)?;
+        command.stdin(Stdio::null());
         Ok(command)
     }
 
@@ -91,7 +71,7 @@ impl Part {
     pub(super) fn not_started(&mut self, command: &Command, error: &io::Error) -> io::Result<u8> {
         let program = command.get_program();
         match self {
-            Self::StandIn { teller, .. } => Ok(teller.failed(&[program.to_owned()], error)),
+            Self::StandIn(teller) => Ok(teller.failed(&[program.to_owned()], error)),
             Self::None | Self::Listener(_) => {
                 let text = format!("cannot start {}: {error}", program.display());
                 Err(io::Error::new(error.kind(), text))
@@ -100,20 +80,35 @@ impl Part {
     }
 
     /// It has been started.
-    pub(super) fn listen_to(&mut self, voice: Option<ChildStderr>) {
+    pub(super) fn attach(&mut self, child: &mut Child) {
         if let Self::Listener(listener) = self {
-            if let Some(voice) = &voice {
-                let _waits_otherwise = fcntl(voice, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
-            }
-            listener.voice = voice;
+            listener.attach(child);
+        }
+    }
+
+    /// What was started early learns what runs.
+    ///
+    /// # Errors
+    /// The operating system's, when it is not there to be told.
+    pub(super) fn tell(&mut self, errand: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Listener(listener) => listener.tell(errand),
+            Self::None | Self::StandIn(_) => Ok(()),
+        }
+    }
+
+    /// What was started early has nothing to run.
+    pub(super) fn dismiss(&mut self) {
+        if let Self::Listener(listener) = self {
+            listener.dismiss();
         }
     }
 
     /// What to wait for.
     pub(super) fn voice(&self) -> Option<BorrowedFd<'_>> {
         match self {
-            Self::Listener(listener) => listener.voice.as_ref().map(AsFd::as_fd),
-            Self::None | Self::StandIn { .. } => None,
+            Self::Listener(listener) => listener.voice(),
+            Self::None | Self::StandIn(_) => None,
         }
     }
 
@@ -121,7 +116,7 @@ impl Part {
     pub(super) fn hear(&mut self) -> Option<u8> {
         match self {
             Self::Listener(listener) => listener.hear(),
-            Self::None | Self::StandIn { .. } => None,
+            Self::None | Self::StandIn(_) => None,
         }
     }
 
@@ -129,16 +124,10 @@ impl Part {
     pub(super) fn ended(&mut self, status: ExitStatus) {
         match self {
             Self::None => {}
-            Self::StandIn { teller, .. } => {
+            Self::StandIn(teller) => {
                 teller.ended(status);
             }
-            Self::Listener(listener) if listener.told => {}
-            // proot said nothing of the command: its own status is what there is, if the command has begun.
-            Self::Listener(listener) => {
-                if pid_in_place(&listener.handoff).is_some() {
-                    listener.teller.ended(status);
-                }
-            }
+            Self::Listener(listener) => listener.ended(status),
         }
     }
 
@@ -146,83 +135,17 @@ impl Part {
     pub(super) fn gone(&mut self) {
         match self {
             Self::None => {}
-            Self::StandIn { teller, .. } | Self::Listener(Listener { teller, .. }) => teller.gone(),
+            Self::StandIn(teller) | Self::Listener(Listener { teller, .. }) => teller.gone(),
         }
     }
 }
 
-impl Listener {
-    fn hear(&mut self) -> Option<u8> {
-        let mut buffer = [0; 4096];
-        let mut code = None;
-        loop {
-            let read = match self.voice.as_mut()?.read(&mut buffer) {
-                Ok(read @ 1..) => read,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return code,
-                Ok(0) | Err(_) => {
-                    self.voice = None;
-                    return code;
-                }
-            };
-            for &byte in &buffer[..read] {
-                if byte == b'\n' {
-                    code = code.or(self.take_line());
-                } else if self.line.len() < LONGEST_LINE {
-                    self.line.push(byte);
-                }
-            }
-        }
-    }
-
-    fn take_line(&mut self) -> Option<u8> {
-        let line = std::mem::take(&mut self.line);
-        let line = String::from_utf8_lossy(&line);
-        let Some(end) = line.strip_prefix("proot info: ") else {
-            // Something that went wrong: for whoever looks at our own messages.
-            let _nobody_left_to_tell = writeln!(io::stderr(), "{line}");
-            return None;
-        };
-        let (process, how) = end.split_once(": ")?;
-        let status = status(how)?;
-        if self.told || !self.is_the_command(process) {
-            return None;
-        }
-        self.told = true;
-        Some(self.teller.ended(status))
-    }
-
-    /// `pid N`, or in newer versions `vpid 1` for the first one.
-    fn is_the_command(&self, process: &str) -> bool {
-        let pid = pid_in_place(&self.handoff).map(|pid| format!("pid {pid}"));
-        process == "vpid 1" || pid.is_some_and(|pid| pid == process)
-    }
-}
-
-/// How proot says that a process has ended.
-fn status(how: &str) -> Option<ExitStatus> {
-    let number = |text: &str| text.trim().parse::<i32>().ok();
-    let raw = if let Some(code) = how.strip_prefix("exited with status ") {
-        (number(code)? & 0xff) << 8
-    } else {
-        number(how.strip_prefix("terminated with signal ")?)?
+/// The engine's command.
+fn engine(start: &Start) -> Option<Command> {
+    let [program, arguments @ ..] = start.line.as_slice() else {
+        return None;
     };
-    Some(ExitStatus::from_raw(raw))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_proot_says_of_an_end() {
-        let code = |how| status(how).and_then(|status| status.code());
-        let signal = |how| status(how).and_then(|status| status.signal());
-        assert_eq!(code("exited with status 7"), Some(7));
-        assert_eq!(code("exited with status 255"), Some(255));
-        assert_eq!(signal("terminated with signal 15"), Some(15));
-        assert_eq!(
-            status("access to \"/dev/null\" (fd 0) won't be translated"),
-            None
-        );
-    }
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().envs(&start.variables);
+    Some(command)
 }

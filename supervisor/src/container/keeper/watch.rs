@@ -1,8 +1,8 @@
 //! Watches a command from its start to the end of all it has started.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    ffi::{OsStr, OsString},
+    collections::BTreeSet,
+    ffi::OsStr,
     fs,
     os::{
         fd::{AsFd, BorrowedFd},
@@ -24,7 +24,7 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::container::{order::Order, process_tree::Tree};
+use crate::container::{order::Variables, process_tree::Tree};
 
 use super::{KILL, STOPPED, part::Part};
 
@@ -34,10 +34,13 @@ const KILL_LIMIT: Duration = Duration::from_secs(5);
 /// proot is given this long to end after the command.
 const AFTER_THE_END: Duration = Duration::from_millis(100);
 
+/// An engine that waited and has nothing to run is given this long to end.
+const LET_GO: Duration = Duration::from_millis(500);
+
 /// The command being watched.
 pub(super) struct Watch<'a> {
     main: Pid,
-    order: Order,
+    variables: &'a Variables,
     tree: Tree,
     ended: Option<u8>,
     kill_at: Option<Instant>,
@@ -45,10 +48,11 @@ pub(super) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn new(main: Pid, order: Order, part: &'a mut Part) -> Self {
+    /// `main` was started with these `variables`.
+    pub(super) fn new(main: Pid, variables: &'a Variables, part: &'a mut Part) -> Self {
         Self {
             main,
-            order,
+            variables,
             tree: Tree::of(Pid::this(), main),
             ended: None,
             kill_at: None,
@@ -56,23 +60,31 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Waits for the command's end or an order, then clears the tree and tells the exit code.
-    pub(super) fn see_through(mut self, signals: &SignalFd) -> u8 {
+    /// Lets it end without having run anything.
+    pub(super) fn let_go(mut self, signals: &SignalFd) -> u8 {
+        self.part.dismiss();
+        self.kill_at = Some(Instant::now() + LET_GO);
+        self.see_through(signals, Duration::ZERO)
+    }
+
+    /// Waits for the command's end or an order, then clears the tree and tells the exit code. `grace` is from SIGTERM to
+    /// SIGKILL.
+    pub(super) fn see_through(mut self, signals: &SignalFd, grace: Duration) -> u8 {
         loop {
-            let order = next_order(signals, self.part.voice(), self.kill_at);
+            let came = next(signals, self.part.voice(), self.kill_at);
             if let Some(code) = self.part.hear() {
                 // The command; what runs it ends by itself, or goes on for those that it left behind.
                 self.ended.get_or_insert(code);
                 self.kill_at.get_or_insert(Instant::now() + AFTER_THE_END);
             }
-            match order {
-                Some(Signal::SIGCHLD) => {}
-                Some(KILL) => self.kill_at = Some(Instant::now()),
-                Some(_stop) if self.kill_at.is_none() => {
+            match came {
+                Came::Signal(Signal::SIGCHLD) => {}
+                Came::Signal(KILL) => self.kill_at = Some(Instant::now()),
+                Came::Signal(_stop) if self.kill_at.is_none() => {
                     self.tree.signal(Signal::SIGTERM);
-                    self.kill_at = Some(Instant::now() + self.order.grace);
+                    self.kill_at = Some(Instant::now() + grace);
                 }
-                Some(_) | None => {}
+                Came::Signal(_) | Came::Voice | Came::Nothing => {}
             }
             let children = self.reap();
             // Whatever was orphaned is a child of ours by now: no child, no descendant.
@@ -82,7 +94,7 @@ impl<'a> Watch<'a> {
             let overdue = self.kill_at.is_some_and(|at| Instant::now() >= at);
             let stopping = self.kill_at.is_some();
             // Looked at while nothing comes: a look is a walk through all processes of the machine.
-            let nothing_left = stopping && order.is_none() && self.tree.is_gone();
+            let nothing_left = stopping && came == Came::Nothing && self.tree.is_gone();
             if overdue || nothing_left || (self.ended.is_some() && !stopping) {
                 return self.clear();
             }
@@ -96,7 +108,7 @@ impl<'a> Watch<'a> {
         let killed = tree.kill(until, || {
             self.reap();
         });
-        remove_proot_files(&killed, &self.order.variables);
+        remove_proot_files(&killed, self.variables);
         self.ended.unwrap_or(STOPPED)
     }
 
@@ -129,7 +141,7 @@ impl<'a> Watch<'a> {
 
 /// A proot that is killed leaves its temporary files, named after its process: `proot-PID-XXXXXX`
 /// and `prooted-PID-XXXXXX`. Before 5.4 they are in `/tmp` whatever the environment says.
-fn remove_proot_files(killed: &BTreeSet<Pid>, variables: &BTreeMap<OsString, OsString>) {
+fn remove_proot_files(killed: &BTreeSet<Pid>, variables: &Variables) {
     if killed.is_empty() {
         return;
     }
@@ -154,12 +166,17 @@ fn remove_proot_files(killed: &BTreeSet<Pid>, variables: &BTreeMap<OsString, OsS
     }
 }
 
-/// The next signal, or `None` when it is time to kill, or to look or listen again.
-fn next_order(
-    signals: &SignalFd,
-    voice: Option<BorrowedFd<'_>>,
-    kill_at: Option<Instant>,
-) -> Option<Signal> {
+/// What made the keeper look up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Came {
+    Signal(Signal),
+    /// Something was said.
+    Voice,
+    /// It is time to kill, or to look again.
+    Nothing,
+}
+
+fn next(signals: &SignalFd, voice: Option<BorrowedFd<'_>>, kill_at: Option<Instant>) -> Came {
     let timeout = kill_at.map_or(PollTimeout::NONE, |at| {
         // SIGCHLD of grandchildren that are not ours yet does not reach us: look now and then.
         let left = at.saturating_duration_since(Instant::now());
@@ -168,13 +185,16 @@ fn next_order(
     let signals_come = PollFd::new(signals.as_fd(), PollFlags::POLLIN);
     let mut fds = vec![signals_come];
     fds.extend(voice.map(|voice| PollFd::new(voice, PollFlags::POLLIN)));
-    match poll(&mut fds, timeout) {
-        Ok(n) if n > 0 && fds[0].any().unwrap_or(false) => {
-            let info = signals.read_signal().ok().flatten()?;
-            Signal::try_from(i32::try_from(info.ssi_signo).ok()?).ok()
-        }
-        _ => None,
+    if !matches!(poll(&mut fds, timeout), Ok(1..)) {
+        return Came::Nothing;
     }
+    if !fds[0].any().unwrap_or(false) {
+        return Came::Voice;
+    }
+    let info = signals.read_signal().ok().flatten();
+    let number = info.and_then(|info| i32::try_from(info.ssi_signo).ok());
+    let signal = number.and_then(|number| Signal::try_from(number).ok());
+    signal.map_or(Came::Nothing, Came::Signal)
 }
 
 /// Whether there are children, ended or not, that have not been collected.

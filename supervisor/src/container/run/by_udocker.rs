@@ -1,17 +1,11 @@
 //! A run by udocker: its one command, and what goes around it (see [`crate::container::init`]).
 
-use std::{
-    collections::BTreeMap,
-    ffi::OsString,
-    io,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, ffi::OsString, io, path::Path};
 
 use crate::{
     container::{
         ContainerError, Prepared,
         command::{Family, Volumes, run_arguments},
-        handoff::Handoff,
         init,
         order::Order,
         role,
@@ -20,25 +14,23 @@ use crate::{
     workspace::RecordDir,
 };
 
-use super::{Container, RunRequest};
+use super::{Container, RunRequest, natively::init_file};
 
 /// The one udocker command of this run.
 pub(super) fn order(
     udocker: &Udocker,
     container: Container<'_>,
     request: &RunRequest<'_>,
-    argv: &[OsString],
     temp: &Path,
-) -> Result<(Order, Handoff), ContainerError> {
+) -> Result<Order, ContainerError> {
     let prepared = container.prepared;
-    let handoff = request.handoff(argv)?;
-    let init = init_file(udocker, prepared, temp)
-        .map_err(ContainerError::io("share the container's first process"))?;
+    let init = init_file(udocker, prepared.mode, temp)?;
     let variables = handoff_variables(udocker, prepared, request.record, temp)
         .map_err(ContainerError::io("prepare the container's first process"))?;
     let arguments = arguments(&init, container, request);
-    let order = udocker.order(&arguments, temp, &variables, request.limits.grace)?;
-    Ok((order, handoff))
+    let mut order = udocker.order(&arguments, temp, &variables, request.limits.grace)?;
+    order.start.handoff = request.record.handoff();
+    Ok(order)
 }
 
 /// The arguments of the one udocker command of this run.
@@ -55,14 +47,6 @@ fn arguments(init: &Path, container: Container<'_>, request: &RunRequest<'_>) ->
         &request.command,
         Path::exists,
     )
-}
-
-/// This binary, as the container's first process.
-fn init_file(udocker: &Udocker, prepared: &Prepared, temp: &Path) -> io::Result<PathBuf> {
-    match Family::of(prepared.mode) {
-        Family::Inside => udocker.init_copy(temp.parent().and_then(Path::parent)),
-        Family::Preload => Ok(udocker.settings().supervisor.clone()),
-    }
 }
 
 /// F modes find this binary as `env`, and it finds the handoff through udocker's environment.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    config::ExecMode,
     container::{
         ContainerError, EngineError,
         command::{Family, Volumes, shared_paths},
@@ -13,9 +14,7 @@ use crate::{
             Guest,
             launch::{Command, Launch, Shared, launch},
         },
-        handoff::Handoff,
-        order::Order,
-        role,
+        order::{Errand, Order, Start},
         stage::Scene,
         udocker::Udocker,
     },
@@ -23,14 +22,18 @@ use crate::{
     workspace::RecordDir,
 };
 
-use super::{Container, RunRequest};
+use super::{Container, RunRequest, variables};
 
 /// One run, as far as it is known before anything of it exists.
 #[derive(Debug, Clone, Copy)]
 pub struct Planned<'a> {
-    /// The container.
-    pub container: Container<'a>,
-    /// What is known of it.
+    /// The image, for messages.
+    pub image: &'a str,
+    /// The mode the container was set up for.
+    pub mode: ExecMode,
+    /// What is bound to `/var/task`, if it is.
+    pub task_root: Option<&'a Path>,
+    /// What is known of the container.
     pub guest: &'a Guest,
     /// The directories of the run.
     pub record: &'a RecordDir,
@@ -38,7 +41,7 @@ pub struct Planned<'a> {
     pub argv: &'a [OsString],
     /// Its variables.
     pub variables: &'a [Variable],
-    /// The container's first process.
+    /// The container's first process, where that is inside.
     pub init: &'a Path,
     /// Temporary files of the engine.
     pub temp: &'a Path,
@@ -50,28 +53,44 @@ impl Planned<'_> {
     /// # Errors
     /// [`EngineError`].
     pub fn launch(&self) -> Result<Launch, EngineError> {
-        let prepared = self.container.prepared;
         let volumes = Volumes {
             record: self.record.root(),
-            task_root: self.container.task_root,
+            task_root: self.task_root,
             supervisor: self.init,
         };
         let own = volumes.task_root.into_iter().chain([volumes.record]);
         let own: Vec<PathBuf> = own.map(Path::to_owned).collect();
         let shared = Shared {
-            paths: &shared_paths(prepared.mode, &volumes, Path::exists),
+            paths: &shared_paths(self.mode, &volumes, Path::exists),
             own: &own,
             init: self.init,
             handoff: &self.record.handoff(),
             temp: self.temp,
         };
         let command = Command {
-            image: &prepared.image,
-            mode: prepared.mode,
+            image: self.image,
+            mode: self.mode,
             argv: self.argv,
             variables: self.variables,
         };
         launch(self.guest, &command, &shared)
+    }
+}
+
+/// The container's first process, where the mode has it inside.
+///
+/// # Errors
+/// [`ContainerError::Io`] when it cannot be copied.
+pub(in crate::container) fn init_file(
+    udocker: &Udocker,
+    mode: ExecMode,
+    temp: &Path,
+) -> Result<PathBuf, ContainerError> {
+    match Family::of(mode) {
+        Family::Inside => udocker
+            .init_copy(temp.parent().and_then(Path::parent))
+            .map_err(ContainerError::io("share the container's first process")),
+        Family::Preload => Ok(udocker.settings().supervisor.clone()),
     }
 }
 
@@ -83,33 +102,36 @@ pub(super) fn order(
     request: &RunRequest<'_>,
     argv: &[OsString],
     temp: &Path,
-) -> Result<(Order, Handoff), ContainerError> {
-    let settings = udocker.settings();
-    let init = match Family::of(container.prepared.mode) {
-        Family::Inside => udocker.init_copy(temp.parent().and_then(Path::parent)),
-        Family::Preload => role::link(&settings.supervisor, temp, role::INIT_NAME),
-    };
-    let init = init.map_err(ContainerError::io("share the container's first process"))?;
+) -> Result<Order, ContainerError> {
+    let prepared = container.prepared;
     let planned = Planned {
-        container,
+        image: &prepared.image,
+        mode: prepared.mode,
+        task_root: container.task_root,
         guest,
         record: request.record,
         argv,
         variables: request.variables,
-        init: &init,
+        init: &init_file(udocker, prepared.mode, temp)?,
         temp,
     };
     let launch = planned.launch()?;
-    let handoff = request.handoff(&launch.argv)?;
     tracing::debug!(command = ?launch.line, argv = ?launch.argv, "starting");
-    let order = Order {
-        grace: request.limits.grace,
-        scene: Scene {
-            directory: launch.directory,
-            links: launch.links,
+    Ok(Order {
+        start: Start {
+            first: launch.first,
+            handoff: request.record.handoff(),
+            variables: launch.variables,
+            line: launch.line,
         },
-        variables: launch.variables,
-        line: launch.line,
-    };
-    Ok((order, handoff))
+        errand: Errand {
+            grace: request.limits.grace,
+            scene: Scene {
+                directory: launch.directory,
+                links: launch.links,
+            },
+            variables: variables(request.variables),
+            argv: launch.argv,
+        },
+    })
 }

@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use crate::{
-    container::{Container, ContainerCommand, Prepared, role::INIT_NAME, run::natively::Planned},
+    container::{
+        ContainerCommand, Prepared, order::First, role::INIT_NAME, run::natively::Planned,
+    },
     invocation::Services,
     plan::RunPlan,
     workspace::RecordDir,
@@ -23,10 +25,9 @@ pub(super) fn native_line(
     let init = services.temp_dir().join("faas-XXXXXX/tmp").join(INIT_NAME);
     let launch = known.and_then(|prepared| {
         let planned = Planned {
-            container: Container {
-                prepared,
-                task_root: task_root(services),
-            },
+            image: &prepared.image,
+            mode: prepared.mode,
+            task_root: task_root(services),
             guest: prepared.guest.as_deref()?,
             record,
             argv: &command.argv(&prepared.command),
@@ -43,7 +44,17 @@ pub(super) fn native_line(
         ),
         Some(Err(error)) => writeln!(text, "  run: refused: {error}"),
         Some(Ok(launch)) => {
-            writeln!(text, "  run: {}", command_line(&launch.line))?;
+            match launch.first {
+                First::Keeper => {
+                    writeln!(
+                        text,
+                        "  run: the command itself, with the library preloaded"
+                    )?;
+                }
+                First::Inside | First::InProot => {
+                    writeln!(text, "  run: {}", command_line(&launch.line))?;
+                }
+            }
             writeln!(text, "  in the container: {}", command_line(&launch.argv))
         }
     }
