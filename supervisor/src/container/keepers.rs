@@ -70,8 +70,11 @@ impl Keepers {
         }
         next.dismiss();
         let mut keeper = Keeper::start(supervisor, stage, start)?;
-        if keeper.start.first == First::InProot {
-            keeper.waiting.begin(&keeper.start)?;
+        if keeper.start.first == First::InProot
+            && let Err(error) = keeper.waiting.begin(&keeper.start)
+        {
+            keeper.dismiss();
+            return Err(error);
         }
         next.0 = Some(keeper);
         Ok(())

@@ -1,0 +1,175 @@
+//! What waits between invocations for the next one: a keeper, and in P modes the engine and the container's first process.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use tests::{KILLED_IN, Lambda, Mode, Process, Sandbox, processes_naming, wait_until_gone};
+
+/// Those who wait, by the names they have.
+const KEEPER: &str = "faas-keeper ";
+const FIRST: &str = " in-proot";
+const PROOT: &str = "proot -v ";
+
+/// Longest that they take to be there after an answer.
+const READY_IN: Duration = Duration::from_secs(5);
+
+fn function(mode: Mode, script: &str) -> (Sandbox, Lambda) {
+    let sandbox = Sandbox::new(mode);
+    sandbox.function(script, &json!({}));
+    let lambda = Lambda::start(&sandbox);
+    (sandbox, lambda)
+}
+
+/// The answer's log, of an invocation that goes well.
+#[track_caller]
+fn log(lambda: &mut Lambda, event: &Value) -> String {
+    let (status, log) = lambda.invoke(event).status_and_log();
+    assert_eq!(status, 200, "{log}");
+    log.trim().to_owned()
+}
+
+/// The process that waits under this name.
+#[track_caller]
+fn waiting(sandbox: &Sandbox, name: &str) -> Process {
+    let asked = Instant::now();
+    loop {
+        let all = processes_naming(&sandbox.path(""));
+        let is_it = |process: &&Process| match name {
+            FIRST => process.command.ends_with(name) && process.command.starts_with("/.faas-init"),
+            PROOT => process.command.contains(name),
+            _ => process.command.starts_with(name),
+        };
+        if let Some(found) = all.iter().find(is_it) {
+            return found.clone();
+        }
+        assert!(asked.elapsed() < READY_IN, "no {name} in {all:#?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn the_command_is_what_has_been_waiting() {
+    // In P1 the first process itself becomes the command, in F1 the keeper is its parent.
+    for (mode, script, name) in [
+        (Mode::NativeP1, "echo $$", FIRST),
+        (Mode::NativeF1, "echo $PPID", KEEPER),
+    ] {
+        let (sandbox, mut lambda) = function(mode, script);
+        let mut said = log(&mut lambda, &json!({}));
+        for _ in 0..3 {
+            let waits = waiting(&sandbox, name).pid.to_string();
+            assert_ne!(waits, said, "{mode:?}");
+            said = log(&mut lambda, &json!({}));
+            assert_eq!(said, waits, "{mode:?}");
+        }
+        lambda.stop();
+    }
+}
+
+#[test]
+fn each_invocation_has_its_own_words_variables_and_directories() {
+    for mode in [Mode::NativeP1, Mode::NativeF1] {
+        let sandbox = Sandbox::new(mode);
+        sandbox.function("", &json!({ "init_script": null }));
+        let mut lambda = Lambda::start(&sandbox);
+        let mut seen = Vec::new();
+        for number in 0..4 {
+            waits_after_the_first(&sandbox, number);
+            // More than a pipe holds, together.
+            let long = "x".repeat(number * 30_000);
+            let script = "echo $TMP_OUTPUT_DIR; echo $0 ${#1} ${#2} ${#3}; echo $REQUEST_ID";
+            let words = [
+                "/bin/sh",
+                "-c",
+                script,
+                &number.to_string(),
+                &long,
+                "",
+                &long,
+            ];
+            let said = log(&mut lambda, &json!({ "cmd_args": words, "number": number }));
+            let length = long.len();
+            let [directory, words, request] = said.lines().collect::<Vec<_>>()[..] else {
+                panic!("{mode:?} {said}");
+            };
+            assert_eq!(words, format!("{number} {length} 0 {length}"));
+            assert!(!Path::new(directory).exists());
+            for own in [directory, request] {
+                assert!(!seen.contains(&own.to_owned()), "{own}");
+                seen.push(own.to_owned());
+            }
+        }
+        lambda.stop();
+    }
+}
+
+fn waits_after_the_first(sandbox: &Sandbox, number: usize) {
+    if number > 0 {
+        waiting(sandbox, KEEPER);
+    }
+}
+
+#[test]
+fn whatever_waits_may_be_killed() {
+    for (mode, names) in [
+        (Mode::NativeP1, vec![KEEPER, PROOT, FIRST]),
+        (Mode::NativeF1, vec![KEEPER]),
+    ] {
+        let (sandbox, mut lambda) = function(mode, "echo fine");
+        assert_eq!(log(&mut lambda, &json!({})), "fine");
+        for name in names {
+            let victim = waiting(&sandbox, name);
+            victim.kill();
+            let killed = Instant::now();
+            while Path::new(&format!("/proc/{}/exe", victim.pid)).exists() {
+                assert!(killed.elapsed() < KILLED_IN, "{victim:?}");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            assert_eq!(log(&mut lambda, &json!({})), "fine", "{mode:?} {name}");
+        }
+        lambda.stop();
+    }
+}
+
+#[test]
+fn what_waits_goes_with_the_supervisor() {
+    for mode in [Mode::NativeP1, Mode::NativeF1] {
+        for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+            let (sandbox, mut lambda) = function(mode, "echo fine");
+            log(&mut lambda, &json!({}));
+            waiting(&sandbox, KEEPER);
+            let proot = (mode == Mode::NativeP1).then(|| {
+                waiting(&sandbox, FIRST);
+                waiting(&sandbox, PROOT)
+            });
+            lambda.process().signal(signal);
+            wait_until_gone(&sandbox.path(""), KILLED_IN);
+            if let Some(proot) = proot {
+                let left = std::fs::read_dir("/tmp").unwrap().flatten();
+                let of_it = format!("-{}-", proot.pid);
+                let left: Vec<_> = left
+                    .filter(|entry| {
+                        entry
+                            .file_name()
+                            .to_str()
+                            .unwrap_or_default()
+                            .contains(&of_it)
+                    })
+                    .collect();
+                assert!(left.is_empty(), "{signal} {left:?}");
+            }
+            if signal == Signal::SIGKILL {
+                sandbox.clear_after_kill();
+            } else {
+                sandbox.expect_clean();
+            }
+        }
+    }
+}
