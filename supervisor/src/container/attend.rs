@@ -1,6 +1,6 @@
 //! Looks after a run: its output is pumped until it has ended, whoever ends it.
 
-use std::{os::unix::process::ExitStatusExt, process::ExitStatus, time::Duration};
+use std::{process::ExitStatus, time::Duration};
 
 use tokio::{io::AsyncReadExt, time::Instant};
 
@@ -30,6 +30,11 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// Whether nothing of the command has been run.
+    pub fn never_began(&self) -> bool {
+        self.end.is_none()
+    }
+
     /// What there is to tell of a run that was `started` then.
     ///
     /// # Errors
@@ -76,11 +81,11 @@ pub async fn see_through(
     let end = match over {
         Over::Stopped(Stop::Deadline) => Some(RunEnd::TimedOut),
         Over::Stopped(Stop::Cancelled(signal)) => Some(RunEnd::Cancelled(signal)),
-        // It did not come to be said how it ended: who should have said it was killed itself.
-        Over::Ended(how) => parse_status(&status).or_else(|| {
-            let killed = how.is_some_and(|how| how.signal().is_some());
-            let began = killed || handoff.was_taken();
-            began.then_some(RunEnd::Killed(nix::libc::SIGKILL))
+        // It began and did not come to be said how it ended: who should have said it was killed itself.
+        Over::Ended(_) => parse_status(&status).or_else(|| {
+            handoff
+                .was_taken()
+                .then_some(RunEnd::Killed(nix::libc::SIGKILL))
         }),
     };
     Seen {

@@ -14,6 +14,7 @@ use tokio::net::unix::pipe;
 use crate::plan::Variable;
 
 use super::{
+    init::BEGUN,
     log::{LogPump, Stream},
     order::terminated,
     run::RunEnd,
@@ -83,9 +84,12 @@ impl Handoff {
         Ok(())
     }
 
-    /// Whether the first process that udocker starts has begun.
+    /// Whether the first process has begun, or may have.
     pub fn was_taken(&self) -> bool {
-        self.words == Words::Written && !self.directory.join("env").exists()
+        match self.words {
+            Words::Told => self.directory.join(BEGUN).exists(),
+            Words::Written => !self.directory.join("env").exists(),
+        }
     }
 
     /// Takes what is in the pipes by now.

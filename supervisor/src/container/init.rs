@@ -12,6 +12,7 @@
 //! handoff/stdout   named pipe
 //! handoff/stderr   named pipe
 //! handoff/status   named pipe: "exit 7" or "signal 9"
+//! handoff/begun    there is no way back (not udocker)
 //! ```
 //!
 //! In P, R and S modes the supervisor's binary is the entrypoint (`faas-init HANDOFF`).
@@ -46,10 +47,12 @@ use command::{command_words, take_variables};
 pub(super) use command::{Pipes, prepare};
 pub(super) use teller::{GONE, Teller};
 
+/// File of the handoff that is there from the moment on in which the keeper lets the command begin.
+pub(super) const BEGUN: &str = "begun";
 /// What makes the first process wait, and become the command.
 pub const IN_PROOT: &str = "in-proot";
-/// What it says to the keeper before: this and its process id.
-pub(super) const HERE: &str = "faas-init: pid ";
+/// What it says to the keeper then: this and its process id.
+pub(super) const BEGINS: &str = "faas-init: pid ";
 
 /// Plays the entrypoint: `faas-init HANDOFF [in-proot]`.
 pub fn play(arguments: &[OsString]) -> ExitCode {
@@ -87,13 +90,14 @@ fn wait_in_proot(handoff: &Path, base: Vec<(OsString, OsString)>) -> ExitCode {
     let Ok(mut teller) = Teller::new(handoff) else {
         return ExitCode::from(teller::NOT_EXECUTABLE);
     };
-    let _nobody_there = writeln!(io::stderr(), "{HERE}{}", Pid::this());
     let pipes = Pipes::open(handoff);
     let errand = match read_part(&mut io::stdin().lock()) {
         Ok(None) => return ExitCode::SUCCESS,
         Ok(Some(bytes)) => Errand::parse(&bytes),
         Err(error) => Err(error),
     };
+    // Not before: one that ends while it waits has not begun.
+    let _nobody_there = writeln!(io::stderr(), "{BEGINS}{}", Pid::this());
     let (command, ready) = match errand {
         Ok(Errand {
             argv, variables, ..

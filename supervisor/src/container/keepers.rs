@@ -6,8 +6,6 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::workspace::remove_tree;
-
 use super::{
     ContainerError,
     handoff::Handoff,
@@ -23,8 +21,19 @@ pub struct Keeper {
     pub waiting: Waiting,
     /// The pipes between its container and us.
     pub handoff: Handoff,
+    /// When it was started.
+    pub made: Made,
     stage: Stage,
     start: Start,
+}
+
+/// Whether a keeper has had time to end unnoticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Made {
+    /// Right before the run.
+    Now,
+    /// After the last one.
+    InAdvance,
 }
 
 /// Starts keepers, and has one ready.
@@ -52,6 +61,15 @@ impl Keepers {
         }
     }
 
+    /// A new one, where the one that was taken had ended.
+    ///
+    /// # Errors
+    /// See [`Self::take`].
+    pub fn anew(supervisor: &Path, stage: Stage, start: Start) -> Result<Keeper, ContainerError> {
+        stage.clear();
+        Keeper::start(supervisor, stage, start)
+    }
+
     /// Has one ready for such a run. One that waits for a run that may come still waits on.
     ///
     /// # Errors
@@ -76,6 +94,7 @@ impl Keepers {
             keeper.dismiss();
             return Err(error);
         }
+        keeper.made = Made::InAdvance;
         next.0 = Some(keeper);
         Ok(())
     }
@@ -122,6 +141,7 @@ impl Keeper {
         Ok(Self {
             waiting: Waiting::start(supervisor, &stage)?,
             handoff,
+            made: Made::Now,
             stage,
             start,
         })
@@ -136,11 +156,9 @@ impl Keeper {
         begun && self.stage == *stage
     }
 
-    /// Before its directories go or are another one's: an overlay cannot begin with what one has left.
+    /// Before its directories go or are another one's.
     fn dismiss(self) {
         self.waiting.dismiss();
-        if let Some(changes) = &self.stage.changes {
-            remove_tree(changes);
-        }
+        self.stage.clear();
     }
 }

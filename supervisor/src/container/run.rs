@@ -10,14 +10,14 @@ use crate::{plan::Variable, workspace::RecordDir};
 
 use super::{
     ContainerCommand, ContainerError, Limits, Prepared,
-    attend::see_through,
+    attend::{Seen, see_through},
     clean,
     command::{Family, is_runc},
     executable,
     hygiene::{State, Undo},
-    keepers::Keeper,
+    keepers::{Keeper, Made},
     log::{Keep, LogFile, LogSink},
-    order::{First, Variables},
+    order::{First, Order, Variables},
     place::Place,
     store::Store,
     udocker::Udocker,
@@ -97,17 +97,14 @@ pub async fn run(
         None => by_udocker::order(udocker, container, &request, temp)?,
     };
     let place = Place::of(container);
-    let Keeper {
-        waiting,
-        mut handoff,
-        ..
-    } = udocker.keeper(&place, request.record, &order.start)?;
-    if order.start.first == First::Inside {
-        handoff
-            .write(&argv, request.variables)
-            .map_err(ContainerError::io("write to the handoff"))?;
+    let keeper = udocker.keeper(&place, request.record, &order.start)?;
+    let made = keeper.made;
+    let mut seen = attempt(keeper, &order, &argv, &request, sink).await?;
+    if seen.never_began() && made == Made::InAdvance {
+        tracing::debug!("what waited for this run has ended: once more");
+        let keeper = udocker.new_keeper(&place, request.record, &order.start)?;
+        seen = attempt(keeper, &order, &argv, &request, sink).await?;
     }
-    let seen = see_through(waiting.order(&order)?, handoff, &request, sink).await;
     clear_up(&store, prepared, request.record, in_use);
     seen.report(started, |status, message| ContainerError::Step {
         step: "run",
@@ -116,6 +113,27 @@ pub async fn run(
         message,
         hint: "; the container's command did not start",
     })
+}
+
+/// Has the keeper run it, to its end.
+async fn attempt(
+    keeper: Keeper,
+    order: &Order,
+    argv: &[OsString],
+    request: &RunRequest<'_>,
+    sink: &mut dyn LogSink,
+) -> Result<Seen, ContainerError> {
+    let Keeper {
+        waiting,
+        mut handoff,
+        ..
+    } = keeper;
+    if order.start.first == First::Inside {
+        handoff
+            .write(argv, request.variables)
+            .map_err(ContainerError::io("write to the handoff"))?;
+    }
+    Ok(see_through(waiting.order(order)?, handoff, request, sink).await)
 }
 
 /// As a process gets them.

@@ -18,7 +18,10 @@ use nix::{
     unistd::{Gid, Uid, fchdir, symlinkat},
 };
 
-use crate::image::unpack::{Missing, Resolver, Root};
+use crate::{
+    image::unpack::{Missing, Resolver, Root},
+    workspace::remove_tree,
+};
 
 /// What is set up before it is known what runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -63,6 +66,13 @@ impl Stage {
         };
         let mounted = overlay(&self.root, changes);
         named("mount an overlay over", &self.root, mounted)
+    }
+
+    /// Removes what a keeper that is gone has left: an overlay cannot begin with that.
+    pub fn clear(&self) {
+        if let Some(changes) = &self.changes {
+            remove_tree(changes);
+        }
     }
 
     /// Puts there what one run needs.

@@ -127,6 +127,23 @@ impl Udocker {
             .take(&self.settings.supervisor, place.stage(record), start)
     }
 
+    /// The same once more, see [`Keepers::anew`].
+    ///
+    /// # Errors
+    /// [`ContainerError::Io`] when no process or pipe could be made.
+    pub fn new_keeper(
+        &self,
+        place: &Place,
+        record: &RecordDir,
+        start: &Start,
+    ) -> Result<Keeper, ContainerError> {
+        Keepers::anew(
+            &self.settings.supervisor,
+            place.stage(record),
+            start.clone(),
+        )
+    }
+
     /// Has a keeper ready for a run like the last one, with the directories of `record`.
     pub fn make_ready(&self, record: &RecordDir, temp: &Path) {
         let last = self.last().clone();

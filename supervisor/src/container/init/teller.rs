@@ -9,6 +9,8 @@ use std::{
     process::ExitStatus,
 };
 
+use super::BEGUN;
+
 /// Exit status for a command that does not exist, as shells and `docker run` have it.
 const NOT_FOUND: u8 = 127;
 /// Exit status for a command that cannot be executed.
@@ -31,6 +33,16 @@ impl Teller {
             status: pipe(handoff, "status")?,
             handoff: handoff.to_owned(),
         })
+    }
+
+    /// From now on the command may have begun: whatever happens, it is not started again.
+    pub(in crate::container) fn begins(&self) {
+        let _killed_before_then = File::create(self.handoff.join(BEGUN));
+    }
+
+    /// It has not begun after all.
+    pub(in crate::container) fn never_began(&self) {
+        let _was_not_said = std::fs::remove_file(self.handoff.join(BEGUN));
     }
 
     /// The command ended; tells what a shell would exit with.

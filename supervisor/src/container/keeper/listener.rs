@@ -1,4 +1,4 @@
-//! What is heard of the container's first process in proot: which it is, from itself, and how it ended, from proot.
+//! What is heard of the container's first process in proot: that it begins, from itself, and how it ended, from proot.
 
 use std::{
     io::{self, Read, Write},
@@ -12,7 +12,7 @@ use std::{
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
-use crate::container::init::{HERE, Teller};
+use crate::container::init::{BEGINS, Teller};
 
 /// Longest line that is looked at, in bytes.
 const LONGEST_LINE: usize = 4096;
@@ -24,7 +24,7 @@ pub(super) struct Listener {
     input: Option<ChildStdin>,
     voice: Option<ChildStderr>,
     line: Vec<u8>,
-    /// The first process, once it has said that it is there.
+    /// The first process, once it has been told what to become.
     first: Option<String>,
     told: bool,
 }
@@ -57,6 +57,7 @@ impl Listener {
     /// # Errors
     /// The operating system's, when it is not there to be told.
     pub(super) fn tell(&mut self, errand: &[u8]) -> io::Result<()> {
+        self.teller.begins();
         let input = self.input.take();
         input.map_or(Ok(()), |mut input| input.write_all(errand))
     }
@@ -71,9 +72,11 @@ impl Listener {
         self.voice.as_ref().map(AsFd::as_fd)
     }
 
-    /// proot itself has ended. Where it said nothing of the command, its own status is what there is, if the command began.
+    /// proot itself has ended. Where it said nothing of the command, its own status is what there is, if that began.
     pub(super) fn ended(&mut self, status: ExitStatus) {
-        if !self.told && self.first.is_some() {
+        if self.first.is_none() {
+            self.teller.never_began();
+        } else if !self.told {
             self.told = true;
             self.teller.ended(status);
         }
@@ -105,7 +108,7 @@ impl Listener {
     fn take_line(&mut self) -> Option<u8> {
         let line = std::mem::take(&mut self.line);
         let line = String::from_utf8_lossy(&line);
-        if let Some(pid) = line.strip_prefix(HERE) {
+        if let Some(pid) = line.strip_prefix(BEGINS) {
             self.first.get_or_insert(format!("pid {pid}"));
             return None;
         }

@@ -55,6 +55,7 @@ impl Part {
             let (engine, own) = (start.variables.clone(), errand.variables.clone());
             let pipes = Pipes::open(&start.handoff);
             let command = pipes.and_then(|pipes| prepare(pipes, engine, own, &errand.argv));
+            teller.begins();
             return command.inspect_err(|error| {
                 teller.failed(&errand.argv, error);
             });
