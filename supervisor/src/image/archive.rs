@@ -6,10 +6,7 @@
 
 mod contents;
 
-use std::{
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -17,7 +14,7 @@ use self::contents::Contents;
 use super::{
     Digest, ImageError,
     document::{Config, Descriptor, ImageManifest, Manifest, choose},
-    pipeline::{Interrupt, Layer, Source},
+    pipeline::{Hashed, Interrupt, Layer, Opened, Source},
 };
 
 /// An archive whose contents are known.
@@ -125,10 +122,13 @@ impl Archive {
 }
 
 impl Source for Archive {
-    fn open(&mut self, index: usize) -> Result<Box<dyn Read + Send + '_>, ImageError> {
+    fn open(&mut self, index: usize) -> Result<Opened<'_>, ImageError> {
         let path = self.layers.get(index).cloned().unwrap_or_default();
         let (_, offset, size) = self.contents.place(&path)?;
-        self.contents.section(offset, size)
+        Ok(Opened {
+            bytes: self.contents.section(offset, size)?,
+            hashed: Hashed::ByReader,
+        })
     }
 }
 

@@ -53,12 +53,32 @@ pub(crate) trait Source: Send {
     ///
     /// # Errors
     /// [`ImageError`] when there are none.
-    fn open(&mut self, index: usize) -> Result<Box<dyn Read + Send + '_>, ImageError>;
+    fn open(&mut self, index: usize) -> Result<Opened<'_>, ImageError>;
+
+    /// The digest of what the reader that was opened last has given, where the source has hashed it.
+    fn digest(&mut self) -> Option<Digest> {
+        None
+    }
 
     /// Why the reader that was opened last has failed, where it knows better than an [`io::Error`] can tell.
     fn failure(&mut self) -> Option<ImageError> {
         None
     }
+}
+
+/// The bytes of a layer.
+pub(crate) struct Opened<'a> {
+    pub(crate) bytes: Box<dyn Read + Send + 'a>,
+    pub(crate) hashed: Hashed,
+}
+
+/// Who hashes the bytes of a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hashed {
+    /// Whoever brings them: see [`Source::digest`].
+    BySource,
+    /// Whoever reads them.
+    ByReader,
 }
 
 /// Whether the bytes of the layers are kept.

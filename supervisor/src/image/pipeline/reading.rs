@@ -1,7 +1,7 @@
 //! The reading thread: from where the bytes of layers are to their content, checked and decompressed.
 
 use std::{
-    io::{self, BufReader, Read},
+    io::{self, BufReader},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -10,9 +10,9 @@ use std::{
 
 use super::{
     super::{ImageError, decode::decoder, unpack::LayerError},
-    Blob, Interrupt, Keeping, Layer, Source,
+    Blob, Interrupt, Keeping, Layer, Opened, Source,
     pieces::{Message, Outlet},
-    tap::Tap,
+    tap::{Passed, Tap},
 };
 
 /// Bytes of a layer read at a time.
@@ -34,12 +34,12 @@ pub(super) fn read_all(
     let mut blobs = Vec::new();
     for (index, layer) in layers.iter().enumerate() {
         let read = read_layer(layer, source.open(index)?, keeping, interrupt, outlet);
-        let blob = read.map_err(|error| match error {
+        let passed = read.map_err(|error| match error {
             Some(_) if interrupt.is_set() => Some(ImageError::Interrupted),
             Some(error) => Some(source.failure().unwrap_or(error)),
             None => None,
         })?;
-        blobs.push(blob);
+        blobs.push(passed.settle(source.digest(), layer.digest.as_ref())?);
         outlet.send(Message::LayerEnds)?;
     }
     Ok(blobs)
@@ -47,14 +47,14 @@ pub(super) fn read_all(
 
 fn read_layer(
     layer: &Layer,
-    bytes: Box<dyn Read + Send + '_>,
+    opened: Opened<'_>,
     keeping: &Keeping,
     interrupt: &Interrupt,
     outlet: &Outlet,
-) -> Result<Blob, Option<ImageError>> {
+) -> Result<Passed, Option<ImageError>> {
     let failed = |source| layer.failed(LayerError::Read(source));
     let taken = Arc::new(AtomicU64::new(0));
-    let tap = Tap::new(bytes, Arc::clone(&taken), keeping, interrupt)?;
+    let tap = Tap::new(opened, Arc::clone(&taken), keeping, interrupt)?;
     let mut tap = BufReader::with_capacity(BUFFER, tap);
     let mut content = decoder(&mut tap).map_err(failed)?;
     let mut total = 0_u64;
@@ -76,5 +76,5 @@ fn read_layer(
     drop(content);
     // Whatever follows the compressed data counts for the digest.
     io::copy(&mut tap, &mut io::sink()).map_err(failed)?;
-    Ok(tap.into_inner().finish(layer.digest.as_ref())?)
+    Ok(tap.into_inner().passed())
 }

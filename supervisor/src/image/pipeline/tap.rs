@@ -13,21 +13,28 @@ use tempfile::NamedTempFile;
 
 use super::{
     super::{Digest, ImageError, digest::Hash, store},
-    Blob, Interrupt, Keeping,
+    Blob, Hashed, Interrupt, Keeping, Opened,
 };
 
 /// Passes a layer's bytes on, hashes and counts them, and writes down what is to be kept.
 pub(super) struct Tap<'a> {
     bytes: Box<dyn Read + Send + 'a>,
-    hash: Hash,
+    hash: Option<Hash>,
     taken: Arc<AtomicU64>,
     kept: Option<(NamedTempFile, PathBuf)>,
     interrupt: &'a Interrupt,
 }
 
+/// What is known of a layer's bytes when all have passed.
+pub(super) struct Passed {
+    hash: Option<Hash>,
+    size: u64,
+    kept: Option<(NamedTempFile, PathBuf)>,
+}
+
 impl<'a> Tap<'a> {
     pub(super) fn new(
-        bytes: Box<dyn Read + Send + 'a>,
+        opened: Opened<'a>,
         taken: Arc<AtomicU64>,
         keeping: &Keeping,
         interrupt: &'a Interrupt,
@@ -41,17 +48,37 @@ impl<'a> Tap<'a> {
             }
         };
         Ok(Self {
-            bytes,
-            hash: Hash::default(),
+            bytes: opened.bytes,
+            hash: match opened.hashed {
+                Hashed::BySource => None,
+                Hashed::ByReader => Some(Hash::default()),
+            },
             taken,
             kept,
             interrupt,
         })
     }
 
-    /// Checks what has been read, and gives the kept file its name.
-    pub(super) fn finish(self, expected: Option<&Digest>) -> Result<Blob, ImageError> {
-        let digest = self.hash.finish();
+    /// All have passed.
+    pub(super) fn passed(self) -> Passed {
+        Passed {
+            hash: self.hash,
+            size: self.taken.load(Ordering::Relaxed),
+            kept: self.kept,
+        }
+    }
+}
+
+impl Passed {
+    /// Checks what has been read, `of_source` being its digest where the source has hashed it, and gives the kept file its
+    /// name.
+    pub(super) fn settle(
+        self,
+        of_source: Option<Digest>,
+        expected: Option<&Digest>,
+    ) -> Result<Blob, ImageError> {
+        let own = self.hash.map(Hash::finish);
+        let digest = own.or(of_source).ok_or(ImageError::Interrupted)?;
         if let Some(expected) = expected {
             expected.expect(&digest, "layer")?;
         }
@@ -61,7 +88,7 @@ impl<'a> Tap<'a> {
             file.persist(path)
                 .map_err(|error| ImageError::io(action)(error.error))?;
         }
-        let size = self.taken.load(Ordering::Relaxed);
+        let size = self.size;
         Ok(Blob { digest, size })
     }
 }
@@ -73,7 +100,9 @@ impl Read for Tap<'_> {
         }
         let bytes = self.bytes.read(buffer)?;
         let read = &buffer[..bytes];
-        self.hash.update(read);
+        if let Some(hash) = &mut self.hash {
+            hash.update(read);
+        }
         self.taken.fetch_add(bytes as u64, Ordering::Relaxed);
         if let Some((file, _)) = &mut self.kept {
             file.write_all(read)?;

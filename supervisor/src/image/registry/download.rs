@@ -9,7 +9,7 @@ use super::{
     Registry,
     exchange::{ATTEMPTS, Part, backoff, unreachable},
 };
-use crate::image::{ImageError, document::Descriptor};
+use crate::image::{ImageError, digest::Hash, document::Descriptor, sources::Delivery};
 
 /// What is asked for at once of a large layer, in bytes: long enough that the wait for its beginning is small beside it.
 const PART: u64 = 4 * 1024 * 1024;
@@ -33,19 +33,36 @@ struct Span {
 /// Where bytes go.
 enum Sink<'a> {
     /// To whoever unpacks them, as fast as they are taken.
-    Reader(&'a Sender<Result<Bytes, ImageError>>),
+    Reader(&'a mut Outgoing),
     /// Aside, until it is their turn.
-    Memory(Vec<Bytes>),
+    Memory(&'a mut Vec<Bytes>),
+}
+
+/// The bytes of a layer, on their way to whoever unpacks them.
+struct Outgoing {
+    to: Sender<Delivery>,
+    hash: Hash,
+}
+
+impl Outgoing {
+    async fn put(&mut self, piece: Bytes) -> End {
+        self.hash.update(&piece);
+        match self.to.send(Delivery::Piece(piece)).await {
+            Ok(()) => End::Complete,
+            Err(_gone) => End::Unwanted,
+        }
+    }
 }
 
 impl Sink<'_> {
     async fn put(&mut self, piece: Bytes) -> End {
         match self {
-            Self::Memory(pieces) => pieces.push(piece),
-            Self::Reader(to) if to.send(Ok(piece)).await.is_err() => return End::Unwanted,
-            Self::Reader(_) => {}
+            Self::Memory(pieces) => {
+                pieces.push(piece);
+                End::Complete
+            }
+            Self::Reader(outgoing) => outgoing.put(piece).await,
         }
-        End::Complete
     }
 }
 
@@ -61,24 +78,27 @@ pub(crate) fn lanes(layers: &[Descriptor], at_once: usize) -> usize {
 }
 
 impl Registry<'_> {
-    /// Delivers the bytes of a layer to `to`, as fast as they are taken. The last delivery is the error, if it fails.
-    pub(crate) async fn download(
-        &self,
-        layer: &Descriptor,
-        lanes: usize,
-        to: Sender<Result<Bytes, ImageError>>,
-    ) {
+    /// Delivers the bytes of a layer to `to`, as fast as they are taken. The last delivery is its digest, or the error.
+    pub(crate) async fn download(&self, layer: &Descriptor, lanes: usize, to: Sender<Delivery>) {
+        let mut outgoing = Outgoing {
+            to,
+            hash: Hash::default(),
+        };
         let delivered = if is_large(layer) {
-            self.in_parts(layer, lanes, &to).await
+            self.in_parts(layer, lanes, &mut outgoing).await
         } else {
             let end = if layer.size > 0 { layer.size } else { u64::MAX };
             let mut span = Span { next: 0, end };
-            let mut sink = Sink::Reader(&to);
-            self.fetch(layer, &mut span, &mut sink).await.map(drop)
+            let mut sink = Sink::Reader(&mut outgoing);
+            self.fetch(layer, &mut span, &mut sink).await
         };
-        if let Err(error) = delivered {
-            let _unwanted = to.send(Err(error)).await;
-        }
+        let Outgoing { to, hash } = outgoing;
+        let last = match delivered {
+            Ok(End::Unwanted) => return,
+            Ok(End::Complete) => Delivery::Whole(hash.finish()),
+            Err(error) => Delivery::Failed(error),
+        };
+        let _unwanted = to.send(last).await;
     }
 
     /// Delivers a large layer. Its first part tells whether the server knows parts; one that does not sends it all.
@@ -86,33 +106,32 @@ impl Registry<'_> {
         &self,
         layer: &Descriptor,
         lanes: usize,
-        to: &Sender<Result<Bytes, ImageError>>,
-    ) -> Result<(), ImageError> {
+        outgoing: &mut Outgoing,
+    ) -> Result<End, ImageError> {
         let mut first = Span { next: 0, end: PART };
-        let ended = self.fetch(layer, &mut first, &mut Sink::Reader(to)).await?;
+        let mut sink = Sink::Reader(outgoing);
+        let ended = self.fetch(layer, &mut first, &mut sink).await?;
         if matches!(ended, End::Unwanted) {
-            return Ok(());
+            return Ok(End::Unwanted);
         }
         let starts = (first.end..layer.size).step_by(usize::try_from(PART).unwrap_or(usize::MAX));
         let parts = starts.map(|next| async move {
             let end = (next + PART).min(layer.size);
-            let mut sink = Sink::Memory(Vec::new());
+            let mut pieces = Vec::new();
+            let mut sink = Sink::Memory(&mut pieces);
             self.fetch(layer, &mut Span { next, end }, &mut sink)
                 .await?;
-            Ok::<_, ImageError>(sink)
+            Ok::<_, ImageError>(pieces)
         });
         let mut parts = std::pin::pin!(stream::iter(parts).buffered(lanes));
         while let Some(part) = parts.next().await {
-            let Sink::Memory(pieces) = part? else {
-                continue;
-            };
-            for piece in pieces {
-                if to.send(Ok(piece)).await.is_err() {
-                    return Ok(());
+            for piece in part? {
+                if let End::Unwanted = outgoing.put(piece).await {
+                    return Ok(End::Unwanted);
                 }
             }
         }
-        Ok(())
+        Ok(End::Complete)
     }
 
     /// Brings what `span` says, and goes on where a connection broke.
