@@ -150,7 +150,9 @@ async fn from_store(
         keeping: Keeping::Nothing,
     };
     let made = carry_out(order, plan, limits, std::future::ready(())).await;
-    if let Err(Failure::Image(ImageError::Digest { .. } | ImageError::Layer { .. })) = &made {
+    if let Err(Failure::Image(error)) = &made
+        && error.is_damage()
+    {
         order.store.forget(&order.name);
     }
     made.map(drop)

@@ -36,7 +36,7 @@ impl Making<'_> {
     pub(super) async fn make(&self) -> Result<(), ContainerError> {
         let store = &self.preparer.store;
         store.clear_ready(self.name);
-        store.end_creating(&self.reference, false);
+        store.end_creating(false);
         if store.has_name(self.name) {
             self.remove_container().await?;
         }
@@ -168,7 +168,7 @@ impl Making<'_> {
         // Should we be killed meanwhile, the next preparation finds what to remove.
         let before = store.container_dirs();
         store
-            .begin_creating(&before)
+            .begin_creating(reference, &before)
             .map_err(ContainerError::io("note what udocker's store holds"))?;
         let created = self
             .step("create", &create_arguments(self.name, reference))
@@ -178,7 +178,7 @@ impl Making<'_> {
             Ok(message) => Err(self.incomplete("create", message)),
             Err(error) => Err(error),
         };
-        store.end_creating(reference, created.is_ok());
+        store.end_creating(created.is_ok());
         created
     }
 

@@ -27,10 +27,10 @@ impl Making<'_> {
         let before = preparer.store.container_dirs();
         preparer
             .store
-            .begin_creating(&before)
+            .begin_creating(reference, &before)
             .map_err(ContainerError::io("note what udocker's store holds"))?;
         let made = image::prepare(&order, self.limits).await;
-        preparer.store.end_creating(reference, made.is_ok());
+        preparer.store.end_creating(made.is_ok());
         made.map_err(|failure| self.failure(failure, step))
     }
 

@@ -8,15 +8,16 @@
 use std::{
     collections::BTreeSet,
     fs::{self, File, OpenOptions},
-    io,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use nix::fcntl::{Flock, FlockArg};
 use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
 
-use crate::image::StoreName;
+use crate::{image::StoreName, workspace::remove_tree};
 
 use super::{ImageSource, settings::UdockerSettings};
 
@@ -104,7 +105,10 @@ impl Store {
         if let Ok(directory) = link.canonicalize()
             && directory.parent() == self.containers.canonicalize().ok().as_deref()
         {
-            fs::remove_dir_all(directory)?;
+            remove_tree(&directory);
+            if directory.exists() {
+                fs::remove_dir_all(directory)?;
+            }
         }
         fs::remove_file(link)
     }
@@ -114,28 +118,35 @@ impl Store {
         self.containers.join(name).symlink_metadata().is_ok()
     }
 
-    /// Notes which containers there are before one is created.
+    /// Notes of which image a container is created, and which containers there are before.
     ///
     /// # Errors
     /// The operating system's.
-    pub fn begin_creating(&self, before: &BTreeSet<PathBuf>) -> io::Result<()> {
+    pub fn begin_creating(&self, reference: &str, before: &BTreeSet<PathBuf>) -> io::Result<()> {
         let names = before.iter().filter_map(|path| path.file_name()?.to_str());
-        fs::write(self.creating(), names.collect::<Vec<_>>().join("\n"))
+        let lines: Vec<&str> = [reference].into_iter().chain(names).collect();
+        // Half a note would say that containers of others are new.
+        let mut note = NamedTempFile::new_in(&self.own)?;
+        note.write_all(lines.join("\n").as_bytes())?;
+        note.persist(self.creating())?;
+        Ok(())
     }
 
     /// Takes the note back. Unless the creation was complete, what it left goes: a container that
     /// was not there before, has no name and is of the same image. Anything else is not ours.
-    pub fn end_creating(&self, reference: &str, complete: bool) {
+    pub fn end_creating(&self, complete: bool) {
         let Ok(note) = fs::read_to_string(self.creating()) else {
             return;
         };
         if !complete {
-            let before: BTreeSet<&str> = note.lines().collect();
+            let mut lines = note.lines();
+            let reference = lines.next().unwrap_or_default();
+            let before: BTreeSet<&str> = lines.collect();
             for directory in self.container_dirs() {
                 let name = directory.file_name().and_then(|n| n.to_str()).unwrap_or("");
                 if !before.contains(name) && self.is_left_over(&directory, reference) {
                     tracing::info!(path = %directory.display(), "removing an unfinished container");
-                    let _found_again_next_time = fs::remove_dir_all(directory);
+                    remove_tree(&directory);
                 }
             }
         }
@@ -248,7 +259,40 @@ pub fn container_name(image: &ImageSource, mode: &str) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+
+    #[test]
+    fn what_is_left_of_one_image_goes_when_another_is_prepared() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store {
+            own: directory.path().join("own"),
+            containers: directory.path().join("containers"),
+            repos: directory.path().join("repos"),
+        };
+        fs::create_dir_all(&store.own).unwrap();
+        let container = |id: &str, image: &str| {
+            let container = store.containers.join(id);
+            fs::create_dir_all(container.join("ROOT")).unwrap();
+            fs::write(container.join("imagerepo.name"), image).unwrap();
+            container
+        };
+        let before = container("before", "team/a:1");
+        let others = BTreeSet::from([before.clone()]);
+        store.begin_creating("team/a:1", &others).unwrap();
+        let left = container("left", "team/a:1");
+        let closed = fs::Permissions::from_mode(0o555);
+        fs::set_permissions(left.join("ROOT"), closed).unwrap();
+        let elsewhere = container("elsewhere", "team/b:1");
+        store.end_creating(false);
+        let there = [&before, &left, &elsewhere].map(|path| path.exists());
+        assert_eq!(there, [true, false, true]);
+        // The note is gone with it.
+        let left = container("left", "team/a:1");
+        store.end_creating(false);
+        assert!(left.exists());
+    }
 
     #[test]
     fn other_images_and_modes_have_other_containers() {

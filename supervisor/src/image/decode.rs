@@ -13,6 +13,11 @@ use ruzstd::decoding::{
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// First bytes of a zstd frame (RFC 8878).
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// The last three of the first bytes of a zstd frame that holds nothing of the content (RFC 8878, section 3.1.2); pzstd
+/// begins with one.
+const SKIPPABLE: [u8; 3] = [0x2a, 0x4d, 0x18];
+/// A frame without content and with the smallest window.
+const EMPTY_FRAME: [u8; 9] = [0x28, 0xb5, 0x2f, 0xfd, 0, 0, 1, 0, 0];
 
 /// A decompressor over `reader`, which must have its first four bytes in the buffer if it has as many.
 pub(crate) fn decoder<'a, R>(mut reader: R) -> io::Result<Box<dyn Read + Send + 'a>>
@@ -22,15 +27,24 @@ where
     let start = reader.fill_buf()?;
     Ok(if start.starts_with(&GZIP) {
         Box::new(MultiGzDecoder::new(reader))
-    } else if start.starts_with(&ZSTD) {
+    } else if start.starts_with(&ZSTD) || is_skippable(start) {
+        // The first frame that a decoder sees may have a window of any size, only those that follow are refused for it.
+        let mut decoder = FrameDecoder::new();
+        decoder
+            .init(EMPTY_FRAME.as_slice())
+            .map_err(io::Error::other)?;
         Box::new(Frames {
             reader,
-            decoder: FrameDecoder::new(),
+            decoder,
             place: Place::Between,
         })
     } else {
         Box::new(reader)
     })
+}
+
+fn is_skippable(start: &[u8]) -> bool {
+    matches!(start, [0x50..=0x5f, rest @ ..] if rest.starts_with(&SKIPPABLE))
 }
 
 /// All frames of a zstd file, one after the other; skippable ones are skipped.
@@ -90,5 +104,38 @@ impl<R: BufRead> Frames<R> {
             }
         }
         Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A frame with this window descriptor, of one block with three bytes.
+    fn frame(window: u8) -> Vec<u8> {
+        let mut frame = ZSTD.to_vec();
+        frame.extend([0, window, 0b0001_1001, 0, 0]);
+        frame.extend(b"abc");
+        frame
+    }
+
+    fn decoded(bytes: &[u8]) -> io::Result<Vec<u8>> {
+        let mut content = Vec::new();
+        decoder(bytes)?.read_to_end(&mut content)?;
+        Ok(content)
+    }
+
+    #[test]
+    fn frames_are_read_one_after_the_other_and_skippable_ones_are_skipped() {
+        let skippable = [0x53, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 9, 9];
+        let whole = [&skippable[..], &frame(0), &skippable, &frame(0)].concat();
+        assert_eq!(decoded(&whole).unwrap(), b"abcabc");
+    }
+
+    #[test]
+    fn a_window_that_takes_gigabytes_is_refused_in_the_first_frame_too() {
+        // Of 2 GiB.
+        let window = 21 << 3;
+        assert!(decoded(&frame(window)).is_err());
     }
 }

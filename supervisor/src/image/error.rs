@@ -211,6 +211,20 @@ impl ImageError {
         }
     }
 
+    /// Whether it lies in the bytes of the image: not in the disk they are on, nor in the one they go to.
+    pub(super) fn is_damage(&self) -> bool {
+        match self {
+            Self::Digest { .. } => true,
+            Self::Layer { source, .. } => match source {
+                LayerError::Malformed { .. } | LayerError::TooDeep { .. } => true,
+                // Decompressors have no numbers for what they find; the system has.
+                LayerError::Read(error) => error.raw_os_error().is_none(),
+                LayerError::Write { .. } => false,
+            },
+            _ => false,
+        }
+    }
+
     /// Whether it was for want of room on the disk.
     pub fn is_full_disk(&self) -> bool {
         let (Self::Io { source, .. }
@@ -226,5 +240,32 @@ impl ImageError {
             source.kind(),
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_no_damage() {
+        let layer = |source| ImageError::Layer {
+            layer: "layer".to_owned(),
+            source,
+        };
+        let write = |source| {
+            layer(LayerError::Write {
+                path: "file".into(),
+                source,
+            })
+        };
+        let full = || io::Error::from(nix::errno::Errno::ENOSPC);
+        let unreadable = io::Error::from(nix::errno::Errno::EIO);
+        let cut = io::Error::from(io::ErrorKind::UnexpectedEof);
+        assert!(!write(full()).is_damage());
+        assert!(!layer(LayerError::Read(full())).is_damage());
+        assert!(!layer(LayerError::Read(unreadable)).is_damage());
+        assert!(layer(LayerError::Read(cut)).is_damage());
+        assert!(layer(LayerError::TooDeep { deepest: 1 }).is_damage());
     }
 }

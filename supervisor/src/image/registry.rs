@@ -159,6 +159,8 @@ impl<'a> Registry<'a> {
                 .await?;
             match reply.status {
                 200 | 206 => return Ok(reply),
+                // Of the host it led us to: neither our credentials nor the image are what that speaks of.
+                _ if !self.is_own(&reply) => return Err(self.exchange.unexpected(reply).await),
                 401 if !renewed => {
                     renewed = true;
                     let authorization = self.authorize(&reply, access.credentials.as_ref()).await?;
@@ -182,6 +184,12 @@ impl<'a> Registry<'a> {
                 _ => return Err(self.exchange.unexpected(reply).await),
             }
         }
+    }
+
+    /// Whether the registry itself has answered.
+    fn is_own(&self, reply: &Reply) -> bool {
+        let path = reply.url.strip_prefix(&self.endpoint.base);
+        path.is_some_and(|path| path.starts_with('/'))
     }
 
     fn refused(&self, status: u16, credentials: Option<&Credentials>) -> ImageError {

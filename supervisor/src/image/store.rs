@@ -110,7 +110,7 @@ impl StorePaths {
 
     /// Forgets an image that turned out to be damaged; its layers are looked at when they are wanted again.
     pub(crate) fn forget(&self, name: &StoreName<'_>) {
-        let _found_again = fs::remove_dir_all(self.image(name));
+        remove_files(&self.image(name));
     }
 
     /// Enters an image whose layers are there already.
@@ -124,7 +124,7 @@ impl StorePaths {
         fs::write(config_file.path(), &config.bytes)?;
         config_file.persist(self.layers.join(manifest.config.digest.as_str()))?;
         let directory = self.image(name);
-        let _new = fs::remove_dir_all(&directory);
+        remove_files(&directory);
         fs::create_dir_all(&directory)?;
         for blob in manifest.layers.iter().chain([&manifest.config]) {
             let file = blob.digest.as_str();
@@ -216,6 +216,15 @@ impl ImageError {
     }
 }
 
+/// Removes what is directly in an image's directory: the directories in it are those of other images, as repository
+/// `a/b` has its tags beside the files of tag `b` of repository `a`.
+fn remove_files(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let _is_a_directory = fs::remove_file(entry.path());
+    }
+    let _holds_others = fs::remove_dir(directory);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -232,6 +241,26 @@ mod tests {
         ] {
             assert_eq!(StoreName::of(name), StoreName { repository, tag }, "{name}");
         }
+    }
+
+    #[test]
+    fn an_image_is_forgotten_without_those_below_its_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = StorePaths {
+            repos: directory.path().join("repos"),
+            layers: directory.path().join("layers"),
+            containers: directory.path().join("containers"),
+        };
+        let (outer, inner) = (StoreName::of("host/a:b"), StoreName::of("host/a/b:1"));
+        for name in [&outer, &inner] {
+            fs::create_dir_all(store.image(name)).unwrap();
+            fs::write(store.image(name).join("TAG"), "").unwrap();
+        }
+        store.forget(&outer);
+        let there = |name| store.image(name).join("TAG").exists();
+        assert_eq!((there(&outer), there(&inner)), (false, true));
+        store.forget(&inner);
+        assert!(!store.image(&inner).exists());
     }
 
     #[test]
