@@ -412,6 +412,52 @@ async fn tokens_and_passwords_open_the_door() {
 }
 
 #[tokio::test]
+async fn what_another_server_refuses_is_not_taken_for_the_registrys_word() {
+    for status in [401, 403, 404] {
+        let (storage, asked_there) = serve(move |asked| {
+            let mut refusal = answer(status, "not from there");
+            let host = &asked.headers["host"];
+            let challenge = format!("Bearer realm=\"http://{host}/token\"");
+            refusal.headers.push(("www-authenticate", challenge));
+            refusal
+        });
+        let (url, _) = serve({
+            let (image, storage) = (two_layers(), storage.clone());
+            move |asked| {
+                if !asked.path.contains("/blobs/") {
+                    return registry(&image, asked);
+                }
+                let mut elsewhere = answer(307, "");
+                elsewhere
+                    .headers
+                    .push(("location", format!("{storage}{}?secret=1", asked.path)));
+                elsewhere
+            }
+        });
+        let store = Store::new();
+        let settings = RegistrySettings {
+            mirror: Some(url),
+            ..RegistrySettings::default()
+        };
+        let image = ImageSource::Registry("a/b:1".to_owned());
+        let failed = store
+            .prepare(&image, "a/b:1", Keep::Nothing, &settings, None)
+            .await;
+        let Err(Failure::Image(error)) = failed else {
+            panic!("{status}: {failed:?}");
+        };
+        let said = error.to_string();
+        assert!(
+            said.contains(&storage) && said.contains("not from there"),
+            "{said}"
+        );
+        assert!(!said.contains("secret"), "{said}");
+        let asked = asked_there.lock().unwrap();
+        assert!(asked.iter().all(|asked| !asked.contains("/token")));
+    }
+}
+
+#[tokio::test]
 async fn the_deadline_ends_a_slow_download_and_nothing_looks_finished() {
     let image = two_layers();
     let (url, _) = serve(move |asked| {
