@@ -162,7 +162,12 @@ impl Store {
             .any(|target| target.file_name() == directory.file_name());
         let StoreName { repository, tag } = StoreName::of(reference);
         let image = fs::read_to_string(directory.join("imagerepo.name"));
-        !named && image.map_or(true, |image| image.trim() == format!("{repository}:{tag}"))
+        // Whoever is killed between making that file and writing it leaves it empty.
+        let is_ours = |image: String| {
+            let image = image.trim();
+            image.is_empty() || image == format!("{repository}:{tag}")
+        };
+        !named && image.map_or(true, is_ours)
     }
 
     fn creating(&self) -> PathBuf {
@@ -285,9 +290,10 @@ mod tests {
         let closed = fs::Permissions::from_mode(0o555);
         fs::set_permissions(left.join("ROOT"), closed).unwrap();
         let elsewhere = container("elsewhere", "team/b:1");
+        let barely_begun = container("barely", "");
         store.end_creating(false);
-        let there = [&before, &left, &elsewhere].map(|path| path.exists());
-        assert_eq!(there, [true, false, true]);
+        let there = [&before, &left, &elsewhere, &barely_begun].map(|path| path.exists());
+        assert_eq!(there, [true, false, true, false]);
         // The note is gone with it.
         let left = container("left", "team/a:1");
         store.end_creating(false);
