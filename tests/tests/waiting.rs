@@ -126,8 +126,15 @@ fn whatever_waits_may_be_killed() {
         assert_eq!(log(&mut lambda, &json!({})), "fine");
         for name in names.repeat(5) {
             let victim = waiting(&sandbox, name);
+            let proot = (mode == Mode::NativeP1).then(|| {
+                waiting(&sandbox, FIRST);
+                waiting(&sandbox, PROOT)
+            });
             victim.kill();
             assert_eq!(log(&mut lambda, &json!({})), "fine", "{mode:?} {name}");
+            if let Some(proot) = proot {
+                expect_no_files_of(&proot);
+            }
         }
         lambda.stop();
     }
@@ -147,18 +154,7 @@ fn what_waits_goes_with_the_supervisor() {
             lambda.process().signal(signal);
             wait_until_gone(&sandbox.path(""), KILLED_IN);
             if let Some(proot) = proot {
-                let left = std::fs::read_dir("/tmp").unwrap().flatten();
-                let of_it = format!("-{}-", proot.pid);
-                let left: Vec<_> = left
-                    .filter(|entry| {
-                        entry
-                            .file_name()
-                            .to_str()
-                            .unwrap_or_default()
-                            .contains(&of_it)
-                    })
-                    .collect();
-                assert!(left.is_empty(), "{signal} {left:?}");
+                expect_no_files_of(&proot);
             }
             if signal == Signal::SIGKILL {
                 sandbox.clear_after_kill();
@@ -166,5 +162,21 @@ fn what_waits_goes_with_the_supervisor() {
                 sandbox.expect_clean();
             }
         }
+    }
+}
+
+/// proot's temporary files go with it, also those that it makes in `/tmp` whatever it is told.
+#[track_caller]
+fn expect_no_files_of(proot: &Process) {
+    let of_it = format!("-{}-", proot.pid);
+    let there = || -> Vec<_> {
+        let all = std::fs::read_dir("/tmp").unwrap().flatten();
+        let names = all.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.contains(&of_it)).collect()
+    };
+    let asked = Instant::now();
+    while !there().is_empty() {
+        assert!(asked.elapsed() < KILLED_IN, "{:?}", there());
+        std::thread::sleep(Duration::from_millis(10));
     }
 }

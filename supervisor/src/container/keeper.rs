@@ -144,7 +144,7 @@ enum Begun {
 }
 
 fn begin(mut command: Command, mask: SigSet, part: &mut Part) -> io::Result<Begun> {
-    match spawn(&mut command, mask) {
+    match spawn(&mut command, mask, part.without_us()) {
         Ok(mut child) => {
             part.attach(&mut child);
             let main = i32::try_from(child.id()).map_err(io::Error::other)?;
@@ -163,15 +163,15 @@ fn wait_for_children() -> nix::Result<()> {
 }
 
 #[allow(unsafe_code)]
-fn spawn(child: &mut Command, mask: SigSet) -> io::Result<Child> {
+fn spawn(child: &mut Command, mask: SigSet, without_us: Signal) -> io::Result<Child> {
     // SAFETY: `sigprocmask`, `setsid` and `prctl` are async-signal-safe and allocate nothing.
     unsafe {
         child.pre_exec(move || {
             sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mask), None)?;
             // A terminal's Ctrl-C is for the supervisor, which stops us in order.
             nix::unistd::setsid()?;
-            // Should the keeper itself be killed, at least udocker goes with it.
-            prctl::set_pdeathsig(Signal::SIGKILL)?;
+            // Should the keeper itself be killed, at least the engine goes with it.
+            prctl::set_pdeathsig(without_us)?;
             Ok(())
         });
     }

@@ -6,6 +6,8 @@ use std::{
     process::{Child, Command, ExitStatus, Stdio},
 };
 
+use nix::sys::signal::Signal;
+
 use crate::container::{
     init::{Pipes, Teller, prepare},
     order::{Errand, First, Start},
@@ -35,6 +37,14 @@ impl Part {
             First::Keeper => Self::StandIn(Teller::new(&start.handoff)?),
             First::InProot => Self::Listener(Listener::new(&start.handoff)?),
         })
+    }
+
+    /// What ends it when the keeper is killed. proot takes down its container at this one, and its temporary files.
+    pub(super) fn without_us(&self) -> Signal {
+        match self {
+            Self::None | Self::StandIn(_) => Signal::SIGKILL,
+            Self::Listener(_) => Signal::SIGQUIT,
+        }
     }
 
     /// What can be started before it is known what runs.

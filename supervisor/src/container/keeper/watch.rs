@@ -44,6 +44,8 @@ pub(super) struct Watch<'a> {
     tree: Tree,
     ended: Option<u8>,
     kill_at: Option<Instant>,
+    /// Children that a signal ended.
+    killed: BTreeSet<Pid>,
     part: &'a mut Part,
 }
 
@@ -56,6 +58,7 @@ impl<'a> Watch<'a> {
             tree: Tree::of(Pid::this(), main),
             ended: None,
             kill_at: None,
+            killed: BTreeSet::new(),
             part,
         }
     }
@@ -89,6 +92,7 @@ impl<'a> Watch<'a> {
             let children = self.reap();
             // Whatever was orphaned is a child of ours by now: no child, no descendant.
             if let (Some(code), Children::None) = (self.ended, children) {
+                remove_proot_files(&self.killed, self.variables);
                 return code;
             }
             let overdue = self.kill_at.is_some_and(|at| Instant::now() >= at);
@@ -108,7 +112,8 @@ impl<'a> Watch<'a> {
         let killed = tree.kill(until, || {
             self.reap();
         });
-        remove_proot_files(&killed, self.variables);
+        self.killed.extend(killed);
+        remove_proot_files(&self.killed, self.variables);
         self.ended.unwrap_or(STOPPED)
     }
 
@@ -119,8 +124,11 @@ impl<'a> Watch<'a> {
                 Ok(WaitStatus::Exited(pid, code)) if pid == self.main => {
                     self.main_ended(code, (code & 0xff) << 8);
                 }
-                Ok(WaitStatus::Signaled(pid, signal, _)) if pid == self.main => {
-                    self.main_ended(128 + signal as i32, signal as i32);
+                Ok(WaitStatus::Signaled(pid, signal, _)) => {
+                    self.killed.insert(pid);
+                    if pid == self.main {
+                        self.main_ended(128 + signal as i32, signal as i32);
+                    }
                 }
                 Err(Errno::ECHILD) => return Children::None,
                 Ok(WaitStatus::StillAlive) => return Children::Some,
