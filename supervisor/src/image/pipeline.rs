@@ -1,6 +1,7 @@
 //! Layers on their way into a root: one thread reads, checks and decompresses, another unpacks, and a few buffers
 //! between them are all that is held of a layer.
 
+mod digests;
 mod pieces;
 mod reading;
 mod tap;
@@ -135,8 +136,8 @@ fn unpack_all(layers: &[Layer], inlet: &Inlet, root: &Root) -> Result<(), ImageE
     for layer in layers {
         let mut content = Content::of(inlet);
         apply_layer(root, &mut content).map_err(|error| layer.failed(error))?;
+        let found = content.digest().ok_or(ImageError::Interrupted)?;
         if let Some(expected) = &layer.diff_id {
-            let found = content.digest();
             expected.expect(&found, "unpacked layer")?;
         }
     }

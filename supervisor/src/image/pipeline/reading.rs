@@ -11,7 +11,7 @@ use std::{
 use super::{
     super::{ImageError, decode::decoder, unpack::LayerError},
     Blob, Interrupt, Keeping, Layer, Opened, Source,
-    pieces::{Message, Outlet},
+    pieces::Outlet,
     tap::{Passed, Tap},
 };
 
@@ -40,7 +40,7 @@ pub(super) fn read_all(
             None => None,
         })?;
         blobs.push(passed.settle(source.digest(), layer.digest.as_ref())?);
-        outlet.send(Message::LayerEnds)?;
+        outlet.end_layer()?;
     }
     Ok(blobs)
 }
@@ -71,7 +71,7 @@ fn read_layer(
                 ratio: RATIO,
             }));
         }
-        outlet.send(Message::Content(piece))?;
+        outlet.send(piece)?;
     }
     drop(content);
     // Whatever follows the compressed data counts for the digest.

@@ -1,5 +1,6 @@
 //! Writes the members of one layer.
 
+mod modes;
 mod parent;
 
 use std::{
@@ -16,7 +17,10 @@ use nix::{
     unistd::linkat,
 };
 
-use self::parent::{Made, Parent, set_time};
+use self::{
+    modes::Modes,
+    parent::{Made, Parent, set_time},
+};
 use super::{
     LayerError,
     member::{Kind, Member, path_of},
@@ -43,6 +47,7 @@ pub(crate) struct Writer<'a> {
     made: Kept,
     /// Times of directories, which change with every file made in them.
     times: Vec<(PathBuf, i64)>,
+    modes: Modes,
 }
 
 impl<'a> Writer<'a> {
@@ -52,6 +57,7 @@ impl<'a> Writer<'a> {
             parent: None,
             made: Kept::new(),
             times: Vec::new(),
+            modes: Modes::default(),
         }
     }
 
@@ -74,7 +80,7 @@ impl<'a> Writer<'a> {
                 self.parent = None;
                 return done.map_err(failed);
             }
-            Kind::File => parent.file(name, path, member, stream)?,
+            Kind::File => parent.file(name, path, member, stream, &mut self.modes)?,
             Kind::Directory => self
                 .directory(&parent, name, path, member)
                 .map_err(failed)?,

@@ -12,17 +12,20 @@ use nix::{
     errno::Errno,
     fcntl::{OFlag, openat},
     sys::{
-        stat::{Mode, UtimensatFlags, fchmod, futimens, utimensat},
+        stat::{Mode, UtimensatFlags, futimens, utimensat},
         time::TimeSpec,
     },
     unistd::{mkfifoat, symlinkat},
 };
 
-use super::super::{
-    LayerError,
-    member::Member,
-    removal::{self, Kept},
-    tar_stream::TarStream,
+use super::{
+    super::{
+        LayerError,
+        member::Member,
+        removal::{self, Kept},
+        tar_stream::TarStream,
+    },
+    modes::Modes,
 };
 
 /// A directory that members are made in.
@@ -47,10 +50,11 @@ impl Parent {
         path: &Path,
         member: &Member,
         stream: &mut TarStream<R>,
+        modes: &mut Modes,
     ) -> Result<Made, LayerError> {
         let flags =
             OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
+        let mode = Mode::from_bits_truncate(member.mode & 0o777 | 0o600);
         let failed = |error: std::io::Error| LayerError::write(path, error);
         let opened = self.in_place(name, || openat(&self.directory, name, flags, mode));
         let mut file = File::from(opened.map_err(|error| failed(error.into()))?);
@@ -66,8 +70,9 @@ impl Parent {
                 file.set_len(member.size).map_err(failed)?;
             }
         }
-        let mode = Mode::from_bits_truncate(member.mode & 0o777 | 0o600);
-        fchmod(&file, mode).map_err(|error| failed(error.into()))?;
+        modes
+            .settle(&file, mode)
+            .map_err(|error| failed(error.into()))?;
         let _cosmetic = futimens(&file, &time(member.modified), &time(member.modified));
         Ok(Made::Something)
     }
