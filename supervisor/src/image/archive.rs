@@ -14,7 +14,7 @@ use self::contents::Contents;
 use super::{
     Digest, ImageError,
     document::{Config, Descriptor, ImageManifest, Manifest, choose},
-    pipeline::{Hashed, Interrupt, Layer, Opened, Source},
+    pipeline::{Interrupt, Layer, Opened, Source},
 };
 
 /// An archive whose contents are known.
@@ -125,10 +125,7 @@ impl Source for Archive {
     fn open(&mut self, index: usize) -> Result<Opened<'_>, ImageError> {
         let path = self.layers.get(index).cloned().unwrap_or_default();
         let (_, offset, size) = self.contents.place(&path)?;
-        Ok(Opened {
-            bytes: self.contents.section(offset, size)?,
-            hashed: Hashed::ByReader,
-        })
+        Ok(Opened::of(self.contents.section(offset, size)?))
     }
 }
 

@@ -7,7 +7,7 @@ mod reading;
 mod tap;
 
 use std::{
-    io::Read,
+    io::{BufRead, BufReader, Read},
     path::PathBuf,
     sync::{
         Arc,
@@ -23,6 +23,9 @@ use super::{
     Digest, ImageError,
     unpack::{LayerError, Root, apply_layer},
 };
+
+/// Bytes of a layer read at a time.
+const BUFFER: usize = 128 * 1024;
 
 /// Turns true when the work is to stop.
 #[derive(Debug, Clone, Default)]
@@ -69,8 +72,19 @@ pub(crate) trait Source: Send {
 
 /// The bytes of a layer.
 pub(crate) struct Opened<'a> {
-    pub(crate) bytes: Box<dyn Read + Send + 'a>,
+    /// The first four are in the buffer together, if there are as many.
+    pub(crate) bytes: Box<dyn BufRead + Send + 'a>,
     pub(crate) hashed: Hashed,
+}
+
+impl<'a> Opened<'a> {
+    /// Those that `reader` gives, to be hashed by whoever reads them.
+    pub(crate) fn of(reader: impl Read + Send + 'a) -> Self {
+        Self {
+            bytes: Box::new(BufReader::with_capacity(BUFFER, reader)),
+            hashed: Hashed::ByReader,
+        }
+    }
 }
 
 /// Who hashes the bytes of a layer.

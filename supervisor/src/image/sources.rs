@@ -2,17 +2,20 @@
 
 use std::{
     fs::File,
-    io::{self, Read},
+    io::{self, BufRead, Read},
     path::PathBuf,
 };
 
-use bytes::{Buf as _, Bytes};
+use bytes::{Buf as _, Bytes, BytesMut};
 use tokio::sync::mpsc::Receiver;
 
 use super::{
     Digest, ImageError,
     pipeline::{Hashed, Opened, Source},
 };
+
+/// First bytes that tell a compression.
+const MAGIC: usize = 4;
 
 /// What arrives of a layer.
 pub(crate) enum Delivery {
@@ -55,15 +58,13 @@ impl Source for Origins {
         match self.layers.get_mut(index) {
             Some(Origin::File(path)) => {
                 let failed = ImageError::io(format!("read {}", path.display()));
-                Ok(Opened {
-                    bytes: Box::new(File::open(path).map_err(failed)?),
-                    hashed: Hashed::ByReader,
-                })
+                Ok(Opened::of(File::open(path).map_err(failed)?))
             }
             Some(Origin::Stream(deliveries)) => Ok(Opened {
                 bytes: Box::new(Arriving {
                     deliveries,
                     piece: Bytes::new(),
+                    begun: false,
                     digest: &mut self.digest,
                     failure: &mut self.failure,
                 }),
@@ -86,29 +87,92 @@ impl Source for Origins {
 struct Arriving<'a> {
     deliveries: &'a mut Receiver<Delivery>,
     piece: Bytes,
+    begun: bool,
     digest: &'a mut Option<Digest>,
     failure: &'a mut Option<ImageError>,
 }
 
+impl Arriving<'_> {
+    /// The next piece; an empty one at the end.
+    fn next(&mut self) -> io::Result<Bytes> {
+        if self.digest.is_some() {
+            return Ok(Bytes::new());
+        }
+        match self.deliveries.blocking_recv() {
+            Some(Delivery::Piece(piece)) => Ok(piece),
+            Some(Delivery::Whole(digest)) => {
+                *self.digest = Some(digest);
+                Ok(Bytes::new())
+            }
+            Some(Delivery::Failed(error)) => {
+                *self.failure = Some(error);
+                Err(io::Error::other("the download failed"))
+            }
+            // The download has been given up.
+            None => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
+    /// What the content is, its first bytes tell, however small the pieces are.
+    fn begin(&mut self) -> io::Result<()> {
+        self.piece = self.next()?;
+        while (1..MAGIC).contains(&self.piece.len()) {
+            let more = self.next()?;
+            if more.is_empty() {
+                break;
+            }
+            let mut together = BytesMut::from(&*self.piece);
+            together.extend_from_slice(&more);
+            self.piece = together.freeze();
+        }
+        self.begun = true;
+        Ok(())
+    }
+}
+
+impl BufRead for Arriving<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if !self.begun {
+            self.begin()?;
+        } else if self.piece.is_empty() {
+            self.piece = self.next()?;
+        }
+        Ok(&self.piece)
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.piece.advance(bytes);
+    }
+}
+
 impl Read for Arriving<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.piece.is_empty() {
-            if self.digest.is_some() {
-                return Ok(0);
-            }
-            match self.deliveries.blocking_recv() {
-                Some(Delivery::Piece(piece)) => self.piece = piece,
-                Some(Delivery::Whole(digest)) => *self.digest = Some(digest),
-                Some(Delivery::Failed(error)) => {
-                    *self.failure = Some(error);
-                    return Err(io::Error::other("the download failed"));
-                }
-                // The download has been given up.
-                None => return Err(io::ErrorKind::UnexpectedEof.into()),
-            }
-        }
-        let bytes = self.piece.remaining().min(buffer.len());
-        self.piece.copy_to_slice(&mut buffer[..bytes]);
+        let bytes = self.fill_buf()?.read(buffer)?;
+        self.consume(bytes);
         Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn the_first_bytes_are_together_however_they_come() {
+        let (sender, receiver) = mpsc::channel(9);
+        for piece in ["a", "b", "cd", "e"] {
+            let piece = Bytes::from_static(piece.as_bytes());
+            sender.try_send(Delivery::Piece(piece)).ok().unwrap();
+        }
+        let whole = Delivery::Whole(Digest::of(b"abcde"));
+        sender.try_send(whole).ok().unwrap();
+        let mut origins = Origins::new(vec![Origin::Stream(receiver)]);
+        let mut bytes = origins.open(0).unwrap().bytes;
+        assert_eq!(bytes.fill_buf().unwrap(), b"abcd");
+        let mut rest = String::new();
+        bytes.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "abcde");
     }
 }

@@ -1,7 +1,7 @@
 //! The reading thread: from where the bytes of layers are to their content, checked and decompressed.
 
 use std::{
-    io::{self, BufReader},
+    io,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -15,8 +15,6 @@ use super::{
     tap::{Passed, Tap},
 };
 
-/// Bytes of a layer read at a time.
-const BUFFER: usize = 128 * 1024;
 /// What a layer may always unpack to, in bytes.
 const ALLOWANCE: u64 = 64 * 1024 * 1024;
 /// What it may unpack to beyond that, in times its size: more than any program or data set, less than a file made to
@@ -54,8 +52,7 @@ fn read_layer(
 ) -> Result<Passed, Option<ImageError>> {
     let failed = |source| layer.failed(LayerError::Read(source));
     let taken = Arc::new(AtomicU64::new(0));
-    let tap = Tap::new(opened, Arc::clone(&taken), keeping, interrupt)?;
-    let mut tap = BufReader::with_capacity(BUFFER, tap);
+    let mut tap = Tap::new(opened, Arc::clone(&taken), keeping, interrupt)?;
     let mut content = decoder(&mut tap).map_err(failed)?;
     let mut total = 0_u64;
     loop {
@@ -76,5 +73,5 @@ fn read_layer(
     drop(content);
     // Whatever follows the compressed data counts for the digest.
     io::copy(&mut tap, &mut io::sink()).map_err(failed)?;
-    Ok(tap.into_inner().passed())
+    Ok(tap.passed())
 }

@@ -1,7 +1,7 @@
 //! What looks at the bytes of a layer as they pass.
 
 use std::{
-    io::{self, Read, Write as _},
+    io::{self, BufRead, Read, Write as _},
     path::PathBuf,
     sync::{
         Arc,
@@ -18,7 +18,9 @@ use super::{
 
 /// Passes a layer's bytes on, hashes and counts them, and writes down what is to be kept.
 pub(super) struct Tap<'a> {
-    bytes: Box<dyn Read + Send + 'a>,
+    bytes: Box<dyn BufRead + Send + 'a>,
+    /// Bytes in the buffer that have been looked at.
+    seen: usize,
     hash: Option<Hash>,
     taken: Arc<AtomicU64>,
     kept: Option<(NamedTempFile, PathBuf)>,
@@ -49,6 +51,7 @@ impl<'a> Tap<'a> {
         };
         Ok(Self {
             bytes: opened.bytes,
+            seen: 0,
             hash: match opened.hashed {
                 Hashed::BySource => None,
                 Hashed::ByReader => Some(Hash::default()),
@@ -93,20 +96,34 @@ impl Passed {
     }
 }
 
-impl Read for Tap<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+impl BufRead for Tap<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.interrupt.is_set() {
             return Err(io::Error::other("interrupted"));
         }
-        let bytes = self.bytes.read(buffer)?;
-        let read = &buffer[..bytes];
+        let buffered = self.bytes.fill_buf()?;
+        let new = buffered.get(self.seen..).unwrap_or_default();
         if let Some(hash) = &mut self.hash {
-            hash.update(read);
+            hash.update(new);
         }
-        self.taken.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.taken.fetch_add(new.len() as u64, Ordering::Relaxed);
         if let Some((file, _)) = &mut self.kept {
-            file.write_all(read)?;
+            file.write_all(new)?;
         }
+        self.seen = buffered.len();
+        Ok(buffered)
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.seen = self.seen.saturating_sub(bytes);
+        self.bytes.consume(bytes);
+    }
+}
+
+impl Read for Tap<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.fill_buf()?.read(buffer)?;
+        self.consume(bytes);
         Ok(bytes)
     }
 }
