@@ -10,6 +10,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::regular;
+
 /// `PT_INTERP`: the segment that names the dynamic loader.
 const PT_INTERP: u32 = 3;
 /// `SHT_DYNSYM`: the section whose names are those of the dynamic symbols and their versions.
@@ -86,7 +88,7 @@ impl Elf {
 /// # Errors
 /// The operating system's, and that of a file that ends too early.
 pub fn newest_glibc(path: &Path) -> io::Result<Option<Glibc>> {
-    let file = File::open(path)?;
+    let file = regular::open(path)?;
     let Some(header) = Header::read(&file)?.filter(|header| header.wide) else {
         return Ok(None);
     };

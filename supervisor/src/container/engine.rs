@@ -26,6 +26,10 @@ use thiserror::Error;
 
 use crate::config::ExecMode;
 
+pub(in crate::container) use self::{
+    account::Account,
+    guest::{variables, working_directory},
+};
 pub use self::{choice::Runs, guest::Guest};
 
 /// Why this engine cannot run a container, and the way out.

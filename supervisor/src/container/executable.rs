@@ -3,13 +3,12 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    fs::File,
     io,
     os::unix::{ffi::OsStrExt, fs::FileExt},
     path::{Component, Path, PathBuf},
 };
 
-use super::elf::Elf;
+use super::{elf::Elf, regular};
 
 /// Symbolic links that are followed before a path counts as a loop (`ELOOP`, `path_resolution(7)`).
 const MAX_LINKS: usize = 40;
@@ -44,14 +43,14 @@ pub enum Program {
     Unknown,
 }
 
-/// Whether `program` of the image at `root` is, or is run by, a static executable.
-pub fn escapes(root: &Path, program: &Path) -> bool {
+/// Whether `program`, looked for in `place`, is a static executable, or run by one.
+pub fn escapes(place: &Place<'_>, program: &Path) -> bool {
     let mut program = program.to_owned();
-    for _interpreter in 0..MAX_INTERPRETERS {
-        let Some(path) = find(root, &program, SEARCH) else {
+    for _interpreter in 0..=MAX_INTERPRETERS {
+        let Some(found) = place.find(&program) else {
             return false;
         };
-        match inspect(&path) {
+        match inspect(&found.host) {
             Ok(Program::Static { .. }) => return true,
             Ok(Program::Script { interpreter, .. }) => program = interpreter,
             Ok(Program::Dynamic { .. } | Program::Unknown) | Err(_) => return false,
@@ -98,7 +97,9 @@ impl Place<'_> {
     }
 
     fn at(&self, inside: PathBuf) -> Option<Found> {
-        let shared = self.shared.iter().any(|path| inside.starts_with(path));
+        // From one that is shared, `..` leads back into the image.
+        let upwards = inside.components().any(|part| part == Component::ParentDir);
+        let shared = !upwards && self.shared.iter().any(|path| inside.starts_with(path));
         let host = if shared {
             inside.canonicalize().ok()?
         } else {
@@ -120,17 +121,6 @@ impl Found {
             self.host.clone().into()
         }
     }
-}
-
-/// Finds `program` in the image at `root` as its own `PATH` lookup would.
-pub fn find(root: &Path, program: &Path, search: &str) -> Option<PathBuf> {
-    let place = Place {
-        root,
-        shared: &[],
-        working_directory: Path::new("/"),
-        search,
-    };
-    place.find(program).map(|found| found.host)
 }
 
 /// The file on the host that `path` is inside `root`: links are followed, and none leads outside.
@@ -178,7 +168,7 @@ fn parts(path: &Path) -> Vec<PathBuf> {
 /// # Errors
 /// The operating system's, from reading the file.
 pub fn inspect(path: &Path) -> io::Result<Program> {
-    let file = File::open(path)?;
+    let file = regular::open(path)?;
     let mut start = [0; 256];
     let length = file.read_at(&mut start, 0)?;
     if let Some(line) = start[..length].strip_prefix(b"#!") {
@@ -215,6 +205,35 @@ mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
 
+    fn place(root: &Path) -> Place<'_> {
+        Place {
+            root,
+            shared: &[],
+            working_directory: Path::new("/"),
+            search: "/sbin:/bin",
+        }
+    }
+
+    #[test]
+    fn upwards_from_a_shared_directory_is_the_image_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (image, host) = (dir.path().join("image"), dir.path().join("host"));
+        for path in [&image, &host] {
+            std::fs::create_dir_all(path.join("shared")).unwrap();
+            std::fs::write(path.join("tool"), "").unwrap();
+        }
+        let inside = host.strip_prefix("/").unwrap();
+        std::fs::create_dir_all(image.join(inside).join("shared")).unwrap();
+        std::fs::write(image.join(inside).join("tool"), "").unwrap();
+        let shared = [host.join("shared")];
+        let place = Place {
+            shared: &shared,
+            ..place(&image)
+        };
+        let found = place.find(&host.join("shared/../tool")).unwrap();
+        assert_eq!(found.host, image.join(inside).join("tool"));
+    }
+
     #[test]
     fn links_are_followed_inside_the_root_only() {
         let dir = tempfile::tempdir().unwrap();
@@ -227,7 +246,8 @@ mod tests {
         symlink("loop", root.join("usr/bin/loop")).unwrap();
         let dash = root.join("usr/bin/dash");
         assert_eq!(resolve(root, Path::new("/bin/sh")), Some(dash.clone()));
-        assert_eq!(find(root, Path::new("sh"), "/sbin:/bin"), Some(dash));
+        let found = place(root).find(Path::new("sh")).unwrap();
+        assert_eq!((found.host, found.inside), (dash, "/bin/sh".into()));
         assert_eq!(resolve(root, Path::new("/bin/out")), None);
         assert_eq!(resolve(root, Path::new("/bin/loop")), None);
     }
@@ -259,9 +279,10 @@ mod tests {
         );
         let table = [("/b", is_static), ("/small", true), ("/c", true)];
         for (program, static_) in table {
-            assert_eq!(escapes(root, Path::new(program)), static_, "{program}");
+            let escapes = escapes(&place(root), Path::new(program));
+            assert_eq!(escapes, static_, "{program}");
         }
-        assert!(!escapes(root, Path::new("/loop")));
-        assert!(!escapes(root, Path::new("/missing")));
+        assert!(!escapes(&place(root), Path::new("/loop")));
+        assert!(!escapes(&place(root), Path::new("/missing")));
     }
 }

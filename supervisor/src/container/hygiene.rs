@@ -4,13 +4,14 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use nix::fcntl::Flock;
 use tokio::sync::OnceCell;
 
 use super::{
-    ContainerError, Limits,
+    ContainerError,
     clean::Baseline,
     command::is_runc,
     journal::{Journal, Restored},
@@ -18,6 +19,10 @@ use super::{
     settings::{Overlay, UdockerSettings},
     stage::Stage,
 };
+
+/// How long the attempt to mount an overlay may take, whatever the first invocation's own limits are: what it tells is for
+/// all of them.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is done about changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,24 +140,17 @@ impl Hygienist {
         &self,
         settings: &UdockerSettings,
         temp: &Path,
-        limits: &Limits,
     ) -> Result<Hygiene, ContainerError> {
-        let chosen = self.0.get_or_try_init(|| find_out(settings, temp, limits));
+        let chosen = self.0.get_or_try_init(|| find_out(settings, temp));
         chosen.await.copied()
     }
 }
 
-async fn find_out(
-    settings: &UdockerSettings,
-    temp: &Path,
-    limits: &Limits,
-) -> Result<Hygiene, ContainerError> {
+async fn find_out(settings: &UdockerSettings, temp: &Path) -> Result<Hygiene, ContainerError> {
     let mode = settings.mode;
     let hygiene = if is_runc(mode) || mode.to_string().starts_with('S') {
         Hygiene::Scratch
-    } else if settings.overlay == Overlay::WherePossible
-        && try_overlay(settings, temp, limits).await?
-    {
+    } else if settings.overlay == Overlay::WherePossible && try_overlay(settings, temp).await? {
         Hygiene::Overlay
     } else {
         Hygiene::Journal
@@ -162,11 +160,7 @@ async fn find_out(
 }
 
 /// Lets a keeper mount an overlay over the store, where nobody else sees it, and end.
-async fn try_overlay(
-    settings: &UdockerSettings,
-    temp: &Path,
-    limits: &Limits,
-) -> Result<bool, ContainerError> {
+async fn try_overlay(settings: &UdockerSettings, temp: &Path) -> Result<bool, ContainerError> {
     let store = &settings.containers;
     std::fs::create_dir_all(store)
         .map_err(ContainerError::io(format!("make {}", store.display())))?;
@@ -175,8 +169,8 @@ async fn try_overlay(
         root: store.clone(),
         changes: Some(scratch.clone()),
     };
-    let mut keeper = Waiting::start(&settings.supervisor, &stage)?.running(limits.grace);
-    let ended = keeper.finish(limits.grace).await;
+    let mut keeper = Waiting::start(&settings.supervisor, &stage)?.running(PATIENCE);
+    let ended = keeper.finish(PATIENCE).await;
     tracing::debug!(message = keeper.messages.text(), ?ended, "overlay tried");
     crate::workspace::remove_tree(&scratch);
     Ok(ended.is_some_and(|status| status.success()))

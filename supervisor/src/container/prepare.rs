@@ -93,7 +93,7 @@ impl Preparer {
     ) -> Result<Prepared, ContainerError> {
         let first = self.container_name(image)?;
         let settings = self.udocker.settings();
-        let hygiene = self.hygiene(temp, limits).await?;
+        let hygiene = self.hygiene(temp).await?;
         let place = match (hygiene, settings.runs) {
             // Runs do not see each other there. (udocker keeps notes of each run in the container's directory.)
             (Hygiene::Overlay, Runs::Native) => first.clone(),
@@ -169,9 +169,9 @@ impl Preparer {
     ///
     /// # Errors
     /// [`ContainerError::Io`] when it could not be found out.
-    pub async fn hygiene(&self, temp: &Path, limits: &Limits) -> Result<Hygiene, ContainerError> {
+    pub async fn hygiene(&self, temp: &Path) -> Result<Hygiene, ContainerError> {
         let settings = self.udocker.settings();
-        self.hygienist.choose(settings, temp, limits).await
+        self.hygienist.choose(settings, temp).await
     }
 
     /// The udocker commands a preparation from nothing takes, for `--explain`.

@@ -17,6 +17,7 @@ use super::{
     hygiene::{State, Undo},
     keepers::{Keeper, Made},
     log::{Keep, LogFile, LogSink},
+    lookup::Lookup,
     order::{First, Order, Variables},
     place::Place,
     store::Store,
@@ -87,32 +88,52 @@ pub async fn run(
 ) -> Result<RunReport, ContainerError> {
     let prepared = container.prepared;
     let argv = request.command.argv(&prepared.command);
-    check_executable(prepared, &argv)?;
+    check_executable(container, &request, &argv)?;
     let store = Store::new(udocker.settings());
     let in_use = use_container(&store, prepared, &request.limits).await?;
     let started = Instant::now();
-    prepared.undo.before_run();
     let order = match &prepared.guest {
         Some(guest) => natively::order(udocker, guest, container, &request, &argv, temp)?,
         None => by_udocker::order(udocker, container, &request, temp)?,
     };
-    let place = Place::of(container);
-    let keeper = udocker.keeper(&place, request.record, &order.start)?;
-    let made = keeper.made;
-    let mut seen = attempt(keeper, &order, &argv, &request, sink).await?;
-    if seen.never_began() && made == Made::InAdvance {
-        tracing::debug!("what waited for this run has ended: once more");
-        let keeper = udocker.new_keeper(&place, request.record, &order.start)?;
-        seen = attempt(keeper, &order, &argv, &request, sink).await?;
-    }
+    prepared.undo.before_run();
+    let seen = attempts(
+        udocker,
+        &Place::of(container),
+        &order,
+        &argv,
+        &request,
+        sink,
+    )
+    .await;
     clear_up(&store, prepared, request.record, in_use);
-    seen.report(started, |status, message| ContainerError::Step {
+    seen?.report(started, |status, message| ContainerError::Step {
         step: "run",
         image: prepared.image.clone(),
         status,
         message,
         hint: "; the container's command did not start",
     })
+}
+
+/// Runs it to its end, by the keeper that waits for it, or, where there is none or that has ended, a new one.
+async fn attempts(
+    udocker: &Udocker,
+    place: &Place,
+    order: &Order,
+    argv: &[OsString],
+    request: &RunRequest<'_>,
+    sink: &mut dyn LogSink,
+) -> Result<Seen, ContainerError> {
+    let keeper = udocker.keeper(place, request.record, &order.start)?;
+    let made = keeper.made;
+    let seen = attempt(keeper, order, argv, request, sink).await?;
+    if !seen.never_began() || made == Made::Now {
+        return Ok(seen);
+    }
+    tracing::debug!("what waited for this run has ended: once more");
+    let keeper = udocker.new_keeper(place, request.record, &order.start)?;
+    attempt(keeper, order, argv, request, sink).await
 }
 
 /// Has the keeper run it, to its end.
@@ -193,20 +214,24 @@ fn clear_up(store: &Store, prepared: &Prepared, record: &RecordDir, in_use: Floc
 }
 
 /// Refuses what would run on the host's root, see [`executable`].
-fn check_executable(prepared: &Prepared, argv: &[OsString]) -> Result<(), ContainerError> {
+fn check_executable(
+    container: Container<'_>,
+    request: &RunRequest<'_>,
+    argv: &[OsString],
+) -> Result<(), ContainerError> {
+    let prepared = container.prepared;
     let image = prepared.image.clone();
     let Some(program) = argv.first() else {
         return Err(ContainerError::NoCommand { image });
     };
-    let root = prepared.directory.join("ROOT");
-    match Family::of(prepared.mode) {
-        Family::Preload if executable::escapes(&root, Path::new(program)) => {
-            Err(ContainerError::StaticInPreloadMode {
-                program: program.into(),
-                image,
-                mode: prepared.mode.to_string(),
-            })
-        }
-        Family::Preload | Family::Inside => Ok(()),
+    if Family::of(prepared.mode) == Family::Preload
+        && executable::escapes(&Lookup::of(container, request).place(), Path::new(program))
+    {
+        return Err(ContainerError::StaticInPreloadMode {
+            program: program.into(),
+            image,
+            mode: prepared.mode.to_string(),
+        });
     }
+    Ok(())
 }

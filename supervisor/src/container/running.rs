@@ -209,7 +209,9 @@ impl Running {
         let killed = process_tree::kill_descendants(pid, until, || {}).len();
         tracing::warn!(killed, "the container's processes did not end when told to");
         let _gone_already = self.child.start_kill();
-        self.child.wait().await.ok()
+        // A process that waits for a dead disk does not even die.
+        let ended = tokio::time::timeout(KILLED_WITHIN, self.child.wait()).await;
+        ended.ok()?.ok()
     }
 
     fn pid(&self) -> Option<Pid> {

@@ -5,18 +5,14 @@
 mod image;
 mod place;
 
-use std::{
-    ffi::OsString, fmt::Write as _, io::Write as _, path::PathBuf, process::ExitCode,
-    time::Duration,
-};
+use std::{ffi::OsString, fmt::Write as _, io::Write as _, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 use serde_json::{Value, json};
-use tokio::sync::watch;
 
 use crate::{
     config::LogLevel,
-    container::{Limits, hygiene::Hygiene, settings::UdockerSettings},
+    container::{hygiene::Hygiene, settings::UdockerSettings},
     environment::{Environment, Place},
     invocation::Services,
     telemetry,
@@ -27,8 +23,6 @@ use super::{block_on, complain, ended, local, setup};
 
 /// The word that calls it.
 pub const NAME: &str = "doctor";
-/// A probe that does not end by itself is ended.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// Says what this machine can do: engines, kernel features, disk, credentials, and, with an image, whether it can be
 /// had and run here. Changes nothing.
@@ -140,13 +134,8 @@ async fn examine(environment: &Environment, arguments: &Arguments) -> anyhow::Re
     let stores = setup::store_settings(&config, environment, None);
     let services = Services::new(config, environment, stores);
     let workspace = Workspace::create(services.temp_dir(), Retention::Remove)?;
-    let limits = Limits {
-        deadline: None,
-        grace: GRACE,
-        cancelled: watch::channel(None).1,
-    };
     let temp = workspace.udocker_tmp();
-    let hygiene = services.preparer().hygiene(&temp, &limits).await?;
+    let hygiene = services.preparer().hygiene(&temp).await?;
     let mut findings = place::findings(environment, &services, hygiene).await;
     findings.extend(image::findings(&services).await);
 

@@ -1,10 +1,10 @@
 //! Who the container's processes are: the entry of a passwd(5) file that gives them a name and a home.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use crate::config::ExecMode;
 
-use super::super::{command::Family, executable::resolve};
+use super::super::{command::Family, executable::resolve, regular};
 
 /// Name and home of the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,7 @@ fn host_user() -> String {
 }
 
 fn entries(path: &Path) -> Vec<Entry> {
-    let text = fs::read_to_string(path).unwrap_or_default();
+    let text = regular::read_text(path).unwrap_or_default();
     let entry = |line: &str| {
         let mut fields = line.split(':').map(str::to_owned);
         Some(Entry {
@@ -76,6 +76,8 @@ fn entries(path: &Path) -> Vec<Entry> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

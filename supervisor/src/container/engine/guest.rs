@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::config::ExecMode;
 
 use super::{
-    super::{command::Family, document::document},
+    super::{command::Family, document::document, executable::resolve},
     EngineError,
     account::Account,
     fakechroot::Preload,
@@ -36,7 +36,21 @@ pub enum Means {
     /// A library that is preloaded (F1).
     Fakechroot(Preload),
     /// A program that traces them (P1, P2).
-    Proot(PathBuf),
+    Proot {
+        /// Its file.
+        program: PathBuf,
+        /// How it traces.
+        tracing: Tracing,
+    },
+}
+
+/// How proot finds out about system calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tracing {
+    /// Only about those that it has to see.
+    Seccomp,
+    /// About all, for kernels and sandboxes in which the other way fails (P2, `PROOT_NO_SECCOMP`).
+    Everything,
 }
 
 impl Guest {
@@ -58,21 +72,23 @@ impl Guest {
                 let preload = Preload::choose(directory, image, files)?;
                 Means::Fakechroot(preload)
             }
-            (_, ExecMode::P1 | ExecMode::P2) => Means::Proot(proot::find(files)?),
+            (_, ExecMode::P1 | ExecMode::P2) => Means::Proot {
+                program: proot::find(files)?,
+                tracing: if mode == ExecMode::P2 || files.no_seccomp {
+                    Tracing::Everything
+                } else {
+                    Tracing::Seccomp
+                },
+            },
             _ => return Err(EngineError::Mode { mode }),
         };
         let account = Account::of(&root, config["User"].as_str(), mode);
-        let working = config["WorkingDir"].as_str().unwrap_or_default();
-        let working_directory = match working {
-            "" => account.home.clone(),
-            path if path.starts_with('/') => path.to_owned(),
-            path => format!("/{path}"),
-        };
+        let working_directory = working_directory(config, &root, &account);
         Ok(Self {
             directory: directory.to_owned(),
             environment: variables(&config["Env"]),
             account,
-            working_directory: working_directory.into(),
+            working_directory,
             engine,
         })
     }
@@ -91,7 +107,21 @@ impl Guest {
     }
 }
 
-fn variables(list: &Value) -> Vec<(String, String)> {
+/// Where a command starts, as a path inside the image: where the image says, else at home, and where that is missing (a
+/// user without one has `/nonexistent`), in `/`, as with `docker run`.
+pub fn working_directory(config: &Value, root: &Path, account: &Account) -> PathBuf {
+    match config["WorkingDir"].as_str().unwrap_or_default() {
+        "" => {
+            let home = resolve(root, Path::new(&account.home));
+            let there = home.is_some_and(|home| home.is_dir());
+            PathBuf::from(if there { account.home.as_str() } else { "/" })
+        }
+        path => Path::new("/").join(path),
+    }
+}
+
+/// The assignments of `config.Env`.
+pub fn variables(list: &Value) -> Vec<(String, String)> {
     let assignments = list.as_array().into_iter().flatten();
     assignments
         .filter_map(|assignment| assignment.as_str()?.split_once('='))

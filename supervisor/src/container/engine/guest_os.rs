@@ -8,6 +8,7 @@ use std::{
 use super::super::{
     elf::{Glibc, newest_glibc},
     executable::resolve,
+    regular,
 };
 
 /// Where the C library is looked for: udocker's list, and the same for arm64.
@@ -75,7 +76,7 @@ fn has_musl(root: &Path) -> bool {
 pub fn distribution(root: &Path) -> Option<(String, String)> {
     let read = |path: &str| {
         let path = resolve(root, Path::new(path))?;
-        fs::read_to_string(path).ok()
+        regular::read_text(&path).ok()
     };
     let (name, version) = release_file(root)
         .or_else(|| fields(&read("/etc/lsb-release")?, "DISTRIB_ID", "DISTRIB_RELEASE"))
@@ -94,7 +95,7 @@ fn release_file(root: &Path) -> Option<(String, String)> {
         if !name.to_str()?.ends_with("-release") {
             return None;
         }
-        let text = fs::read_to_string(resolve(root, &inside)?).ok()?;
+        let text = regular::read_text(&resolve(root, &inside)?).ok()?;
         let (name, version) = text.lines().next()?.split_once(" release ")?;
         let first = version
             .split(|c: char| !(c.is_ascii_digit() || c == '.'))

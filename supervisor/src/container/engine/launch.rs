@@ -17,7 +17,7 @@ use super::{
     },
     EngineError, Guest,
     fakechroot::{Preload, on_host},
-    guest::Means,
+    guest::{Means, Tracing},
     program::preloaded,
     proot,
 };
@@ -79,9 +79,9 @@ pub fn launch(
     let mut variables = common_variables(guest, command.mode);
     let root = guest.root();
     match &guest.engine {
-        Means::Proot(program) => {
+        Means::Proot { program, tracing } => {
             variables.insert("PROOT_TMP_DIR".into(), shared.temp.into());
-            if command.mode == ExecMode::P2 {
+            if *tracing == Tracing::Everything {
                 variables.insert("PROOT_NO_SECCOMP".into(), "1".into());
             }
             let same = shared.paths.iter().map(|path| (path.clone(), path.clone()));

@@ -5,12 +5,11 @@
 use std::{
     collections::BTreeSet,
     ffi::{OsStr, OsString},
-    fs,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
-use super::super::executable::resolve;
+use super::super::{executable::resolve, regular};
 
 /// Looked at first, the first one first; all that are there.
 const USUAL: [&str; 8] = [
@@ -28,6 +27,8 @@ const CACHE_MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
 /// Its header and its entries, in bytes.
 const CACHE_HEADER: usize = 48;
 const CACHE_ENTRY: usize = 24;
+/// Longest path that is believed (`PATH_MAX`): entries may overlap, and each is looked at.
+const LONGEST_PATH: usize = 4096;
 
 /// `LD_LIBRARY_PATH` for the image at `root`; `found` are the directories that hold libraries.
 pub fn search_path(root: &Path, found: &[PathBuf]) -> OsString {
@@ -37,7 +38,7 @@ pub fn search_path(root: &Path, found: &[PathBuf]) -> OsString {
         .filter(|dir| dir.is_dir());
     let cache = resolve(root, Path::new("/etc/ld.so.cache"));
     let cache = cache
-        .and_then(|path| fs::read(path).ok())
+        .and_then(|path| regular::read(&path).ok())
         .unwrap_or_default();
     let cached = cached_directories(&cache)
         .into_iter()
@@ -84,6 +85,7 @@ fn cached_directories(cache: &[u8]) -> Vec<PathBuf> {
         usize::try_from(u32::from_ne_bytes(*bytes)).ok()
     };
     let count = word(CACHE_MAGIC.len()).unwrap_or(0);
+    let mut seen = BTreeSet::new();
     for index in 0..count {
         // flags, name, path, …: the path as an offset into the cache.
         let Some(path) =
@@ -91,11 +93,13 @@ fn cached_directories(cache: &[u8]) -> Vec<PathBuf> {
         else {
             break;
         };
+        let path = &path[..path.len().min(LONGEST_PATH)];
         let path = path.split(|&b| b == 0).next().unwrap_or_default();
         let Some(directory) = Path::new(OsStr::from_bytes(path)).parent() else {
             continue;
         };
-        if directory.is_absolute() && directories.last().is_none_or(|last| last != directory) {
+        if directory.is_absolute() && !seen.contains(directory) {
+            seen.insert(directory);
             directories.push(directory.to_owned());
         }
     }
@@ -104,6 +108,8 @@ fn cached_directories(cache: &[u8]) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

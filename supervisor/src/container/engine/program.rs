@@ -5,12 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::plan::Variable;
-
 use super::{
     super::{
         elf,
         executable::{self, MAX_INTERPRETERS, Program},
+        lookup::search,
     },
     EngineError, Guest,
     fakechroot::host_loader,
@@ -29,7 +28,7 @@ pub(super) fn preloaded(
         root,
         shared: shared.paths,
         working_directory: &guest.working_directory,
-        search: search(guest, command.variables),
+        search: search(command.variables, guest.variable("PATH")),
     };
     let [program, words @ ..] = command.argv else {
         return Ok((None, Vec::new()));
@@ -65,7 +64,7 @@ pub(super) fn preloaded(
                 words = script.chain(words).collect();
                 program = interpreter;
             }
-            // Static ones have been refused before.
+            // Static ones have been refused before, see `executable::escapes`.
             Ok(Program::Unknown | Program::Static { .. }) | Err(_) => {
                 words.insert(0, found.inside.into());
                 program = "/bin/sh".into();
@@ -73,17 +72,6 @@ pub(super) fn preloaded(
         }
     }
     Ok((None, vec![root.join("too-many-interpreters").into()]))
-}
-
-/// `PATH` inside.
-fn search<'a>(guest: &'a Guest, variables: &'a [Variable]) -> &'a str {
-    let own = variables
-        .iter()
-        .rev()
-        .find(|variable| variable.name == "PATH");
-    own.map(|variable| variable.value.as_str())
-        .or_else(|| guest.variable("PATH"))
-        .unwrap_or(executable::SEARCH)
 }
 
 fn check_machine(machine: u16, program: &Path, image: &str) -> Result<(), EngineError> {

@@ -77,7 +77,7 @@ fn inside(services: &Services, image: &ImageSource) -> Finding {
                 let library = preload.library.display();
                 Finding::new(NAME, Verdict::Good, format!("{what}: {library}"))
             }
-            Means::Proot(program) => Finding::new(
+            Means::Proot { program, .. } => Finding::new(
                 NAME,
                 Verdict::Good,
                 format!("{what}: {}", program.display()),

@@ -9,7 +9,7 @@ use std::{
     cell::Cell,
     ffi::{OsStr, OsString},
     os::fd::OwnedFd,
-    path::{Component, Path},
+    path::{Component, Path, PathBuf},
 };
 
 use nix::{
@@ -47,6 +47,7 @@ pub(crate) enum Missing {
 /// A directory that stands for `/`.
 #[derive(Debug)]
 pub struct Root {
+    path: PathBuf,
     directory: OwnedFd,
     resolver: Cell<Resolver>,
 }
@@ -58,6 +59,7 @@ impl Root {
     /// The operating system's.
     pub fn open(path: &Path, resolver: Resolver) -> std::io::Result<Self> {
         Ok(Self {
+            path: path.to_owned(),
             directory: open(path, directory_flags(), Mode::empty())?,
             resolver: Cell::new(resolver),
         })
@@ -111,7 +113,7 @@ impl Root {
                     if target.is_absolute() {
                         opened.clear();
                     }
-                    push(&mut todo, target);
+                    push(&mut todo, &self.without_own_path(target));
                 }
                 Err(error) => return Err(error),
             }
@@ -123,6 +125,16 @@ impl Root {
             Some(directory) => Ok(directory),
             None => duplicate(&self.directory),
         }
+    }
+}
+
+impl Root {
+    /// Once a container is set up for an F mode, its absolute links begin with the root's own path on this machine: for those
+    /// who do not ask the engine.
+    fn without_own_path(&self, target: &Path) -> PathBuf {
+        let own = |path: &Path| target.strip_prefix(path).ok().map(Path::to_owned);
+        let found = own(&self.path).or_else(|| own(&self.path.canonicalize().ok()?));
+        found.unwrap_or_else(|| target.to_owned())
     }
 }
 
