@@ -207,12 +207,14 @@ impl Sandbox {
     #[track_caller]
     pub fn kept(&self) -> Vec<PathBuf> {
         let made = |workspace: &PathBuf| workspace.join("0/handoff/status").exists();
+        // Anything else may be a workspace that is being made.
+        let known = |path: &PathBuf| path.display().to_string().contains("/faas-init-");
         let asked = Instant::now();
         let (next, kept) = loop {
             let (next, kept): (Vec<_>, Vec<_>) = entries(&self.path("tmp"))
                 .into_iter()
                 .partition(|path| path.join("tmp").is_dir());
-            if next.iter().all(made) || asked.elapsed() > READY_IN {
+            if next.iter().all(made) && kept.iter().all(known) || asked.elapsed() > READY_IN {
                 break (next, kept);
             }
             std::thread::sleep(Duration::from_millis(5));

@@ -144,7 +144,12 @@ fn warm_invocations_do_not_see_each_other() {
             }
             // What the process keeps for itself does not grow.
             let kept = sandbox.kept().len();
-            assert_eq!(*kept_at_first.get_or_insert(kept), kept);
+            assert_eq!(
+                *kept_at_first.get_or_insert(kept),
+                kept,
+                "{mode:?} {:?}",
+                sandbox.kept()
+            );
             assert!(kept <= 1, "{mode:?}: {:?}", sandbox.kept());
             assert!(!Path::new(directories.last().unwrap()).exists());
         }

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
+    os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
 };
 
@@ -32,8 +33,8 @@ pub struct EngineFiles {
     pub substitutions: Option<OsString>,
     /// `UDOCKER_FAKECHROOT_EXPAND_SYMLINKS`.
     pub expand_symlinks: Option<OsString>,
-    /// Whether proot does without seccomp in every mode (`PROOT_NO_SECCOMP`).
-    pub no_seccomp: bool,
+    /// What proot is told (`PROOT_NO_SECCOMP` and the like, proot(1)).
+    pub for_proot: BTreeMap<OsString, OsString>,
 }
 
 impl EngineFiles {
@@ -56,7 +57,11 @@ impl EngineFiles {
             libc: text("UDOCKER_FAKECHROOT_LIBC").cloned(),
             substitutions: text("UDOCKER_FAKECHROOT_CMD_SUBST").cloned(),
             expand_symlinks: text("UDOCKER_FAKECHROOT_EXPAND_SYMLINKS").cloned(),
-            no_seccomp: text("PROOT_NO_SECCOMP").is_some(),
+            for_proot: variables
+                .iter()
+                .filter(|(name, _)| name.as_bytes().starts_with(b"PROOT_"))
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
         }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::config::ExecMode;
 
 use super::{
-    super::{command::Family, document::document, executable::resolve},
+    super::{command::Family, document::document, executable::resolve, order::Variables},
     EngineError,
     account::Account,
     fakechroot::Preload,
@@ -39,18 +39,9 @@ pub enum Means {
     Proot {
         /// Its file.
         program: PathBuf,
-        /// How it traces.
-        tracing: Tracing,
+        /// What it is told.
+        variables: Variables,
     },
-}
-
-/// How proot finds out about system calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tracing {
-    /// Only about those that it has to see.
-    Seccomp,
-    /// About all, for kernels and sandboxes in which the other way fails (P2, `PROOT_NO_SECCOMP`).
-    Everything,
 }
 
 impl Guest {
@@ -72,14 +63,14 @@ impl Guest {
                 let preload = Preload::choose(directory, image, files)?;
                 Means::Fakechroot(preload)
             }
-            (_, ExecMode::P1 | ExecMode::P2) => Means::Proot {
-                program: proot::find(files)?,
-                tracing: if mode == ExecMode::P2 || files.no_seccomp {
-                    Tracing::Everything
-                } else {
-                    Tracing::Seccomp
-                },
-            },
+            (_, ExecMode::P1 | ExecMode::P2) => {
+                let mut variables: Variables = files.for_proot.clone();
+                if mode == ExecMode::P2 {
+                    variables.insert("PROOT_NO_SECCOMP".into(), "1".into());
+                }
+                let program = proot::find(files)?;
+                Means::Proot { program, variables }
+            }
             _ => return Err(EngineError::Mode { mode }),
         };
         let account = Account::of(&root, config["User"].as_str(), mode);

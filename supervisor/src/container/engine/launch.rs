@@ -17,7 +17,7 @@ use super::{
     },
     EngineError, Guest,
     fakechroot::{Preload, on_host},
-    guest::{Means, Tracing},
+    guest::Means,
     program::preloaded,
     proot,
 };
@@ -48,6 +48,8 @@ pub struct Launch {
     pub line: Vec<OsString>,
     /// The engine's variables.
     pub variables: Variables,
+    /// The command's variables that are not the engine's, too; those of the run come on top.
+    pub inside: Variables,
     /// Paths of this machine that are to have a link in ROOT.
     pub links: Vec<PathBuf>,
     /// Where that starts, as a path inside the image; elsewhere the line says it.
@@ -76,14 +78,13 @@ pub fn launch(
     command: &Command<'_>,
     shared: &Shared<'_>,
 ) -> Result<Launch, EngineError> {
-    let mut variables = common_variables(guest, command.mode);
+    let mut common = common_variables(guest, command.mode);
     let root = guest.root();
     match &guest.engine {
-        Means::Proot { program, tracing } => {
+        Means::Proot { program, variables } => {
+            // A library or an option that the image names is not for this machine's program.
+            let mut variables = variables.clone();
             variables.insert("PROOT_TMP_DIR".into(), shared.temp.into());
-            if *tracing == Tracing::Everything {
-                variables.insert("PROOT_NO_SECCOMP".into(), "1".into());
-            }
             let same = shared.paths.iter().map(|path| (path.clone(), path.clone()));
             let init = (shared.init.to_owned(), INIT_PATH.into());
             let binds: Vec<_> = same.chain([init]).collect();
@@ -95,21 +96,23 @@ pub fn launch(
                 argv: command.argv.to_vec(),
                 line,
                 variables,
+                inside: common,
                 links: Vec::new(),
                 directory: None,
             })
         }
         Means::Fakechroot(preload) => {
             let (loader, argv) = preloaded(guest, &root, command, shared)?;
-            tell_library(&mut variables, preload, guest, &root, shared);
+            tell_library(&mut common, preload, guest, &root, shared);
             if let Some(loader) = loader {
-                variables.insert("FAKECHROOT_ELFLOADER".into(), loader.into());
+                common.insert("FAKECHROOT_ELFLOADER".into(), loader.into());
             }
             Ok(Launch {
                 first: First::Keeper,
                 argv,
                 line: Vec::new(),
-                variables,
+                variables: common,
+                inside: Variables::new(),
                 links: shared.own.to_vec(),
                 directory: Some(guest.working_directory.clone()),
             })

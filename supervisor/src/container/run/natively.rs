@@ -116,6 +116,8 @@ pub(super) fn order(
         temp,
     };
     let launch = planned.launch()?;
+    let mut inside = launch.inside;
+    inside.extend(variables(request.variables));
     tracing::debug!(command = ?launch.line, argv = ?launch.argv, "starting");
     Ok(Order {
         start: Start {
@@ -130,7 +132,7 @@ pub(super) fn order(
                 directory: launch.directory,
                 links: launch.links,
             },
-            variables: variables(request.variables),
+            variables: inside,
             argv: launch.argv,
         },
     })
