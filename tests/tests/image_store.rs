@@ -361,6 +361,12 @@ fn the_roles_token_opens_ecr() {
     let refuse = wiremock::Mock::given(wiremock::matchers::any())
         .respond_with(wiremock::ResponseTemplate::new(400).set_body_json(refusal));
     runtime.block_on(refuse.mount(&server));
+    // The service is busy at first.
+    let busy = wiremock::Mock::given(wiremock::matchers::any())
+        .respond_with(wiremock::ResponseTemplate::new(503))
+        .up_to_n_times(1)
+        .with_priority(1);
+    runtime.block_on(busy.mount(&server));
     let mut sandbox = Sandbox::new(Mode::P1);
     sandbox.use_aws(&server.uri(), "AKIDEXAMPLE", "ecr-secret");
     let image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/tools:1";
@@ -371,6 +377,7 @@ fn the_roles_token_opens_ecr() {
         .expect_stderr("AccessDeniedException");
     assert!(!run.stderr().contains("ecr-secret"));
     let asked = runtime.block_on(server.received_requests()).unwrap();
+    assert_eq!(asked.len(), 2);
     let header = |name: &str| asked[0].headers[name].to_str().unwrap().to_owned();
     assert!(header("x-amz-target").ends_with(".GetAuthorizationToken"));
     assert!(header("authorization").contains("/eu-west-1/ecr/aws4_request"));

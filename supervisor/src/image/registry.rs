@@ -18,7 +18,7 @@ use self::{
     challenge::Challenge,
     credentials::{Credentials, tried},
     endpoint::Endpoint,
-    exchange::{Exchange, Part, Reply, Request},
+    exchange::{ATTEMPTS, Exchange, Part, Reply, Request, backoff},
 };
 use super::{
     Digest, ImageError,
@@ -127,8 +127,18 @@ impl<'a> Registry<'a> {
     }
 
     async fn document(&self, path: &str, limit: usize) -> Result<Vec<u8>, ImageError> {
-        let reply = self.get(path, None).await?;
-        self.exchange.whole(reply, limit).await
+        let mut attempt = 1;
+        loop {
+            let reply = self.get(path, None).await?;
+            match self.exchange.whole(reply, limit).await {
+                // Whole or not at all: it is small.
+                Err(ImageError::Unreachable { .. }) if attempt < ATTEMPTS => {
+                    tokio::time::sleep(backoff(attempt)).await;
+                    attempt += 1;
+                }
+                ended => return ended,
+            }
+        }
     }
 
     fn url(&self, path: &str) -> String {

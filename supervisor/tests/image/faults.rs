@@ -187,6 +187,34 @@ async fn a_layer_that_breaks_off_goes_on_where_it_was() {
     }
 }
 
+#[tokio::test]
+async fn a_document_that_breaks_off_is_asked_for_again() {
+    let image = two_layers();
+    let broken = Mutex::new(BTreeSet::new());
+    let (url, seen) = serve(move |asked| {
+        let mut answer = registry(&image, asked);
+        let small = answer.body.len() < 10_000;
+        if small && broken.lock().unwrap().insert(asked.path.clone()) {
+            answer.cut = Some(answer.body.len() / 2);
+        }
+        answer
+    });
+    let store = Store::new();
+    store.pull("a/b:1", &url).await.unwrap();
+    assert_eq!(store.text("file-1"), Some(noise(1, 400_000)));
+    // Manifest and configuration, twice, and two layers.
+    assert_eq!(seen.lock().unwrap().len(), 6, "{:?}", seen.lock().unwrap());
+}
+
+#[tokio::test]
+async fn a_document_without_end_is_refused_at_once() {
+    let (url, seen) = serve(|_| answer(200, vec![b' '; 5 * MIB]));
+    let failure = Store::new().pull("a/b:1", &url).await.unwrap_err();
+    let text = message(failure);
+    assert!(text.contains("larger than 4194304 bytes"), "{text}");
+    assert_eq!(seen.lock().unwrap().len(), 1);
+}
+
 const MIB: usize = 1024 * 1024;
 
 /// One layer of 11 MiB, which is not compressed.

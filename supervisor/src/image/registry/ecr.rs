@@ -11,11 +11,14 @@ use aws_sigv4::{
 };
 use serde::Deserialize;
 
-use super::{credentials::Credentials, exchange::read_all};
+use super::{
+    credentials::Credentials,
+    exchange::{ATTEMPTS, backoff, read_all},
+};
 use crate::{
     config::TlsVerify,
     image::{ImageError, error::Source},
-    storage::{Transport, client::own_role_config},
+    storage::{SendError, Transport, client::own_role_config},
 };
 
 /// The operation, in the header that names it.
@@ -80,18 +83,21 @@ async fn ask(host: &EcrHost, ca_bundle: Option<PathBuf>) -> Result<Credentials, 
     let provider = provider.ok_or("there are no credentials")?;
     let credentials = provider.provide_credentials().await;
     let credentials = credentials.map_err(|error| error.to_string())?;
-    let request = signed(&url, &host.region, credentials)?;
     let transport = Transport::new(TlsVerify::Verify, ca_bundle);
-    let response = transport.send(request).await;
-    let response = response.map_err(|error| format!("{url}: {error}"))?;
-    let status = response.status();
-    let body = read_all(response.into_body(), LARGEST).await?;
-    if !status.is_success() {
-        return Err(format!(
-            "{url} answered {status}: {}",
-            String::from_utf8_lossy(&body)
-        ));
-    }
+    let mut attempt = 1;
+    let body = loop {
+        let request = signed(&url, &host.region, credentials.clone())?;
+        match send(&transport, request).await {
+            Ok(body) => break body,
+            Err(Refusal::MayPass(_)) if attempt < ATTEMPTS => {
+                tokio::time::sleep(backoff(attempt)).await;
+                attempt += 1;
+            }
+            Err(Refusal::MayPass(reason) | Refusal::Final(reason)) => {
+                return Err(format!("{url}: {reason}"));
+            }
+        }
+    };
     let answer: Answer = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
     let token = answer.authorization_data.into_iter().next();
     Ok(Credentials {
@@ -99,6 +105,38 @@ async fn ask(host: &EcrHost, ca_bundle: Option<PathBuf>) -> Result<Credentials, 
             .ok_or("the answer holds no token")?
             .authorization_token,
         source: Source::Role,
+    })
+}
+
+/// Why a call has no answer.
+enum Refusal {
+    /// Another try may have one.
+    MayPass(String),
+    Final(String),
+}
+
+async fn send(transport: &Transport, request: http::Request<SdkBody>) -> Result<Vec<u8>, Refusal> {
+    let response = match transport.send(request).await {
+        Ok(response) => response,
+        Err(error @ (SendError::Setup(_) | SendError::Untrusted(_))) => {
+            return Err(Refusal::Final(error.to_string()));
+        }
+        Err(error) => return Err(Refusal::MayPass(error.to_string())),
+    };
+    let status = response.status();
+    let body = read_all(response.into_body(), LARGEST).await;
+    let body = body.map_err(|error| Refusal::MayPass(error.to_string()))?;
+    if status.is_success() {
+        return Ok(body);
+    }
+    let text = String::from_utf8_lossy(&body);
+    let reason = format!("answered {status}: {text}");
+    // A busy service says so with 400 and the name of the error (AWS JSON 1.1 protocol).
+    let busy = status.as_u16() == 429 || text.contains("Throttling");
+    Err(if status.is_server_error() || busy {
+        Refusal::MayPass(reason)
+    } else {
+        Refusal::Final(reason)
     })
 }
 

@@ -15,7 +15,7 @@ use http::{
     },
 };
 
-pub(super) use self::body::read_all;
+pub(super) use self::body::{Incomplete, read_all};
 use self::{
     address::{parse, resolve},
     body::{next_piece, silence},
@@ -137,7 +137,8 @@ impl Exchange {
             if last {
                 return reply;
             }
-            tracing::debug!(url = request.url, attempt, ?wait, "trying again");
+            let path = address.path();
+            tracing::debug!(server = self.server, path, attempt, ?wait, "trying again");
             tokio::time::sleep(wait).await;
             attempt += 1;
         }
@@ -179,7 +180,13 @@ impl Exchange {
     /// All of a reply.
     pub(super) async fn whole(&self, reply: Reply, limit: usize) -> Result<Vec<u8>, ImageError> {
         let bytes = read_all(reply.body, limit).await;
-        bytes.map_err(|reason| unreachable(&reply.url, reason))
+        bytes.map_err(|error| match error {
+            Incomplete::Broken(reason) => unreachable(&reply.url, reason),
+            Incomplete::TooLarge { .. } => ImageError::Document {
+                what: "manifest or configuration",
+                reason: error.to_string(),
+            },
+        })
     }
 
     /// The error of a reply that is no use.

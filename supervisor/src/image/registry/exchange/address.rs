@@ -9,7 +9,8 @@ pub(super) fn parse(url: &str) -> Result<Uri, ImageError> {
     let address: Option<Uri> = url.parse().ok();
     let complete = address.filter(|uri| uri.scheme().is_some() && uri.authority().is_some());
     complete.ok_or_else(|| ImageError::Unreachable {
-        url: url.to_owned(),
+        // What follows may be a signature.
+        url: url.split('?').next().unwrap_or_default().to_owned(),
         reason: "this is no address".to_owned(),
     })
 }

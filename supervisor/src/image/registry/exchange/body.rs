@@ -5,19 +5,34 @@ use std::{future::poll_fn, pin::Pin};
 use aws_sdk_s3::primitives::SdkBody;
 use bytes::Bytes;
 use http_body::Body as _;
+use thiserror::Error;
 
 use super::SILENCE;
 use crate::storage::error::chain;
+
+/// Why there is not all of a body.
+#[derive(Debug, Error)]
+pub(in crate::image::registry) enum Incomplete {
+    /// No more came.
+    #[error("{0}")]
+    Broken(String),
+    /// It is more than anybody should send here, which no other try changes.
+    #[error("the answer is larger than {limit} bytes")]
+    TooLarge {
+        /// The most there may be.
+        limit: usize,
+    },
+}
 
 /// All of a body.
 pub(in crate::image::registry) async fn read_all(
     mut body: SdkBody,
     limit: usize,
-) -> Result<Vec<u8>, String> {
+) -> Result<Vec<u8>, Incomplete> {
     let mut bytes = Vec::new();
-    while let Some(piece) = next_piece(&mut body).await? {
+    while let Some(piece) = next_piece(&mut body).await.map_err(Incomplete::Broken)? {
         if bytes.len() + piece.len() > limit {
-            return Err(format!("the answer is larger than {limit} bytes"));
+            return Err(Incomplete::TooLarge { limit });
         }
         bytes.extend_from_slice(&piece);
     }
