@@ -50,6 +50,7 @@ async fn prepare(image: &ImageSource, store: &Path) -> anyhow::Result<()> {
         image,
         name: StoreName::of("bench:latest"),
         container: "bench",
+        directory: &image::unique_id(),
         keep: Keep::Nothing,
         store: &store,
         registry: &registry,

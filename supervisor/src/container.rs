@@ -22,6 +22,7 @@ pub mod log;
 mod lookup;
 mod making;
 mod native;
+mod off_thread;
 pub mod order;
 pub mod place;
 pub mod prepare;

@@ -33,7 +33,7 @@ pub use self::{
     error::ImageError,
     from_registry::{Offer, look_up},
     registry::RegistrySettings,
-    store::{StoreName, StorePaths},
+    store::{StoreName, StorePaths, unique_id},
 };
 use crate::{
     container::{ImageSource, Limits, Stop},
@@ -49,6 +49,8 @@ pub struct Order<'a> {
     pub name: StoreName<'a>,
     /// What its container will be called; nothing has that name yet.
     pub container: &'a str,
+    /// What its directory will be called, see [`unique_id`].
+    pub directory: &'a str,
     /// Whether the layers stay in the store.
     pub keep: Keep,
     /// The store.
@@ -214,7 +216,7 @@ async fn carry_out(
     limits: &Limits,
     downloads: impl Future<Output = ()>,
 ) -> Result<(Vec<Blob>, Config), Failure> {
-    let directory = order.store.begin_container(&order.name);
+    let directory = order.store.begin_container(&order.name, order.directory);
     let directory = directory.map_err(ImageError::store)?;
     let root: PathBuf = directory.join("ROOT");
     let Plan {

@@ -14,7 +14,9 @@ use super::{
     ContainerError, ImageSource, Limits,
     engine::{Runs, setup},
     journal::Journal,
+    off_thread::off_thread,
     prepare::Preparer,
+    store::New,
 };
 
 /// Cleaning up after a failure may take this long, whatever the deadline.
@@ -75,7 +77,8 @@ impl Making<'_> {
                 self.step("rm", &arguments).await.map(drop)
             }
             Runs::Native => {
-                let removed = self.preparer.store.remove_container(self.name);
+                let (store, name) = (self.preparer.store.clone(), self.name.to_owned());
+                let removed = off_thread(move || store.remove_container(&name)).await;
                 removed.map_err(ContainerError::io(format!(
                     "remove container {}",
                     self.name
@@ -96,8 +99,7 @@ impl Making<'_> {
             Some(directory) => setup::set_up(&directory, mode),
             None => Err(std::io::ErrorKind::NotFound.into()),
         };
-        let done = tokio::task::spawn_blocking(set_up).await;
-        let done = done.map_err(std::io::Error::other).flatten();
+        let done = off_thread(set_up).await;
         done.map_err(ContainerError::io(format!(
             "set up container {}",
             self.name
@@ -168,7 +170,7 @@ impl Making<'_> {
         // Should we be killed meanwhile, the next preparation finds what to remove.
         let before = store.container_dirs();
         store
-            .begin_creating(reference, &before)
+            .begin_creating(reference, &New::NotAmong(&before))
             .map_err(ContainerError::io("note what udocker's store holds"))?;
         let created = self
             .step("create", &create_arguments(self.name, reference))

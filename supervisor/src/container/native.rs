@@ -5,6 +5,7 @@ use crate::image::{self, Failure, Order, StoreName};
 use super::{
     ContainerError,
     making::{Making, fetch_step},
+    store::New,
 };
 
 impl Making<'_> {
@@ -19,15 +20,15 @@ impl Making<'_> {
             image: self.image,
             name: StoreName::of(reference),
             container: self.name,
+            directory: &image::unique_id(),
             keep: preparer.keep(self.image),
             store: &settings.store_paths(),
             registry: &settings.registry,
         };
         // Should we be killed meanwhile, the next preparation finds what to remove.
-        let before = preparer.store.container_dirs();
         preparer
             .store
-            .begin_creating(reference, &before)
+            .begin_creating(reference, &New::Called(order.directory))
             .map_err(ContainerError::io("note what udocker's store holds"))?;
         let made = image::prepare(&order, self.limits).await;
         preparer.store.end_creating(made.is_ok());

@@ -4,6 +4,7 @@ use std::{
     collections::{HashMap, HashSet},
     ffi::OsString,
     fs::File,
+    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
@@ -27,6 +28,7 @@ use super::{
     making::{
         Making, create_arguments, fetch_arguments, fetch_step, image_reference, setup_arguments,
     },
+    off_thread::off_thread,
     settings::Invocations,
     slots::Slot,
     store::{self, Store},
@@ -144,7 +146,7 @@ impl Preparer {
         let mut prepared = self.describe(image, &name, directory)?;
         match (hygiene, claim) {
             (Hygiene::Overlay, _) => prepared.undo = Undo::Overlay,
-            (Hygiene::Journal, Some(claim)) => self.begin_journal(&mut prepared, claim),
+            (Hygiene::Journal, Some(claim)) => self.begin_journal(&mut prepared, claim).await,
             _ => {}
         }
         if let Ok(mut ready) = self.ready.lock() {
@@ -154,9 +156,10 @@ impl Preparer {
     }
 
     /// Takes stock of the container; where that cannot be, its scratch directories must do.
-    fn begin_journal(&self, prepared: &mut Prepared, claim: Flock<File>) {
+    async fn begin_journal(&self, prepared: &mut Prepared, claim: Flock<File>) {
         let root = prepared.directory.join("ROOT");
-        match Journal::begin(&root, &self.store.journal(&prepared.name)) {
+        let notes = self.store.journal(&prepared.name);
+        match off_thread(move || Journal::begin(&root, &notes).map_err(io::Error::other)).await {
             Ok(journal) => prepared.undo = Undo::journal(journal, claim),
             Err(error) => tracing::warn!(
                 %error,

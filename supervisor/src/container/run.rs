@@ -18,6 +18,7 @@ use super::{
     keepers::{Keeper, Made},
     log::{Keep, LogFile, LogSink},
     lookup::Lookup,
+    off_thread::off_thread,
     order::{First, Order, Variables},
     place::Place,
     store::Store,
@@ -106,7 +107,7 @@ pub async fn run(
         sink,
     )
     .await;
-    clear_up(&store, prepared, request.record, in_use);
+    clear_up(&store, prepared, request.record, in_use).await;
     seen?.report(started, |status, message| ContainerError::Step {
         step: "run",
         image: prepared.image.clone(),
@@ -190,8 +191,24 @@ async fn use_container(
     }
 }
 
+/// Clears up behind a run. Where that means to look through the image, invocations that go on at the same time do not wait.
+async fn clear_up(store: &Store, prepared: &Prepared, record: &RecordDir, in_use: Flock<File>) {
+    if !matches!(prepared.undo, Undo::Journal(_)) {
+        return clear(store, prepared, record.root(), in_use);
+    }
+    let (store, prepared) = (store.clone(), prepared.clone());
+    let record = record.root().to_owned();
+    let cleared = off_thread(move || {
+        clear(&store, &prepared, &record, in_use);
+        Ok(())
+    });
+    if let Err(error) = cleared.await {
+        tracing::error!(%error, "what the run changed in the image may be there still");
+    }
+}
+
 /// The last one out turns off the light: only then is the container nobody else's.
-fn clear_up(store: &Store, prepared: &Prepared, record: &RecordDir, in_use: Flock<File>) {
+fn clear(store: &Store, prepared: &Prepared, record: &Path, in_use: Flock<File>) {
     // What was in use by nobody else stays so, until it is clean.
     let alone = match prepared.undo {
         Undo::Journal(_) => Some(in_use),
@@ -204,7 +221,7 @@ fn clear_up(store: &Store, prepared: &Prepared, record: &RecordDir, in_use: Floc
         Some(_) => clean::Last::Yes,
         None => clean::Last::No,
     };
-    if let State::Lost(paths) = clean::after_run(prepared, record.root(), last) {
+    if let State::Lost(paths) = clean::after_run(prepared, record, last) {
         tracing::warn!(
             ?paths,
             "the run changed large files of the image in place: the container will be made anew"

@@ -24,6 +24,18 @@ use super::{ImageSource, settings::UdockerSettings};
 /// How often a preparation that another process holds the lock for is looked at again.
 const LOCK_POLL: Duration = Duration::from_millis(25);
 
+/// What a note begins with that says what the container's directory is called.
+const CALLED: &str = "+";
+
+/// How a container that is being created is told from others.
+#[derive(Debug, Clone, Copy)]
+pub enum New<'a> {
+    /// This is what its directory will be called.
+    Called(&'a str),
+    /// Its directory is none of those that are there already: udocker chooses the name.
+    NotAmong(&'a BTreeSet<PathBuf>),
+}
+
 /// Paths in one udocker store.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -118,13 +130,19 @@ impl Store {
         self.containers.join(name).symlink_metadata().is_ok()
     }
 
-    /// Notes of which image a container is created, and which containers there are before.
+    /// Notes of which image a container is created, and how it is told from others.
     ///
     /// # Errors
     /// The operating system's.
-    pub fn begin_creating(&self, reference: &str, before: &BTreeSet<PathBuf>) -> io::Result<()> {
-        let names = before.iter().filter_map(|path| path.file_name()?.to_str());
-        let lines: Vec<&str> = [reference].into_iter().chain(names).collect();
+    pub fn begin_creating(&self, reference: &str, new: &New<'_>) -> io::Result<()> {
+        let marks: Vec<String> = match new {
+            New::Called(name) => vec![format!("{CALLED}{name}")],
+            New::NotAmong(before) => before
+                .iter()
+                .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
+                .collect(),
+        };
+        let lines: Vec<String> = [reference.to_owned()].into_iter().chain(marks).collect();
         // Half a note would say that containers of others are new.
         let mut note = NamedTempFile::new_in(&self.own)?;
         note.write_all(lines.join("\n").as_bytes())?;
@@ -132,8 +150,8 @@ impl Store {
         Ok(())
     }
 
-    /// Takes the note back. Unless the creation was complete, what it left goes: a container that
-    /// was not there before, has no name and is of the same image. Anything else is not ours.
+    /// Takes the note back. Unless the creation was complete, what it left goes: a container that is the noted one or was
+    /// not there before, has no name and is of the same image. Anything else is not ours.
     pub fn end_creating(&self, complete: bool) {
         let Ok(note) = fs::read_to_string(self.creating()) else {
             return;
@@ -141,10 +159,12 @@ impl Store {
         if !complete {
             let mut lines = note.lines();
             let reference = lines.next().unwrap_or_default();
-            let before: BTreeSet<&str> = lines.collect();
+            let marks: BTreeSet<&str> = lines.collect();
+            let called = marks.iter().find_map(|mark| mark.strip_prefix(CALLED));
             for directory in self.container_dirs() {
                 let name = directory.file_name().and_then(|n| n.to_str()).unwrap_or("");
-                if !before.contains(name) && self.is_left_over(&directory, reference) {
+                let is_new = called.map_or(!marks.contains(name), |called| called == name);
+                if is_new && self.is_left_over(&directory, reference) {
                     tracing::info!(path = %directory.display(), "removing an unfinished container");
                     remove_tree(&directory);
                 }
@@ -285,7 +305,8 @@ mod tests {
         };
         let before = container("before", "team/a:1");
         let others = BTreeSet::from([before.clone()]);
-        store.begin_creating("team/a:1", &others).unwrap();
+        let noted = New::NotAmong(&others);
+        store.begin_creating("team/a:1", &noted).unwrap();
         let left = container("left", "team/a:1");
         let closed = fs::Permissions::from_mode(0o555);
         fs::set_permissions(left.join("ROOT"), closed).unwrap();
@@ -298,6 +319,12 @@ mod tests {
         let left = container("left", "team/a:1");
         store.end_creating(false);
         assert!(left.exists());
+        // Of what is known by its name, nothing else goes.
+        let called = New::Called("left");
+        store.begin_creating("team/a:1", &called).unwrap();
+        let of_udocker = container("appeared", "team/a:1");
+        store.end_creating(false);
+        assert!(!left.exists() && of_udocker.exists() && before.exists());
     }
 
     #[test]

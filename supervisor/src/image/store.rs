@@ -159,9 +159,13 @@ impl StorePaths {
         }
     }
 
-    /// Begins a container of the image `name`, which has no name of its own yet.
-    pub(crate) fn begin_container(&self, image: &StoreName<'_>) -> io::Result<PathBuf> {
-        let directory = self.containers.join(unique_id());
+    /// Begins a container of `image` in the directory `called`; it has no name of its own yet.
+    pub(crate) fn begin_container(
+        &self,
+        image: &StoreName<'_>,
+        called: &str,
+    ) -> io::Result<PathBuf> {
+        let directory = self.containers.join(called);
         fs::create_dir(&directory)?;
         fs::write(
             directory.join("imagerepo.name"),
@@ -196,7 +200,7 @@ pub(crate) fn part_file(layers: &Path) -> io::Result<NamedTempFile> {
 }
 
 /// Containers are named like random UUIDs (RFC 9562, version 4).
-fn unique_id() -> String {
+pub fn unique_id() -> String {
     let random = fastrand::u128(..) & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
     let digits = format!("{random:032x}");
     [

@@ -198,6 +198,7 @@ impl Store {
             image,
             name: StoreName::of(name),
             container: "c",
+            directory: &image::unique_id(),
             keep,
             store: &self.paths,
             registry,
