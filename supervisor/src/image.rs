@@ -96,6 +96,7 @@ struct Plan {
     config: Config,
     source: Box<dyn Source>,
     keeping: Keeping,
+    interrupt: Interrupt,
 }
 
 /// Makes the container.
@@ -150,6 +151,7 @@ async fn from_store(
         config,
         source: Box::new(Origins::new(files.collect())),
         keeping: Keeping::Nothing,
+        interrupt: Interrupt::default(),
     };
     let made = carry_out(order, plan, limits, std::future::ready(())).await;
     if let Err(Failure::Image(error)) = &made
@@ -177,6 +179,7 @@ async fn from_archive(order: &Order<'_>, path: &Path, limits: &Limits) -> Result
         config,
         source: Box::new(archive),
         keeping: keeping(order),
+        interrupt,
     };
     let (blobs, config) = carry_out(order, plan, limits, std::future::ready(())).await?;
     if order.keep == Keep::Layers {
@@ -224,8 +227,8 @@ async fn carry_out(
         config,
         mut source,
         keeping,
+        interrupt,
     } = plan;
-    let interrupt = Interrupt::default();
     let seen = interrupt.clone();
     let unpack = move || {
         let root = Root::open(&root, Resolver::Kernel).map_err(ImageError::store)?;
@@ -248,20 +251,25 @@ async fn in_background<T: Send + 'static>(
     meanwhile: impl Future<Output = ()>,
 ) -> Result<T, Failure> {
     /// Should nobody wait any more, the thread must not go on.
-    struct Dropped<'a>(&'a Interrupt);
+    struct Dropped<'a>(Option<&'a Interrupt>);
     impl Drop for Dropped<'_> {
         fn drop(&mut self) {
-            self.0.set();
+            if let Some(interrupt) = self.0 {
+                interrupt.set();
+            }
         }
     }
-    let guard = Dropped(interrupt);
+    let mut guard = Dropped(Some(interrupt));
     let mut thread = tokio::task::spawn_blocking(work);
     let beside = async {
         meanwhile.await;
         std::future::pending::<()>().await;
     };
     let ended = tokio::select! {
-        ended = &mut thread => Ok(ended),
+        ended = &mut thread => {
+            guard.0 = None;
+            Ok(ended)
+        }
         () = beside => Err(Stop::Deadline),
         why = limits.reached() => Err(why),
     };

@@ -59,6 +59,7 @@ pub(super) async fn make(
         layers,
         config,
         source: Box::new(Origins::new(origins)),
+        interrupt: Interrupt::default(),
         keeping: keeping(order),
     };
     // In order, so that the layer that is unpacked is always among those that arrive.
@@ -108,9 +109,12 @@ async fn find_layers(
         .map(|layer| layer.digest.clone())
         .collect();
     let store = order.store.clone();
+    let interrupt = Interrupt::default();
+    let seen = interrupt.clone();
     let look = move || {
-        let found = digests.into_iter().filter(|digest| store.has_layer(digest));
+        let found = digests.into_iter();
+        let found = found.filter(|digest| store.has_layer(digest, &seen));
         Ok(found.collect())
     };
-    in_background(look, &Interrupt::default(), limits, std::future::ready(())).await
+    in_background(look, &interrupt, limits, std::future::ready(())).await
 }

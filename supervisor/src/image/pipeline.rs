@@ -7,7 +7,7 @@ mod reading;
 mod tap;
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader, Read},
     path::PathBuf,
     sync::{
         Arc,
@@ -38,6 +38,27 @@ impl Interrupt {
 
     pub(crate) fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// Fails once the work is to stop.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        if self.is_set() {
+            return Err(io::Error::other("interrupted"));
+        }
+        Ok(())
+    }
+}
+
+/// Reads until the work is to stop.
+pub(crate) struct Interruptible<R> {
+    pub(crate) reader: R,
+    pub(crate) interrupt: Interrupt,
+}
+
+impl<R: Read> Read for Interruptible<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.interrupt.check()?;
+        self.reader.read(buffer)
     }
 }
 

@@ -22,6 +22,7 @@ use super::{
     Digest, ImageError,
     digest::Hash,
     document::{Config, ImageManifest},
+    pipeline::{Interrupt, Interruptible},
 };
 
 /// Beginning of the names of unfinished layers.
@@ -92,16 +93,20 @@ impl StorePaths {
         StoredImage::read(&directory)
     }
 
-    /// Whether the store has a layer, whole; a damaged one is removed.
-    pub(crate) fn has_layer(&self, digest: &Digest) -> bool {
+    /// Whether the store has a layer, whole; a damaged one is removed. Layers of gigabytes take seconds.
+    pub(crate) fn has_layer(&self, digest: &Digest, interrupt: &Interrupt) -> bool {
         let path = self.layers.join(digest.as_str());
-        let Ok(mut file) = fs::File::open(&path) else {
+        let Ok(file) = fs::File::open(&path) else {
             return false;
+        };
+        let mut file = Interruptible {
+            reader: file,
+            interrupt: interrupt.clone(),
         };
         let mut hash = Hash::default();
         let read = io::copy(&mut file, &mut hash);
         let whole = read.is_ok() && hash.finish() == *digest;
-        if !whole {
+        if !whole && !interrupt.is_set() {
             tracing::warn!(path = %path.display(), "a damaged layer is removed");
             let _found_again = fs::remove_file(path);
         }
@@ -245,6 +250,29 @@ mod tests {
         ] {
             assert_eq!(StoreName::of(name), StoreName { repository, tag }, "{name}");
         }
+    }
+
+    #[test]
+    fn a_layer_is_damaged_only_when_it_was_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |part: &str| directory.path().join(part);
+        let store = StorePaths {
+            repos: path("repos"),
+            layers: path("layers"),
+            containers: path("containers"),
+        };
+        fs::create_dir(&store.layers).unwrap();
+        let (whole, damaged) = (Digest::of(b"whole"), Digest::of(b"damaged"));
+        let layer = |digest: &Digest| store.layers.join(digest.as_str());
+        for digest in [&whole, &damaged] {
+            fs::write(layer(digest), "whole").unwrap();
+        }
+        let interrupt = Interrupt::default();
+        interrupt.set();
+        assert!(!store.has_layer(&whole, &interrupt) && layer(&whole).exists());
+        let interrupt = Interrupt::default();
+        assert!(store.has_layer(&whole, &interrupt));
+        assert!(!store.has_layer(&damaged, &interrupt) && !layer(&damaged).exists());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tar::Header;
 use super::super::{
     ImageError,
     decode::decoder,
-    pipeline::Interrupt,
+    pipeline::{Interrupt, Interruptible},
     unpack::{
         LayerError,
         member::{Kind, Member, path_of},
@@ -36,6 +36,7 @@ pub(super) struct Contents {
     /// Contents of small members of a compressed archive.
     documents: HashMap<PathBuf, Vec<u8>>,
     reader: Option<Counted>,
+    interrupt: Interrupt,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +75,7 @@ impl Contents {
             members: HashMap::new(),
             documents: HashMap::new(),
             reader: None,
+            interrupt: interrupt.clone(),
         };
         let looked = if plain {
             archive.look_through(TarStream::new(file), interrupt, |stream, _| {
@@ -112,9 +114,7 @@ impl Contents {
         mut content: impl FnMut(&mut TarStream<R>, &Member) -> Result<Option<Vec<u8>>, LayerError>,
     ) -> Result<(), LayerError> {
         while let Some(member) = stream.next()? {
-            if interrupt.is_set() {
-                return Err(LayerError::Read(io::Error::other("interrupted")));
-            }
+            interrupt.check().map_err(LayerError::Read)?;
             let path = path_of(&member.name)?;
             let place = match member.kind {
                 Kind::File => Place::Here {
@@ -209,7 +209,11 @@ impl Contents {
         };
         let reader = self.reader.insert(reader);
         let before = offset - reader.position;
-        let skipped = io::copy(&mut reader.by_ref().take(before), &mut io::sink());
+        let mut before = Interruptible {
+            reader: reader.by_ref().take(before),
+            interrupt: self.interrupt.clone(),
+        };
+        let skipped = io::copy(&mut before, &mut io::sink());
         skipped.map_err(ImageError::io("read the archive"))?;
         Ok(Box::new(reader.take(size)))
     }

@@ -98,9 +98,7 @@ impl Passed {
 
 impl BufRead for Tap<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.interrupt.is_set() {
-            return Err(io::Error::other("interrupted"));
-        }
+        self.interrupt.check()?;
         let buffered = self.bytes.fill_buf()?;
         let new = buffered.get(self.seen..).unwrap_or_default();
         if let Some(hash) = &mut self.hash {
