@@ -3,6 +3,7 @@
 use std::{
     collections::HashSet,
     ffi::{OsStr, OsString},
+    hash::{BuildHasher as _, RandomState},
     os::{fd::OwnedFd, unix::ffi::OsStrExt as _},
 };
 
@@ -17,16 +18,28 @@ use nix::{
 use super::root::is_directory;
 
 /// What must stay: names, each with the inode of its directory.
-pub(crate) type Kept = HashSet<(u64, Box<[u8]>)>;
+///
+/// Layers have a million of them, so what is held is a hash of each. Its key is random and the hash is long: that one name is
+/// taken for another, and stays where it should go, happens to nobody.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    names: HashSet<u64>,
+    key: RandomState,
+}
 
-/// The key under which a name is kept.
-pub(crate) fn kept_name(directory: u64, name: &OsStr) -> (u64, Box<[u8]>) {
-    (directory, name.as_bytes().into())
+impl Kept {
+    pub(crate) fn add(&mut self, directory: u64, name: &OsStr) {
+        self.names.insert(self.key.hash_one((directory, name)));
+    }
+
+    fn has(&self, directory: u64, name: &OsStr) -> bool {
+        self.names.contains(&self.key.hash_one((directory, name)))
+    }
 }
 
 /// Removes `name` from the directory `at`, and all below it, but for what is kept. Missing is as good as removed.
 pub(crate) fn remove(at: &OwnedFd, name: &OsStr, kept: &Kept) -> nix::Result<()> {
-    let stays = !kept.is_empty() && kept.contains(&kept_name(fstat(at)?.st_ino, name));
+    let stays = !kept.names.is_empty() && kept.has(fstat(at)?.st_ino, name);
     let is_directory = match is_directory(at, name) {
         Err(Errno::ENOENT) => return Ok(()),
         found => found?,
@@ -44,7 +57,7 @@ pub(crate) fn remove(at: &OwnedFd, name: &OsStr, kept: &Kept) -> nix::Result<()>
     };
     match unlinkat(at, name, flag) {
         // Something in it is kept.
-        Err(Errno::ENOTEMPTY) if is_directory && !kept.is_empty() => Ok(()),
+        Err(Errno::ENOTEMPTY) if is_directory && !kept.names.is_empty() => Ok(()),
         done => done,
     }
 }

@@ -24,7 +24,7 @@ use self::{
 use super::{
     LayerError,
     member::{Kind, Member, path_of},
-    removal::{self, Kept, kept_name},
+    removal::{self, Kept},
     root::{Missing, Root, is_directory},
     tar_stream::TarStream,
 };
@@ -55,7 +55,7 @@ impl<'a> Writer<'a> {
         Self {
             root,
             parent: None,
-            made: Kept::new(),
+            made: Kept::default(),
             times: Vec::new(),
             modes: Modes::default(),
         }
@@ -93,7 +93,7 @@ impl<'a> Writer<'a> {
             }
         };
         if made == Made::Something {
-            self.made.insert(kept_name(parent.inode, name));
+            self.made.add(parent.inode, name);
         }
         self.parent.get_or_insert(parent);
         Ok(())

@@ -107,7 +107,7 @@ impl Parent {
 
     /// Removes what has that name, and all below it.
     pub(super) fn remove(&self, name: &OsStr) -> nix::Result<()> {
-        removal::remove(&self.directory, name, &Kept::new())
+        removal::remove(&self.directory, name, &Kept::default())
     }
 }
 
