@@ -97,16 +97,23 @@ impl Place<'_> {
     }
 
     fn at(&self, inside: PathBuf) -> Option<Found> {
-        // From one that is shared, `..` leads back into the image.
-        let upwards = inside.components().any(|part| part == Component::ParentDir);
-        let shared = !upwards && self.shared.iter().any(|path| inside.starts_with(path));
-        let host = if shared {
+        let shared = self.shared.iter().find(|path| inside.starts_with(path));
+        let host = if shared.is_some_and(|shared| stays_in(shared, &inside)) {
             inside.canonicalize().ok()?
         } else {
             resolve(self.root, &inside)?
         };
         Some(Found { inside, host })
     }
+}
+
+/// Whether a path that begins in a shared directory ends there: `..` may lead back into the image.
+fn stays_in(shared: &Path, path: &Path) -> bool {
+    if !path.components().any(|part| part == Component::ParentDir) {
+        return true;
+    }
+    let (shared, file) = (shared.canonicalize(), path.canonicalize());
+    shared.is_ok_and(|shared| file.is_ok_and(|file| file.starts_with(shared)))
 }
 
 impl Found {
@@ -222,6 +229,7 @@ mod tests {
             std::fs::create_dir_all(path.join("shared")).unwrap();
             std::fs::write(path.join("tool"), "").unwrap();
         }
+        let host = host.canonicalize().unwrap();
         let inside = host.strip_prefix("/").unwrap();
         std::fs::create_dir_all(image.join(inside).join("shared")).unwrap();
         std::fs::write(image.join(inside).join("tool"), "").unwrap();
@@ -230,8 +238,10 @@ mod tests {
             shared: &shared,
             ..place(&image)
         };
-        let found = place.find(&host.join("shared/../tool")).unwrap();
-        assert_eq!(found.host, image.join(inside).join("tool"));
+        let found = |path: &str| place.find(&host.join(path)).unwrap().host;
+        assert_eq!(found("shared/../tool"), image.join(inside).join("tool"));
+        std::fs::write(host.join("shared/own"), "").unwrap();
+        assert_eq!(found("shared/../shared/own"), host.join("shared/own"));
     }
 
     #[test]

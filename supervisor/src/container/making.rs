@@ -38,7 +38,7 @@ impl Making<'_> {
     pub(super) async fn make(&self) -> Result<(), ContainerError> {
         let store = &self.preparer.store;
         store.clear_ready(self.name);
-        store.end_creating(false);
+        self.end_creating(false).await;
         if store.has_name(self.name) {
             self.remove_container().await?;
         }
@@ -180,8 +180,20 @@ impl Making<'_> {
             Ok(message) => Err(self.incomplete("create", message)),
             Err(error) => Err(error),
         };
-        store.end_creating(created.is_ok());
+        self.end_creating(created.is_ok()).await;
         created
+    }
+
+    /// Takes the note back, and removes what an incomplete creation left.
+    pub(super) async fn end_creating(&self, complete: bool) {
+        let store = self.preparer.store.clone();
+        let ended = off_thread(move || {
+            store.end_creating(complete);
+            Ok(())
+        });
+        if let Err(error) = ended.await {
+            tracing::debug!(%error, "cannot remove what a preparation left");
+        }
     }
 
     async fn remove_image(&self) {

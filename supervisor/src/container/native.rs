@@ -31,7 +31,7 @@ impl Making<'_> {
             .begin_creating(reference, &New::Called(order.directory))
             .map_err(ContainerError::io("note what udocker's store holds"))?;
         let made = image::prepare(&order, self.limits).await;
-        preparer.store.end_creating(made.is_ok());
+        self.end_creating(made.is_ok()).await;
         made.map_err(|failure| self.failure(failure, step))
     }
 

@@ -196,14 +196,15 @@ async fn clear_up(store: &Store, prepared: &Prepared, record: &RecordDir, in_use
     if !matches!(prepared.undo, Undo::Journal(_)) {
         return clear(store, prepared, record.root(), in_use);
     }
-    let (store, prepared) = (store.clone(), prepared.clone());
+    let (own_store, own_prepared) = (store.clone(), prepared.clone());
     let record = record.root().to_owned();
     let cleared = off_thread(move || {
-        clear(&store, &prepared, &record, in_use);
+        clear(&own_store, &own_prepared, &record, in_use);
         Ok(())
     });
     if let Err(error) = cleared.await {
-        tracing::error!(%error, "what the run changed in the image may be there still");
+        tracing::error!(%error, "what the run changed in the image may be there still: the container will be made anew");
+        store.clear_ready(&prepared.name);
     }
 }
 

@@ -18,7 +18,7 @@ use self::{
     challenge::Challenge,
     credentials::{Credentials, tried},
     endpoint::Endpoint,
-    exchange::{ATTEMPTS, Exchange, Part, Reply, Request, backoff},
+    exchange::{Exchange, Part, Reply, Request},
 };
 use super::{
     Digest, ImageError,
@@ -127,18 +127,7 @@ impl<'a> Registry<'a> {
     }
 
     async fn document(&self, path: &str, limit: usize) -> Result<Vec<u8>, ImageError> {
-        let mut attempt = 1;
-        loop {
-            let reply = self.get(path, None).await?;
-            match self.exchange.whole(reply, limit).await {
-                // Whole or not at all: it is small.
-                Err(ImageError::Unreachable { .. }) if attempt < ATTEMPTS => {
-                    tokio::time::sleep(backoff(attempt)).await;
-                    attempt += 1;
-                }
-                ended => return ended,
-            }
-        }
+        self.exchange.all_of(|| self.get(path, None), limit).await
     }
 
     fn url(&self, path: &str) -> String {
@@ -254,22 +243,24 @@ impl<'a> Registry<'a> {
         if let Some(service) = service {
             url = format!("{url}&service={}", encode(service));
         }
-        let request = Request {
-            url,
-            authorization: basic,
-            accept: None,
-            part: None,
+        let ask = || async {
+            let request = Request {
+                url: url.clone(),
+                authorization: basic.clone(),
+                accept: None,
+                part: None,
+            };
+            let reply = self
+                .exchange
+                .get(request, |address| self.endpoint.check(address))
+                .await?;
+            match reply.status {
+                200 => Ok(reply),
+                status @ (401 | 403) => Err(self.refused(status, credentials)),
+                _ => Err(self.exchange.unexpected(reply).await),
+            }
         };
-        let reply = self
-            .exchange
-            .get(request, |address| self.endpoint.check(address))
-            .await?;
-        match reply.status {
-            200 => {}
-            status @ (401 | 403) => return Err(self.refused(status, credentials)),
-            _ => return Err(self.exchange.unexpected(reply).await),
-        }
-        let bytes = self.exchange.whole(reply, LARGEST_MANIFEST).await?;
+        let bytes = self.exchange.all_of(ask, LARGEST_MANIFEST).await?;
         let token: Token = serde_json::from_slice(&bytes).map_err(ImageError::document("token"))?;
         match token.token.or(token.access_token) {
             Some(token) => Ok(format!("Bearer {token}")),

@@ -11,11 +11,8 @@ use tokio::sync::mpsc::Receiver;
 
 use super::{
     Digest, ImageError,
-    pipeline::{Hashed, Opened, Source},
+    pipeline::{Hashed, MAGIC, Opened, Source},
 };
-
-/// First bytes that tell a compression.
-const MAGIC: usize = 4;
 
 /// What arrives of a layer.
 pub(crate) enum Delivery {
@@ -58,7 +55,7 @@ impl Source for Origins {
         match self.layers.get_mut(index) {
             Some(Origin::File(path)) => {
                 let failed = ImageError::io(format!("read {}", path.display()));
-                Ok(Opened::of(File::open(path).map_err(failed)?))
+                File::open(path).and_then(Opened::of).map_err(failed)
             }
             Some(Origin::Stream(deliveries)) => Ok(Opened {
                 bytes: Box::new(Arriving {
@@ -116,7 +113,7 @@ impl Arriving<'_> {
     /// What the content is, its first bytes tell, however small the pieces are.
     fn begin(&mut self) -> io::Result<()> {
         self.piece = self.next()?;
-        while (1..MAGIC).contains(&self.piece.len()) {
+        while (1..MAGIC).contains(&(self.piece.len() as u64)) {
             let more = self.next()?;
             if more.is_empty() {
                 break;

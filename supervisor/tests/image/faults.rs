@@ -5,7 +5,10 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Write as _},
     net::{TcpListener, TcpStream},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -382,6 +385,7 @@ async fn tokens_and_passwords_open_the_door() {
                 registry(&image, asked)
             }
         });
+        let first = AtomicBool::new(true);
         let (url, _) = serve(move |asked| {
             let authorization = asked
                 .headers
@@ -394,7 +398,12 @@ async fn tokens_and_passwords_open_the_door() {
                     asked.path.contains("scope=repository%3Aa%2Fb%3Apull")
                         && asked.path.contains("service=here")
                 );
-                return answer(200, r#"{"token": "opensesame"}"#);
+                let mut token = answer(200, r#"{"token": "opensesame"}"#);
+                // The first one breaks off.
+                if first.swap(false, Ordering::Relaxed) {
+                    token.cut = Some(8);
+                }
+                return token;
             }
             let expected = if scheme == "Basic" {
                 "Basic dXNlcjpwYXNz"

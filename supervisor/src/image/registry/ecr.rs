@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::{
     credentials::Credentials,
-    exchange::{ATTEMPTS, backoff, read_all},
+    exchange::{ATTEMPTS, Incomplete, backoff, read_all},
 };
 use crate::{
     config::TlsVerify,
@@ -125,7 +125,10 @@ async fn send(transport: &Transport, request: http::Request<SdkBody>) -> Result<
     };
     let status = response.status();
     let body = read_all(response.into_body(), LARGEST).await;
-    let body = body.map_err(|error| Refusal::MayPass(error.to_string()))?;
+    let body = body.map_err(|error| match error {
+        Incomplete::Broken(reason) => Refusal::MayPass(reason),
+        Incomplete::TooLarge { .. } => Refusal::Final(error.to_string()),
+    })?;
     if status.is_success() {
         return Ok(body);
     }

@@ -177,13 +177,32 @@ impl Exchange {
         piece.map_err(|reason| unreachable(&reply.url, reason))
     }
 
-    /// All of a reply.
-    pub(super) async fn whole(&self, reply: Reply, limit: usize) -> Result<Vec<u8>, ImageError> {
+    /// All of the reply to what `ask` asks, which is asked again when the reply breaks off: it is small.
+    pub(super) async fn all_of<F: Future<Output = Result<Reply, ImageError>>>(
+        &self,
+        ask: impl Fn() -> F,
+        limit: usize,
+    ) -> Result<Vec<u8>, ImageError> {
+        let mut attempt = 1;
+        loop {
+            // This has its own tries.
+            let reply = ask().await?;
+            match self.whole(reply, limit).await {
+                Err(ImageError::Unreachable { .. }) if attempt < ATTEMPTS => {
+                    tokio::time::sleep(backoff(attempt)).await;
+                    attempt += 1;
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    async fn whole(&self, reply: Reply, limit: usize) -> Result<Vec<u8>, ImageError> {
         let bytes = read_all(reply.body, limit).await;
         bytes.map_err(|error| match error {
             Incomplete::Broken(reason) => unreachable(&reply.url, reason),
             Incomplete::TooLarge { .. } => ImageError::Document {
-                what: "manifest or configuration",
+                what: "manifest, configuration or token",
                 reason: error.to_string(),
             },
         })

@@ -132,6 +132,9 @@ impl Root {
     /// Once a container is set up for an F mode, its absolute links begin with the root's own path on this machine: for those
     /// who do not ask the engine.
     fn without_own_path(&self, target: &Path) -> PathBuf {
+        if !target.is_absolute() {
+            return target.to_owned();
+        }
         let own = |path: &Path| target.strip_prefix(path).ok().map(Path::to_owned);
         let found = own(&self.path).or_else(|| own(&self.path.canonicalize().ok()?));
         found.unwrap_or_else(|| target.to_owned())
