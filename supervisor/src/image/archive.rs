@@ -125,8 +125,7 @@ impl Source for Archive {
     fn open(&mut self, index: usize) -> Result<Opened<'_>, ImageError> {
         let path = self.layers.get(index).cloned().unwrap_or_default();
         let (_, offset, size) = self.contents.place(&path)?;
-        let section = self.contents.section(offset, size)?;
-        Opened::of(section).map_err(ImageError::io("read the archive"))
+        Ok(Opened::of(self.contents.section(offset, size)?))
     }
 }
 

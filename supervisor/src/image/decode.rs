@@ -1,7 +1,7 @@
 //! From the bytes of a blob to the content of a layer: gzip, zstd, or as it is. What it is, its first bytes tell; media
 //! types are often wrong.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Cursor, Read};
 
 use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::{
@@ -19,15 +19,21 @@ const SKIPPABLE: [u8; 3] = [0x2a, 0x4d, 0x18];
 /// A frame without content and with the smallest window.
 const EMPTY_FRAME: [u8; 9] = [0x28, 0xb5, 0x2f, 0xfd, 0, 0, 1, 0, 0];
 
-/// A decompressor over `reader`, which must have its first four bytes in the buffer if it has as many.
+/// First bytes that tell a compression.
+const MAGIC: u64 = 4;
+
+/// A decompressor over `reader`, however few bytes that has in its buffer at a time.
 pub(crate) fn decoder<'a, R>(mut reader: R) -> io::Result<Box<dyn Read + Send + 'a>>
 where
     R: BufRead + Send + 'a,
 {
-    let start = reader.fill_buf()?;
-    Ok(if start.starts_with(&GZIP) {
+    let mut start = Vec::new();
+    reader.by_ref().take(MAGIC).read_to_end(&mut start)?;
+    let (is_gzip, is_zstd) = (start.starts_with(&GZIP), is_zstd(&start));
+    let reader = Cursor::new(start).chain(reader);
+    Ok(if is_gzip {
         Box::new(MultiGzDecoder::new(reader))
-    } else if start.starts_with(&ZSTD) || is_skippable(start) {
+    } else if is_zstd {
         // The first frame that a decoder sees may have a window of any size, only those that follow are refused for it.
         let mut decoder = FrameDecoder::new();
         decoder
@@ -43,8 +49,9 @@ where
     })
 }
 
-fn is_skippable(start: &[u8]) -> bool {
-    matches!(start, [0x50..=0x5f, rest @ ..] if rest.starts_with(&SKIPPABLE))
+fn is_zstd(start: &[u8]) -> bool {
+    let skippable = matches!(start, [0x50..=0x5f, rest @ ..] if rest.starts_with(&SKIPPABLE));
+    skippable || start.starts_with(&ZSTD)
 }
 
 /// All frames of a zstd file, one after the other; skippable ones are skipped.
@@ -109,6 +116,8 @@ impl<R: BufRead> Frames<R> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufReader, Write as _};
+
     use super::*;
 
     /// A frame with this window descriptor, of one block with three bytes.
@@ -130,6 +139,31 @@ mod tests {
         let skippable = [0x53, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 9, 9];
         let whole = [&skippable[..], &frame(0), &skippable, &frame(0)].concat();
         assert_eq!(decoded(&whole).unwrap(), b"abcabc");
+    }
+
+    #[test]
+    fn a_compression_is_known_however_few_bytes_come_at_a_time() {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(b"abc").unwrap();
+        let skippable = [0x53, 0x2a, 0x4d, 0x18, 1, 0, 0, 0, 9];
+        let compressed = [
+            gzip.finish().unwrap(),
+            frame(0),
+            [&skippable[..], &frame(0)].concat(),
+        ];
+        for bytes in compressed {
+            let mut content = Vec::new();
+            let reader = BufReader::with_capacity(1, &bytes[..]);
+            decoder(reader).unwrap().read_to_end(&mut content).unwrap();
+            assert_eq!(content, b"abc");
+        }
+        for bytes in ["abcdef", "ab", ""] {
+            let mut content = String::new();
+            let reader = BufReader::with_capacity(1, bytes.as_bytes());
+            let mut plain = decoder(reader).unwrap();
+            plain.read_to_string(&mut content).unwrap();
+            assert_eq!(content, bytes);
+        }
     }
 
     #[test]

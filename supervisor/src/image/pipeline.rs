@@ -7,7 +7,7 @@ mod reading;
 mod tap;
 
 use std::{
-    io::{self, BufRead, BufReader, Cursor, Read},
+    io::{self, BufRead, BufReader, Read},
     path::PathBuf,
     sync::{
         Arc,
@@ -26,9 +26,6 @@ use super::{
 
 /// Bytes of a layer read at a time.
 const BUFFER: usize = 128 * 1024;
-
-/// First bytes that tell a compression.
-pub(crate) const MAGIC: u64 = 4;
 
 /// Turns true when the work is to stop.
 #[derive(Debug, Clone, Default)]
@@ -96,25 +93,17 @@ pub(crate) trait Source: Send {
 
 /// The bytes of a layer.
 pub(crate) struct Opened<'a> {
-    /// The first four are in the buffer together, if there are as many.
     pub(crate) bytes: Box<dyn BufRead + Send + 'a>,
     pub(crate) hashed: Hashed,
 }
 
 impl<'a> Opened<'a> {
     /// Those that `reader` gives, to be hashed by whoever reads them.
-    ///
-    /// # Errors
-    /// Those of `reader`: its first bytes are read.
-    pub(crate) fn of(mut reader: impl Read + Send + 'a) -> io::Result<Self> {
-        // A decompressor may give any number at a time.
-        let mut start = Vec::new();
-        reader.by_ref().take(MAGIC).read_to_end(&mut start)?;
-        let whole = Cursor::new(start).chain(reader);
-        Ok(Self {
-            bytes: Box::new(BufReader::with_capacity(BUFFER, whole)),
+    pub(crate) fn of(reader: impl Read + Send + 'a) -> Self {
+        Self {
+            bytes: Box::new(BufReader::with_capacity(BUFFER, reader)),
             hashed: Hashed::ByReader,
-        })
+        }
     }
 }
 
@@ -187,27 +176,4 @@ fn unpack_all(layers: &[Layer], inlet: &Inlet, root: &Root) -> Result<(), ImageE
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_bytes_are_together_however_few_a_reader_gives() {
-        struct OneByOne<'a>(&'a [u8]);
-        impl Read for OneByOne<'_> {
-            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-                let one = buffer.len().min(1);
-                self.0.read(&mut buffer[..one])
-            }
-        }
-        let mut bytes = Opened::of(OneByOne(b"abcdef")).unwrap().bytes;
-        assert_eq!(bytes.fill_buf().unwrap(), b"abcd");
-        let mut all = String::new();
-        bytes.read_to_string(&mut all).unwrap();
-        assert_eq!(all, "abcdef");
-        let mut short = Opened::of(OneByOne(b"ab")).unwrap().bytes;
-        assert_eq!(short.fill_buf().unwrap(), b"ab");
-    }
 }

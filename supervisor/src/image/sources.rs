@@ -6,12 +6,12 @@ use std::{
     path::PathBuf,
 };
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, Bytes};
 use tokio::sync::mpsc::Receiver;
 
 use super::{
     Digest, ImageError,
-    pipeline::{Hashed, MAGIC, Opened, Source},
+    pipeline::{Hashed, Opened, Source},
 };
 
 /// What arrives of a layer.
@@ -55,13 +55,12 @@ impl Source for Origins {
         match self.layers.get_mut(index) {
             Some(Origin::File(path)) => {
                 let failed = ImageError::io(format!("read {}", path.display()));
-                File::open(path).and_then(Opened::of).map_err(failed)
+                Ok(Opened::of(File::open(path).map_err(failed)?))
             }
             Some(Origin::Stream(deliveries)) => Ok(Opened {
                 bytes: Box::new(Arriving {
                     deliveries,
                     piece: Bytes::new(),
-                    begun: false,
                     digest: &mut self.digest,
                     failure: &mut self.failure,
                 }),
@@ -84,7 +83,6 @@ impl Source for Origins {
 struct Arriving<'a> {
     deliveries: &'a mut Receiver<Delivery>,
     piece: Bytes,
-    begun: bool,
     digest: &'a mut Option<Digest>,
     failure: &'a mut Option<ImageError>,
 }
@@ -109,29 +107,11 @@ impl Arriving<'_> {
             None => Err(io::ErrorKind::UnexpectedEof.into()),
         }
     }
-
-    /// What the content is, its first bytes tell, however small the pieces are.
-    fn begin(&mut self) -> io::Result<()> {
-        self.piece = self.next()?;
-        while (1..MAGIC).contains(&(self.piece.len() as u64)) {
-            let more = self.next()?;
-            if more.is_empty() {
-                break;
-            }
-            let mut together = BytesMut::from(&*self.piece);
-            together.extend_from_slice(&more);
-            self.piece = together.freeze();
-        }
-        self.begun = true;
-        Ok(())
-    }
 }
 
 impl BufRead for Arriving<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if !self.begun {
-            self.begin()?;
-        } else if self.piece.is_empty() {
+        if self.piece.is_empty() {
             self.piece = self.next()?;
         }
         Ok(&self.piece)
@@ -157,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_bytes_are_together_however_they_come() {
+    fn pieces_come_one_after_the_other_to_the_last() {
         let (sender, receiver) = mpsc::channel(9);
         for piece in ["a", "b", "cd", "e"] {
             let piece = Bytes::from_static(piece.as_bytes());
@@ -166,10 +146,11 @@ mod tests {
         let whole = Delivery::Whole(Digest::of(b"abcde"));
         sender.try_send(whole).ok().unwrap();
         let mut origins = Origins::new(vec![Origin::Stream(receiver)]);
+        let mut all = String::new();
         let mut bytes = origins.open(0).unwrap().bytes;
-        assert_eq!(bytes.fill_buf().unwrap(), b"abcd");
-        let mut rest = String::new();
-        bytes.read_to_string(&mut rest).unwrap();
-        assert_eq!(rest, "abcde");
+        bytes.read_to_string(&mut all).unwrap();
+        drop(bytes);
+        assert_eq!(all, "abcde");
+        assert_eq!(origins.digest(), Some(Digest::of(b"abcde")));
     }
 }
