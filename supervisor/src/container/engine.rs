@@ -28,7 +28,7 @@ use crate::config::ExecMode;
 
 pub(in crate::container) use self::{
     account::Account,
-    guest::{variables, working_directory},
+    guest::{variable, variables, working_directory},
 };
 pub use self::{choice::Runs, guest::Guest};
 

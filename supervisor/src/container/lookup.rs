@@ -9,7 +9,7 @@ use super::{
     Container, Prepared,
     command::{Volumes, shared_paths},
     document::document,
-    engine::{Account, variables, working_directory},
+    engine::{Account, variable, variables, working_directory},
     executable::{self, Place},
     run::RunRequest,
 };
@@ -65,12 +65,9 @@ fn of_udocker(prepared: &Prepared, root: &Path) -> (PathBuf, String) {
     let config = &document["config"];
     let account = Account::of(root, config["User"].as_str(), prepared.mode);
     let directory = working_directory(config, root, &account);
-    let path = variables(&config["Env"])
-        .into_iter()
-        .rev()
-        .find(|(name, _)| name == "PATH");
-    let search = path.map_or_else(|| executable::SEARCH.to_owned(), |(_, value)| value);
-    (directory, search)
+    let assignments = variables(&config["Env"]);
+    let search = search(&[], variable(&assignments, "PATH"));
+    (directory, search.to_owned())
 }
 
 /// `PATH` inside: the run's, or else that `of_image`.

@@ -91,10 +91,7 @@ impl Guest {
 
     /// What the image sets the variable to.
     pub fn variable(&self, name: &str) -> Option<&str> {
-        let set = self.environment.iter().rev();
-        set.clone()
-            .find(|(set, _)| set == name)
-            .map(|(_, value)| value.as_str())
+        variable(&self.environment, name)
     }
 }
 
@@ -109,6 +106,12 @@ pub fn working_directory(config: &Value, root: &Path, account: &Account) -> Path
         }
         path => Path::new("/").join(path),
     }
+}
+
+/// What the last of these assignments sets the variable to.
+pub fn variable<'a>(assignments: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    let last = assignments.iter().rev().find(|(set, _)| set == name);
+    last.map(|(_, value)| value.as_str())
 }
 
 /// The assignments of `config.Env`.
