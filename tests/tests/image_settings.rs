@@ -125,27 +125,3 @@ fn proot_is_told_what_the_user_says_and_not_what_the_image_says() {
         "PROOT_NO_SECCOMP=1\n/lib/of-the-image.so image\n"
     );
 }
-
-#[test]
-fn a_run_that_cannot_start_leaves_the_image_as_it_was() {
-    let mut sandbox = Sandbox::new(Mode::NativeF1);
-    sandbox.set("FAAS_OVERLAY", "off");
-    let task = sandbox.path("work/task");
-    fs::create_dir(&task).unwrap();
-    let mut program = fs::read("/bin/true").unwrap();
-    // Of a processor that nobody has.
-    program[18] = 250;
-    fs::write(task.join("foreign"), program).unwrap();
-    fs::set_permissions(task.join("foreign"), fs::Permissions::from_mode(0o755)).unwrap();
-    sandbox.set("LAMBDA_TASK_ROOT", task.clone());
-    let more = json!({ "init_script": null, "extra_payload": "." });
-    for (words, code) in [
-        (json!([task.join("foreign")]), 1),
-        (json!(["/bin/true"]), 0),
-    ] {
-        sandbox.function("", &more);
-        let run = sandbox.invoke_local(&json!({ "cmd_args": words })).run();
-        run.expect_code(code);
-        assert!(!run.stderr().contains("interrupted"), "{}", run.stderr());
-    }
-}

@@ -209,6 +209,21 @@ fn with_programs(mode: Mode, programs: &[(&str, &str, u32)]) -> (Sandbox, PathBu
     (sandbox, task)
 }
 
+/// The same with a program for another processor, and the path of that.
+fn with_foreign_program() -> (Sandbox, PathBuf) {
+    let (sandbox, task) = with_programs(Mode::NativeF1, &[]);
+    let mut program = fs::read("/bin/true").unwrap();
+    program[18] = if cfg!(target_arch = "x86_64") {
+        183
+    } else {
+        62
+    };
+    let foreign = task.join("foreign");
+    fs::write(&foreign, program).unwrap();
+    fs::set_permissions(&foreign, fs::Permissions::from_mode(0o755)).unwrap();
+    (sandbox, foreign)
+}
+
 #[test]
 fn scripts_are_run_by_what_they_name() {
     for mode in [Mode::NativeF1, Mode::NativeP1, Mode::P1] {
@@ -257,20 +272,25 @@ fn scripts_are_run_by_what_they_name() {
 
 #[test]
 fn a_program_for_another_machine_is_refused_with_the_way_out() {
-    let (sandbox, task) = with_programs(Mode::NativeF1, &[]);
-    let mut program = fs::read("/bin/true").unwrap();
-    program[18] = if cfg!(target_arch = "x86_64") {
-        183
-    } else {
-        62
-    };
-    fs::write(task.join("foreign"), program).unwrap();
-    fs::set_permissions(task.join("foreign"), fs::Permissions::from_mode(0o755)).unwrap();
+    let (sandbox, foreign) = with_foreign_program();
     sandbox.function("", &json!({ "init_script": null, "extra_payload": "." }));
-    let words = json!({ "cmd_args": [task.join("foreign")] });
+    let words = json!({ "cmd_args": [foreign] });
     let run = sandbox.invoke_local(&words).run();
     run.expect_code(1);
     run.expect_stderr("is for arm64, and this machine is x86_64: build or pull the image");
+}
+
+#[test]
+fn a_run_that_cannot_start_leaves_the_image_as_it_was() {
+    let (mut sandbox, foreign) = with_foreign_program();
+    sandbox.set("FAAS_OVERLAY", "off");
+    let more = json!({ "init_script": null, "extra_payload": "." });
+    for (words, code) in [(json!([foreign]), 1), (json!(["/bin/true"]), 0)] {
+        sandbox.function("", &more);
+        let run = sandbox.invoke_local(&json!({ "cmd_args": words })).run();
+        run.expect_code(code);
+        assert!(!run.stderr().contains("interrupted"), "{}", run.stderr());
+    }
 }
 
 #[test]
