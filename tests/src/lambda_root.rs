@@ -10,7 +10,7 @@ use std::process::Command;
 
 use crate::paths;
 use crate::run::Launch;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, kept_below};
 
 /// Programs of the runtime that udocker cannot do without: `env` starts it and the container, `curl` it wants to find.
 const PROGRAMS: [&str; 2] = ["/usr/bin/env", "/usr/bin/curl"];
@@ -72,11 +72,12 @@ impl LambdaRoot {
         }
     }
 
-    /// Everything below `/tmp` but the image store.
+    /// Everything below `/tmp` but the image store and, while the supervisor waits, the workspace of its next run.
+    #[track_caller]
     pub fn left(&self) -> Vec<PathBuf> {
-        let entries = fs::read_dir(self.path("/tmp")).unwrap();
-        let paths = entries.map(|entry| entry.unwrap().path());
-        paths.filter(|path| !path.ends_with("shared")).collect()
+        let mut kept = kept_below(&self.path("/tmp"));
+        kept.retain(|path| !path.ends_with("shared"));
+        kept
     }
 
     /// A start of `command` in the root with the variables Lambda sets and those of the default configuration. The root,

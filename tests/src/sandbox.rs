@@ -206,31 +206,7 @@ impl Sandbox {
     /// there is no file yet. That is made after the last answer.
     #[track_caller]
     pub fn kept(&self) -> Vec<PathBuf> {
-        let made = |workspace: &PathBuf| workspace.join("0/handoff/status").exists();
-        // Anything else may be a workspace that is being made.
-        let known = |path: &PathBuf| path.display().to_string().contains("/faas-init-");
-        let asked = Instant::now();
-        let (next, kept) = loop {
-            let (next, kept): (Vec<_>, Vec<_>) = entries(&self.path("tmp"))
-                .into_iter()
-                .partition(|path| path.join("tmp").is_dir());
-            if next.iter().all(made) && kept.iter().all(known) || asked.elapsed() > READY_IN {
-                break (next, kept);
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        };
-        assert!(next.len() <= 1 && next.iter().all(made), "{next:?}");
-        for workspace in next {
-            for part in ["0/input", "0/output"] {
-                let files = entries(&workspace.join(part));
-                assert!(files.is_empty(), "{files:?}");
-            }
-            let mut made = entries(&workspace.join("0"));
-            made.sort();
-            let made: Vec<_> = made.iter().filter_map(|path| path.file_name()).collect();
-            assert_eq!(made, ["handoff", "input", "output"]);
-        }
-        kept
+        kept_below(&self.path("tmp"))
     }
 
     /// Fails if anything of a finished supervisor is left: a process, or a file below `TMPDIR`.
@@ -255,6 +231,39 @@ impl Drop for Sandbox {
             assert!(files.is_empty(), "left below TMPDIR: {files:#?}");
         }
     }
+}
+
+/// What there is in a supervisor's `TMPDIR`, see [`Sandbox::kept`].
+#[track_caller]
+pub(crate) fn kept_below(directory: &Path) -> Vec<PathBuf> {
+    let made = |workspace: &PathBuf| workspace.join("0/handoff/status").exists();
+    // It may be just being made.
+    let known = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        !name.starts_with("faas-") || name.starts_with("faas-init-")
+    };
+    let asked = Instant::now();
+    let (next, kept) = loop {
+        let (next, kept): (Vec<_>, Vec<_>) = entries(directory)
+            .into_iter()
+            .partition(|path| path.join("tmp").is_dir());
+        if next.iter().all(made) && kept.iter().all(known) || asked.elapsed() > READY_IN {
+            break (next, kept);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    assert!(next.len() <= 1 && next.iter().all(made), "{next:?}");
+    for workspace in next {
+        for part in ["0/input", "0/output"] {
+            let files = entries(&workspace.join(part));
+            assert!(files.is_empty(), "{files:?}");
+        }
+        let mut made = entries(&workspace.join("0"));
+        made.sort();
+        let made: Vec<_> = made.iter().filter_map(|path| path.file_name()).collect();
+        assert_eq!(made, ["handoff", "input", "output"]);
+    }
+    kept
 }
 
 fn entries(directory: &Path) -> Vec<PathBuf> {
