@@ -27,8 +27,13 @@ pub struct Process {
 impl Process {
     /// Ends it without asking.
     pub fn kill(&self) {
+        self.signal(Signal::SIGKILL);
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
         // An error means that it has gone by itself.
-        let _ = kill(Pid::from_raw(self.pid), Signal::SIGKILL);
+        let _ = kill(Pid::from_raw(self.pid), signal);
     }
 }
 

@@ -131,13 +131,66 @@ fn whatever_waits_may_be_killed() {
                 waiting(&sandbox, PROOT)
             });
             victim.kill();
-            assert_eq!(log(&mut lambda, &json!({})), "fine", "{mode:?} {name}");
+            let answer = lambda.invoke(&json!({})).status_and_log();
+            assert_eq!(answer, (200, "fine\n".to_owned()), "{mode:?} {name}");
             if let Some(proot) = proot {
                 expect_no_files_of(&proot);
             }
         }
         lambda.stop();
     }
+}
+
+#[test]
+fn nothing_runs_without_the_proot_it_was_to_run_in() {
+    let (sandbox, mut lambda) = function(Mode::NativeP1, "echo fine");
+    assert_eq!(log(&mut lambda, &json!({})), "fine");
+    let keeper = waiting(&sandbox, KEEPER);
+    waiting(&sandbox, FIRST);
+    let proot = waiting(&sandbox, PROOT);
+    // It is killed when the first process has been told what to become, and nobody sees that for a while: what it traced
+    // runs on, on the host's root.
+    proot.signal(Signal::SIGSTOP);
+    let killed = proot.clone();
+    let ending = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(400));
+        keeper.signal(Signal::SIGSTOP);
+        killed.kill();
+        std::thread::sleep(Duration::from_millis(400));
+        keeper.signal(Signal::SIGCONT);
+    });
+    let answer = lambda.invoke(&json!({})).status_and_log();
+    ending.join().unwrap();
+    assert_eq!(answer, (200, "fine\n".to_owned()));
+    expect_no_files_of(&proot);
+    lambda.stop();
+}
+
+#[test]
+fn a_command_does_not_outlive_its_proot() {
+    let (sandbox, mut lambda) = function(Mode::NativeP1, "echo fine; sleep 1; echo too long");
+    lambda.invoke(&json!({}));
+    let keeper = waiting(&sandbox, KEEPER);
+    let first = waiting(&sandbox, FIRST);
+    let proot = waiting(&sandbox, PROOT);
+    let killed = proot.clone();
+    let ending = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(400));
+        // The keeper would do it, a moment later.
+        keeper.signal(Signal::SIGSTOP);
+        killed.kill();
+        std::thread::sleep(Duration::from_millis(200));
+        // One that nobody has collected yet has no words any more.
+        let words = std::fs::read(format!("/proc/{}/cmdline", first.pid));
+        let runs_on = words.is_ok_and(|words| !words.is_empty());
+        keeper.signal(Signal::SIGCONT);
+        runs_on
+    });
+    let answer = lambda.invoke(&json!({})).status_and_log();
+    assert!(!ending.join().unwrap(), "it runs on");
+    assert_eq!(answer, (500, "fine\n".to_owned()));
+    expect_no_files_of(&proot);
+    lambda.stop();
 }
 
 #[test]

@@ -37,11 +37,17 @@ use std::{
 };
 
 use nix::{
-    sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction},
-    unistd::Pid,
+    sys::{
+        prctl,
+        signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction},
+    },
+    unistd::{AccessFlags, Pid, access},
 };
 
-use super::order::{Errand, read_part};
+use super::{
+    order::{Errand, read_part},
+    role::INIT_PATH,
+};
 use command::{command_words, take_variables};
 
 pub(super) use command::{Pipes, prepare};
@@ -90,12 +96,17 @@ fn wait_in_proot(handoff: &Path, base: Vec<(OsString, OsString)>) -> ExitCode {
     let Ok(mut teller) = Teller::new(handoff) else {
         return ExitCode::from(teller::NOT_EXECUTABLE);
     };
+    // The command keeps this: without proot it would go on, on the host's root.
+    let _asked_below = prctl::set_pdeathsig(Signal::SIGKILL);
     let pipes = Pipes::open(handoff);
     let errand = match read_part(&mut io::stdin().lock()) {
         Ok(None) => return ExitCode::SUCCESS,
         Ok(Some(bytes)) => Errand::parse(&bytes),
         Err(error) => Err(error),
     };
+    if !is_inside() {
+        return ExitCode::from(teller::NOT_EXECUTABLE);
+    }
     // Not before: one that ends while it waits has not begun.
     let _nobody_there = writeln!(io::stderr(), "{BEGINS}{}", Pid::this());
     let (command, ready) = match errand {
@@ -112,6 +123,12 @@ fn wait_in_proot(handoff: &Path, base: Vec<(OsString, OsString)>) -> ExitCode {
         Err(error) => error,
     };
     ExitCode::from(teller.failed(&command, &error))
+}
+
+/// Whether proot is there still. One that is being killed leaves what it traced to run on, on the host's root, where this
+/// path is not; one that does not answer any more keeps us waiting for our own end.
+fn is_inside() -> bool {
+    access(INIT_PATH, AccessFlags::F_OK).is_ok()
 }
 
 /// Whoever stops the tree signals every process of it; this one stays to report the status.

@@ -154,10 +154,11 @@ fn begin(mut command: Command, mask: SigSet, part: &mut Part) -> io::Result<Begu
     }
 }
 
-/// A parent may have left SIGCHLD ignored, and then no child can be waited for (sigaction(2)).
+/// A parent may have left SIGCHLD ignored, and then no child can be waited for (sigaction(2)). A child that stops has not
+/// ended.
 #[allow(unsafe_code)]
 fn wait_for_children() -> nix::Result<()> {
-    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::SA_NOCLDSTOP, SigSet::empty());
     // SAFETY: no handler is installed.
     unsafe { sigaction(Signal::SIGCHLD, &default) }.map(drop)
 }

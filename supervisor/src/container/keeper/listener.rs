@@ -119,8 +119,9 @@ impl Listener {
         };
         let (process, how) = end.split_once(": ")?;
         let status = status(how)?;
-        // Newer versions count: the first one is 1.
-        let is_first = process == "vpid 1" || self.first.as_deref() == Some(process);
+        // Newer versions count: the first one is 1. Where that is all there is, it ended before it became the command.
+        let first = self.first.as_deref()?;
+        let is_first = process == "vpid 1" || process == first;
         if self.told || !is_first {
             return None;
         }
