@@ -70,21 +70,14 @@ impl Making<'_> {
         self.preparer.udocker.settings().runs
     }
 
+    /// Not by udocker, which knows no container behind a name that an interrupted removal has left.
     async fn remove_container(&self) -> Result<(), ContainerError> {
-        match self.runs() {
-            Runs::Udocker => {
-                let arguments = ["rm".into(), "-f".into(), self.name.into()];
-                self.step("rm", &arguments).await.map(drop)
-            }
-            Runs::Native => {
-                let (store, name) = (self.preparer.store.clone(), self.name.to_owned());
-                let removed = off_thread(move || store.remove_container(&name)).await;
-                removed.map_err(ContainerError::io(format!(
-                    "remove container {}",
-                    self.name
-                )))
-            }
-        }
+        let (store, name) = (self.preparer.store.clone(), self.name.to_owned());
+        let removed = off_thread(move || store.remove_container(&name)).await;
+        removed.map_err(ContainerError::io(format!(
+            "remove container {}",
+            self.name
+        )))
     }
 
     /// Makes the container fit for the mode, as udocker does it.
