@@ -14,6 +14,7 @@ mod from_registry;
 mod pipeline;
 pub mod reference;
 pub mod registry;
+mod room;
 mod sources;
 pub mod store;
 pub mod unpack;
@@ -35,10 +36,7 @@ pub use self::{
     registry::RegistrySettings,
     store::{StoreName, StorePaths, unique_id},
 };
-use crate::{
-    container::{ImageSource, Limits, Stop},
-    storage::free_bytes,
-};
+use crate::container::{ImageSource, Limits, Stop};
 
 /// What is to be prepared, and where.
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +73,8 @@ pub enum Failure {
     Image(ImageError),
     /// It does not fit: bytes needed at least, and bytes free.
     NoRoom {
+        /// Where in the store.
+        path: PathBuf,
         /// The least it takes, where that is known.
         needed: Option<u64>,
         /// What there is.
@@ -114,10 +114,7 @@ pub async fn prepare(order: &Order<'_>, limits: &Limits) -> Result<(), Failure> 
         }
     };
     match made {
-        Err(Failure::Image(error)) if error.is_full_disk() => Err(Failure::NoRoom {
-            needed: None,
-            free: free_bytes(&order.store.containers).unwrap_or(0),
-        }),
+        Err(Failure::Image(error)) if error.is_full_disk() => Err(room::used_up(order)),
         made => made,
     }
 }
@@ -164,7 +161,7 @@ async fn from_store(
 
 async fn from_archive(order: &Order<'_>, path: &Path, limits: &Limits) -> Result<(), Failure> {
     let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
-    check_room(order, size)?;
+    room::check(order, size, size)?;
     let interrupt = Interrupt::default();
     let (opened, path) = (interrupt.clone(), path.to_owned());
     let look = move || {
@@ -194,21 +191,6 @@ fn keeping(order: &Order<'_>) -> Keeping {
     match order.keep {
         Keep::Layers => Keeping::In(order.store.layers.clone()),
         Keep::Nothing => Keeping::Nothing,
-    }
-}
-
-/// Layers take at least their own size when they are unpacked, and as much again when they are kept.
-fn check_room(order: &Order<'_>, size: u64) -> Result<(), Failure> {
-    let needed = match order.keep {
-        Keep::Layers => size.saturating_mul(2),
-        Keep::Nothing => size,
-    };
-    match free_bytes(&order.store.containers) {
-        Ok(free) if free < needed => Err(Failure::NoRoom {
-            needed: Some(needed),
-            free,
-        }),
-        _ => Ok(()),
     }
 }
 

@@ -330,6 +330,27 @@ fn a_kill_at_any_moment_leaves_what_the_next_run_repairs() {
 }
 
 #[test]
+fn a_name_that_an_interrupted_removal_left_is_no_obstacle() {
+    for prepare in ["native", "udocker"] {
+        let sandbox = Sandbox::new(Mode::P1);
+        sandbox.function(
+            "echo from the image: $IMAGE_VARIABLE",
+            &json!({ "container": { "prepare": prepare } }),
+        );
+        let mut seen = Vec::new();
+        for _ in 0..2 {
+            let run = sandbox.invoke_local(&json!({})).run();
+            run.expect_code(0);
+            assert_eq!(run.stdout(), "from the image: from the image\n");
+            let container = containers(&sandbox).pop().unwrap();
+            fs::remove_dir_all(&container).unwrap();
+            seen.push(container);
+        }
+        assert_ne!(seen[0], seen[1], "{prepare}");
+    }
+}
+
+#[test]
 fn the_disk_holds_the_image_once() {
     let mut sandbox = Sandbox::new(Mode::F1);
     let registry = Registry::start(&sandbox.path("home"));
@@ -351,6 +372,56 @@ fn the_disk_holds_the_image_once() {
     assert_eq!(run.stdout(), OUTPUT);
     assert!(run.peak_kib < 96 * 1024, "{} KiB", run.peak_kib);
     drop(disk);
+}
+
+#[test]
+fn kept_layers_need_room_where_they_are_kept() {
+    let mut sandbox = Sandbox::new(Mode::F1);
+    sandbox.function(
+        "echo from the image: $IMAGE_VARIABLE",
+        &json!({ "container": { "keep_layers": true } }),
+    );
+    let small = sandbox.path("small");
+    fs::create_dir(&small).unwrap();
+    let unpacked = fs::metadata(archive("debian")).unwrap().size();
+    let Some(disk) = tests::SmallDisk::mount(&small, &(unpacked + 16 * 1024 * 1024).to_string())
+    else {
+        return;
+    };
+    // Both there: not enough, and it says where.
+    let own = sandbox.path("udocker/layers");
+    sandbox.set("UDOCKER_CONTAINERS", small.join("containers"));
+    sandbox.set("UDOCKER_LAYERS", small.join("layers"));
+    let run = sandbox.invoke_local(&json!({})).run();
+    run.expect_code(1)
+        .expect_stderr(&format!("does not fit into {}", small.display()));
+    sandbox.set("UDOCKER_LAYERS", own);
+    let run = sandbox.invoke_local(&json!({})).run();
+    run.expect_code(0);
+    assert_eq!(run.stdout(), "from the image: from the image\n");
+    drop(disk);
+}
+
+#[test]
+fn kept_layers_are_not_written_again() {
+    let sandbox = Sandbox::new(Mode::P1);
+    let registry = Registry::start(&sandbox.path("home"));
+    let mut seen = Vec::new();
+    for tag in ["1.2", "1.3"] {
+        let image = format!("team/tools:{tag}");
+        registry.push(&archive("busybox"), &image);
+        pulling(&sandbox, &image, &json!({ "keep_layers": true }));
+        let run = sandbox
+            .invoke_local(&json!({}))
+            .env(MIRROR, registry.url())
+            .run();
+        run.expect_code(0);
+        let layers = fs::read_dir(sandbox.path("udocker/layers")).unwrap();
+        let largest = layers.map(|layer| layer.unwrap().metadata().unwrap());
+        let largest = largest.max_by_key(std::fs::Metadata::len).unwrap();
+        seen.push((largest.ino(), largest.mtime_nsec()));
+    }
+    assert_eq!(seen[0], seen[1]);
 }
 
 #[test]

@@ -43,10 +43,10 @@ impl Making<'_> {
                 image,
                 source,
             },
-            Failure::NoRoom { needed, free } => ContainerError::NoSpace {
+            Failure::NoRoom { path, needed, free } => ContainerError::NoSpace {
                 step,
                 image,
-                path: self.preparer.udocker.settings().store.clone(),
+                path,
                 needed,
                 free,
             },

@@ -6,12 +6,13 @@ use futures_util::{StreamExt as _, stream};
 use tokio::sync::mpsc;
 
 use super::{
-    Digest, Failure, ImageError, Keep, Order, Plan, carry_out, check_room,
-    document::ImageManifest,
+    Digest, Failure, ImageError, Keep, Order, Plan, carry_out,
+    document::{Descriptor, ImageManifest},
     in_background, keeping,
     pipeline::{Interrupt, Layer},
     reference::Reference,
     registry::{Registry, RegistrySettings, lanes},
+    room,
     sources::{Origin, Origins},
 };
 use crate::container::Limits;
@@ -36,8 +37,11 @@ pub(super) async fn make(
         found = look => found?,
         why = limits.reached() => return Err(Failure::Stopped(why)),
     };
-    check_room(order, manifest.layers.iter().map(|layer| layer.size).sum())?;
     let kept = find_layers(order, &manifest, limits).await?;
+    let layers = manifest.layers.iter();
+    let missing = layers.clone().filter(|layer| !kept.contains(&layer.digest));
+    let size = |layer: &Descriptor| layer.size;
+    room::check(order, layers.map(size).sum(), missing.map(size).sum())?;
     let lanes = lanes(&manifest.layers, DOWNLOADS);
     let mut downloads = Vec::new();
     let (mut layers, mut origins) = (Vec::new(), Vec::new());

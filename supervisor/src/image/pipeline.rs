@@ -95,6 +95,7 @@ pub(crate) trait Source: Send {
 pub(crate) struct Opened<'a> {
     pub(crate) bytes: Box<dyn BufRead + Send + 'a>,
     pub(crate) hashed: Hashed,
+    pub(crate) found: Found,
 }
 
 impl<'a> Opened<'a> {
@@ -103,8 +104,18 @@ impl<'a> Opened<'a> {
         Self {
             bytes: Box::new(BufReader::with_capacity(BUFFER, reader)),
             hashed: Hashed::ByReader,
+            found: Found::Elsewhere,
         }
     }
+}
+
+/// Whether a layer's bytes are where they would be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// They are.
+    InStore,
+    /// They are not.
+    Elsewhere,
 }
 
 /// Who hashes the bytes of a layer.

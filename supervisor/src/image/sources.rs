@@ -11,7 +11,7 @@ use tokio::sync::mpsc::Receiver;
 
 use super::{
     Digest, ImageError,
-    pipeline::{Hashed, Opened, Source},
+    pipeline::{Found, Hashed, Opened, Source},
 };
 
 /// What arrives of a layer.
@@ -55,7 +55,10 @@ impl Source for Origins {
         match self.layers.get_mut(index) {
             Some(Origin::File(path)) => {
                 let failed = ImageError::io(format!("read {}", path.display()));
-                Ok(Opened::of(File::open(path).map_err(failed)?))
+                Ok(Opened {
+                    found: Found::InStore,
+                    ..Opened::of(File::open(path).map_err(failed)?)
+                })
             }
             Some(Origin::Stream(deliveries)) => Ok(Opened {
                 bytes: Box::new(Arriving {
@@ -65,6 +68,7 @@ impl Source for Origins {
                     failure: &mut self.failure,
                 }),
                 hashed: Hashed::BySource,
+                found: Found::Elsewhere,
             }),
             None => Err(ImageError::Interrupted),
         }

@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 
 use super::{
     super::{Digest, ImageError, digest::Hash, store},
-    Blob, Hashed, Interrupt, Keeping, Opened,
+    Blob, Found, Hashed, Interrupt, Keeping, Opened,
 };
 
 /// Passes a layer's bytes on, hashes and counts them, and writes down what is to be kept.
@@ -41,9 +41,9 @@ impl<'a> Tap<'a> {
         keeping: &Keeping,
         interrupt: &'a Interrupt,
     ) -> Result<Self, ImageError> {
-        let kept = match keeping {
-            Keeping::Nothing => None,
-            Keeping::In(layers) => {
+        let kept = match (keeping, opened.found) {
+            (Keeping::Nothing, _) | (_, Found::InStore) => None,
+            (Keeping::In(layers), Found::Elsewhere) => {
                 let file = store::part_file(layers);
                 let action = format!("write to {}", layers.display());
                 Some((file.map_err(ImageError::io(action))?, layers.clone()))
