@@ -28,6 +28,7 @@ use std::path::PathBuf;
 
 use cli::{Arguments, Verb};
 use error::DeployError;
+use faas_supervisor::network::Network;
 use session::Session;
 
 /// What of the process environment matters here.
@@ -39,8 +40,8 @@ pub struct Surroundings {
     pub config_folder: Option<PathBuf>,
     /// This program's file.
     pub program: Option<PathBuf>,
-    /// `AWS_CA_BUNDLE`.
-    pub ca_bundle: Option<PathBuf>,
+    /// How AWS is reached.
+    pub network: Network,
 }
 
 /// Does what the command line says; answers the exit code.

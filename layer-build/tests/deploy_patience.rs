@@ -14,6 +14,7 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_lambda::config::{Credentials, SharedCredentialsProvider};
+use faas_supervisor::network::Network;
 use faas_supervisor::storage::host::patient_sdk_client;
 
 /// What a function takes for its work.
@@ -41,7 +42,7 @@ async fn call(longest: Duration) -> Result<(), String> {
         .region(Region::new("us-east-1"))
         .credentials_provider(SharedCredentialsProvider::new(keys))
         .retry_config(RetryConfig::disabled())
-        .http_client(patient_sdk_client(None, longest))
+        .http_client(patient_sdk_client(&Network::default(), longest))
         .endpoint_url(slow_function())
         .build();
     let client = aws_sdk_lambda::Client::new(&config);

@@ -14,6 +14,7 @@ use tokio::sync::OnceCell;
 
 use crate::{
     config::{FunctionConfig, MultiNode, ProviderId, split_path},
+    network::Network,
     plan::RunPlan,
     storage::{Key, Progress, StorageError, Stores, client::own_role_config, error::chain},
 };
@@ -28,7 +29,7 @@ const ATTEMPTS: u32 = 6;
 #[derive(Debug)]
 pub struct Delegator {
     region: Option<String>,
-    ca_bundle: Option<PathBuf>,
+    network: Network,
     nodes: Option<MultiNode>,
     event_path: Option<String>,
     client: OnceCell<Client>,
@@ -78,15 +79,11 @@ pub enum DelegationError {
 }
 
 impl Delegator {
-    /// Nothing is connected yet. `region` and `ca_bundle` are the environment's.
-    pub fn new(
-        config: &FunctionConfig,
-        region: Option<String>,
-        ca_bundle: Option<PathBuf>,
-    ) -> Self {
+    /// Nothing is connected yet. `region` and `network` are the environment's.
+    pub fn new(config: &FunctionConfig, region: Option<String>, network: Network) -> Self {
         Self {
             region,
-            ca_bundle,
+            network,
             nodes: config.multi_node_parallel.filter(|nodes| nodes.enabled),
             event_path: config.event_path.clone(),
             client: OnceCell::new(),
@@ -177,8 +174,8 @@ impl Delegator {
 
     async fn client(&self) -> &Client {
         let connect = async {
-            let (region, bundle) = (self.region.clone(), self.ca_bundle.clone());
-            let shared = Box::pin(own_role_config(region, bundle)).await;
+            let region = self.region.clone();
+            let shared = Box::pin(own_role_config(region, &self.network)).await;
             let config = aws_sdk_batch::config::Builder::from(&shared)
                 .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
             Client::from_conf(config.build())

@@ -93,6 +93,14 @@ pub const AWS_DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
 pub const AWS_ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
 /// File of certificates to trust beside the system's (the variable is the AWS CLI's).
 pub const AWS_CA_BUNDLE: &str = "AWS_CA_BUNDLE";
+/// Who passes `http` requests on, in either spelling. Ours are curl's.
+pub const HTTP_PROXY: [&str; 2] = ["http_proxy", "HTTP_PROXY"];
+/// Who passes `https` requests on.
+pub const HTTPS_PROXY: [&str; 2] = ["https_proxy", "HTTPS_PROXY"];
+/// Who passes on what has no other proxy.
+pub const ALL_PROXY: [&str; 2] = ["all_proxy", "ALL_PROXY"];
+/// Hosts, domains and networks that are reached without a proxy.
+pub const NO_PROXY: [&str; 2] = ["no_proxy", "NO_PROXY"];
 /// Endpoint of S3, for compatible servers.
 pub const AWS_ENDPOINT_URL_S3: &str = "AWS_ENDPOINT_URL_S3";
 
@@ -109,9 +117,11 @@ const PASSED_TO_UDOCKER: &[&str] = &[
     "VIRTUAL_ENV",
     "http_proxy",
     "https_proxy",
+    "all_proxy",
     "no_proxy",
     "HTTP_PROXY",
     "HTTPS_PROXY",
+    "ALL_PROXY",
     "NO_PROXY",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",

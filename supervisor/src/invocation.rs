@@ -33,6 +33,7 @@ use crate::{
     },
     environment::Environment,
     event::Event,
+    network::Network,
     plan::{InvocationContext, Plan},
     response::{Failure, Outcome},
     storage::{Progress, StoreSettings, Stores},
@@ -106,11 +107,11 @@ impl Services {
 
     /// The same for a function, which may delegate to AWS Batch if its `execution_mode` says so.
     #[must_use]
-    pub fn delegating(mut self, region: Option<String>, ca_bundle: Option<PathBuf>) -> Self {
+    pub fn delegating(mut self, region: Option<String>, network: Network) -> Self {
         self.delegator = match self.config.execution_mode {
             ExecutionMode::Lambda => None,
             ExecutionMode::LambdaBatch | ExecutionMode::Batch => {
-                Some(Delegator::new(&self.config, region, ca_bundle))
+                Some(Delegator::new(&self.config, region, network))
             }
         };
         self

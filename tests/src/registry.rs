@@ -1,6 +1,6 @@
 //! Debian's docker-registry on the loopback interface, holding an image.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -17,11 +17,40 @@ pub struct Registry {
 impl Registry {
     /// Starts a registry that keeps its blobs below `directory`.
     pub fn start(directory: &Path) -> Self {
+        Self::serve(directory, "")
+    }
+
+    /// Starts another one for the same blobs, which speaks TLS as `host`; its certificate is in the file that is returned.
+    pub fn start_secure(directory: &Path, host: &str) -> (Self, PathBuf) {
+        let [certificate, key] = ["registry.pem", "registry.key"].map(|name| directory.join(name));
+        let made = Command::new("openssl")
+            .args([
+                "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+            ])
+            .args(["-subj", &format!("/CN={host}")])
+            .args(["-addext", &format!("subjectAltName=DNS:{host}")])
+            .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+            .arg("-out")
+            .arg(&certificate)
+            .arg("-keyout")
+            .arg(&key)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+        let tls = format!(
+            ", tls: {{certificate: {}, key: {}}}",
+            certificate.display(),
+            key.display()
+        );
+        (Self::serve(directory, &tls), certificate)
+    }
+
+    fn serve(directory: &Path, more: &str) -> Self {
         let port = free_port();
-        let config = directory.join("registry.yml");
+        let config = directory.join(format!("registry-{port}.yml"));
         let storage = directory.join("registry");
         let text = format!(
-            "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: 127.0.0.1:{port}}}\n",
+            "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: 127.0.0.1:{port}{more}}}\n",
             storage.display()
         );
         std::fs::write(&config, text).unwrap();
@@ -36,6 +65,11 @@ impl Registry {
     /// What to set `UDOCKER_REGISTRY` to.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Pushes a `docker save` archive under `name` (`repository:tag`).

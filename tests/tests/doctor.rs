@@ -61,6 +61,8 @@ fn what_is_missing_is_named_with_the_way_out() {
     sandbox.set("UDOCKER_FAKECHROOT_SO", "");
     sandbox.set("UDOCKER_LIB", libraries.as_os_str());
     sandbox.set("FAAS_OVERLAY", "off");
+    sandbox.set("https_proxy", "http://me:hush@proxy.example:3128");
+    sandbox.set("NO_PROXY", ".example");
     sandbox.function("", &json!({}));
     let run = examine(&sandbox, &["--config", "function_config.yaml", "--json"]);
     run.expect_code(1);
@@ -73,6 +75,9 @@ fn what_is_missing_is_named_with_the_way_out() {
     assert_eq!(library["found"], found);
     assert!(library["advice"].as_str().unwrap().contains("UDOCKER_LIB"));
     assert_eq!(check(&report, "credentials")["verdict"], "note");
+    let proxies = &check(&report, "proxies")["found"];
+    assert_eq!(proxies, "for https addresses, except .example");
+    assert!(!run.stdout().contains("hush"));
 
     // udocker, where it is asked for and cannot start.
     let container = json!({ "container": { "engine": "udocker" } });

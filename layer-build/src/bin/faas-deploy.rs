@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
+use faas_supervisor::environment::Environment;
+use faas_supervisor::network::Network;
 use layer_build::deploy::cli::Arguments;
 use layer_build::deploy::report::{Format, Reporter};
 use layer_build::deploy::{self, Surroundings, cfg, shorts};
@@ -25,7 +27,7 @@ fn main() -> anyhow::Result<ExitCode> {
         home: variable("HOME"),
         config_folder: variable(cfg::FOLDER_VARIABLE),
         program: std::env::current_exe().ok(),
-        ca_bundle: variable("AWS_CA_BUNDLE"),
+        network: Network::of(&Environment::from_process()),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -64,7 +64,7 @@ impl Session {
                 surroundings.program.as_deref(),
             ),
             environment: Environment {
-                ca_bundle: surroundings.ca_bundle.clone(),
+                network: surroundings.network.clone(),
             },
         })
     }

@@ -14,6 +14,7 @@ use crate::{
         StorePaths,
         registry::{CredentialFiles, RegistrySettings},
     },
+    network::Network,
 };
 
 use super::engine::{Runs, files::EngineFiles};
@@ -181,7 +182,7 @@ fn registry(environment: &Environment, home: &Path) -> RegistrySettings {
             docker: Some(docker.join("config.json")),
             udocker: Some(home.join(".udocker").join(keystore)),
         },
-        ca_bundle: environment.path(names::AWS_CA_BUNDLE),
+        network: Network::of(environment),
     }
 }
 

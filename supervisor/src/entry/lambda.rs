@@ -136,7 +136,7 @@ impl Function {
             let stores = setup::store_settings(&config, environment, None);
             let aws = stores.aws.clone();
             let services =
-                Services::new(config, environment, stores).delegating(aws.region, aws.ca_bundle);
+                Services::new(config, environment, stores).delegating(aws.region, aws.network);
             if environment.is_image_function() {
                 services.here(environment, command)
             } else {

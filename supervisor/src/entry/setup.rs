@@ -13,6 +13,7 @@ use thiserror::Error;
 use crate::{
     config::{ConfigError, FunctionConfig, Overrides, Secret},
     environment::{self as names, Environment},
+    network::Network,
     plan::FunctionCredentials,
     storage::{AwsSettings, StoreSettings},
 };
@@ -147,7 +148,7 @@ pub fn store_settings(
                 .text(names::AWS_ENDPOINT_URL_S3)
                 .or_else(|| environment.text(names::AWS_ENDPOINT_URL)),
             region: region(environment),
-            ca_bundle: environment.path(names::AWS_CA_BUNDLE),
+            network: Network::of(environment),
         },
     }
 }

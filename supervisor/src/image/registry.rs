@@ -7,7 +7,7 @@ mod ecr;
 mod endpoint;
 mod exchange;
 
-use std::{path::PathBuf, sync::Mutex};
+use std::sync::Mutex;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
@@ -25,7 +25,7 @@ use super::{
     document::{Config, ImageManifest, MANIFESTS, Manifest, choose},
     reference::{Reference, Version},
 };
-use crate::{config::TlsVerify, storage::Transport};
+use crate::{config::TlsVerify, network::Network, storage::Transport};
 
 /// Largest manifest that is read, in bytes (OCI distribution specification: registries need not take more).
 const LARGEST_MANIFEST: usize = 4 * 1024 * 1024;
@@ -41,8 +41,8 @@ pub struct RegistrySettings {
     pub mirror: Option<String>,
     /// Where credentials are.
     pub credentials: CredentialFiles,
-    /// Authorities to trust beside the machine's.
-    pub ca_bundle: Option<PathBuf>,
+    /// How registries are reached.
+    pub network: Network,
 }
 
 /// One repository of a registry.
@@ -78,11 +78,11 @@ impl<'a> Registry<'a> {
         if let Some(host) = ecr::EcrHost::parse(&endpoint.credentials_of)
             && access.credentials.is_none()
         {
-            let token = ecr::token(&host, settings.ca_bundle.clone()).await?;
+            let token = ecr::token(&host, &settings.network).await?;
             access.authorization = Some(format!("Basic {}", token.basic));
             access.credentials = Some(token);
         }
-        let transport = Transport::new(TlsVerify::Verify, settings.ca_bundle.clone());
+        let transport = Transport::new(TlsVerify::Verify, &settings.network);
         Ok(Self {
             reference,
             exchange: Exchange::new(transport, endpoint.base.clone()),

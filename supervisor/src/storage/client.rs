@@ -1,6 +1,5 @@
 //! Builds the AWS SDK's client for one storage provider, and what other AWS services' clients need.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableRegionProvider;
@@ -17,6 +16,7 @@ use aws_types::service_config::ServiceConfigKey;
 
 use super::http::sdk::http_client;
 use crate::config::TlsVerify;
+use crate::network::Network;
 
 /// Region of stores that have none of their own, such as `MinIO`.
 const DEFAULT_REGION: &str = "us-east-1";
@@ -35,7 +35,7 @@ pub(super) struct ClientSettings {
     pub(super) region: Option<String>,
     pub(super) endpoint: Option<String>,
     pub(super) verify: TlsVerify,
-    pub(super) ca_bundle: Option<PathBuf>,
+    pub(super) network: Network,
 }
 
 /// A client for one provider.
@@ -50,16 +50,13 @@ pub(super) async fn connect(settings: ClientSettings) -> Client {
 
 /// What the client of an AWS service other than S3 is made of: the function's own role, the service's endpoint as the
 /// SDK finds it (`AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL`, the profile).
-pub(crate) async fn own_role_config(
-    region: Option<String>,
-    ca_bundle: Option<PathBuf>,
-) -> SdkConfig {
+pub(crate) async fn own_role_config(region: Option<String>, network: &Network) -> SdkConfig {
     shared_config(ClientSettings {
         keys: None,
         region,
         endpoint: None,
         verify: TlsVerify::Verify,
-        ca_bundle,
+        network: network.clone(),
     })
     .await
 }
@@ -67,7 +64,7 @@ pub(crate) async fn own_role_config(
 /// Reads the environment and profile files through the SDK, connects to nothing except, where nothing else names a
 /// region, the instance's metadata service.
 async fn shared_config(settings: ClientSettings) -> SdkConfig {
-    let http = http_client(settings.verify, settings.ca_bundle.clone());
+    let http = http_client(settings.verify, &settings.network);
     let retry = RetryConfig::standard()
         .with_max_attempts(ATTEMPTS)
         .with_initial_backoff(FIRST_BACKOFF)

@@ -1,7 +1,6 @@
 //! The supervisor's HTTP transport for the programs beside it, so that a workspace has one TLS implementation and one
 //! idea of which certificates are trusted.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -11,16 +10,16 @@ use aws_smithy_types::byte_stream::ByteStream;
 use super::http::Transport;
 use super::http::sdk::{http_client, sdk};
 use crate::config::TlsVerify;
+use crate::network::Network;
 
-/// The transport as the AWS SDK's clients want it. Nothing is opened or read before the first request. `ca_bundle` is a
-/// PEM file of authorities to trust beside the machine's.
-pub fn sdk_client(ca_bundle: Option<PathBuf>) -> SharedHttpClient {
-    http_client(TlsVerify::Verify, ca_bundle)
+/// The transport as the AWS SDK's clients want it. Nothing is opened or read before the first request.
+pub fn sdk_client(network: &Network) -> SharedHttpClient {
+    http_client(TlsVerify::Verify, network)
 }
 
 /// As [`sdk_client`], for calls that are answered when a function has done its work: `longest` is how long that may take.
-pub fn patient_sdk_client(ca_bundle: Option<PathBuf>, longest: Duration) -> SharedHttpClient {
-    sdk(Transport::new(TlsVerify::Verify, ca_bundle).answered_within(longest))
+pub fn patient_sdk_client(network: &Network, longest: Duration) -> SharedHttpClient {
+    sdk(Transport::new(TlsVerify::Verify, network).answered_within(longest))
 }
 
 /// The transport for requests that no SDK client makes.
@@ -29,8 +28,8 @@ pub struct PlainHttp(Transport);
 
 impl PlainHttp {
     /// As [`sdk_client`].
-    pub fn new(ca_bundle: Option<PathBuf>) -> Self {
-        Self(Transport::new(TlsVerify::Verify, ca_bundle))
+    pub fn new(network: &Network) -> Self {
+        Self(Transport::new(TlsVerify::Verify, network))
     }
 
     /// Sends one request, once, and reads the whole answer.

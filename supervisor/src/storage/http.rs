@@ -5,10 +5,10 @@
 //! roots, and a provider with `verify: false` goes through the same code.
 
 pub(super) mod sdk;
+mod through;
 
 use std::fmt;
 use std::future::Future;
-use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ use thiserror::Error;
 use super::error::chain;
 use super::tls;
 use crate::config::TlsVerify;
+use crate::network::Network;
+use through::{Route, Through};
 
 /// Time to establish a TCP connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -36,8 +38,8 @@ const IDLE: Duration = Duration::from_secs(15);
 /// Idle time after which the kernel asks whether the peer still lives.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
-type PlainClient = Client<TcpConnector, SdkBody>;
-type SecureClient = Client<HttpsConnector<TcpConnector>, SdkBody>;
+type PlainClient = Client<Through, SdkBody>;
+type SecureClient = Client<HttpsConnector<Through>, SdkBody>;
 
 /// Why a request has no answer.
 #[derive(Debug, Error)]
@@ -61,7 +63,8 @@ pub(crate) struct Transport {
     plain: PlainClient,
     secure: OnceLock<Result<SecureClient, String>>,
     verify: TlsVerify,
-    ca_bundle: Option<PathBuf>,
+    network: Network,
+    route: Route,
     response_timeout: Duration,
 }
 
@@ -74,13 +77,18 @@ impl fmt::Debug for Transport {
 }
 
 impl Transport {
-    /// `ca_bundle` is a PEM file of authorities to trust beside the machine's.
-    pub(crate) fn new(verify: TlsVerify, ca_bundle: Option<PathBuf>) -> Self {
+    /// Nothing is opened or read yet.
+    pub(crate) fn new(verify: TlsVerify, network: &Network) -> Self {
+        let route = Route::new(&network.proxies);
         Self {
-            plain: client(tcp()),
+            plain: client(Through {
+                tcp: tcp(),
+                route: route.clone(),
+            }),
             secure: OnceLock::new(),
             verify,
-            ca_bundle,
+            network: network.clone(),
+            route,
             response_timeout: RESPONSE_TIMEOUT,
         }
     }
@@ -93,16 +101,30 @@ impl Transport {
 
     fn secure(&self) -> Result<&SecureClient, SendError> {
         self.secure
-            .get_or_init(|| secure_client(self.verify, self.ca_bundle.as_deref()))
+            .get_or_init(|| self.secure_client())
             .as_ref()
             .map_err(|reason| SendError::Setup(reason.clone()))
+    }
+
+    fn secure_client(&self) -> Result<SecureClient, String> {
+        let config = tls::client_config(self.verify, self.network.ca_bundle.as_deref())?;
+        let mut tcp = tcp();
+        tcp.enforce_http(false);
+        let route = self.route.clone();
+        let https = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(config)
+            .https_only()
+            .enable_http1()
+            .wrap_connector(Through { tcp, route });
+        Ok(client(https))
     }
 
     /// Sends one request, once, and waits for the head of the answer.
     pub(crate) fn send(
         &self,
-        request: Request<SdkBody>,
+        mut request: Request<SdkBody>,
     ) -> impl Future<Output = Result<Response<SdkBody>, SendError>> + Send + 'static {
+        self.route.authorize(&mut request);
         let body_bytes = request.body().size_hint().lower();
         let limit = self.response_timeout + Duration::from_secs(body_bytes / SLOWEST_UPLOAD);
         let response = if request.uri().scheme_str() == Some("https") {
@@ -130,18 +152,6 @@ fn classify(error: hyper_util::client::legacy::Error) -> SendError {
         next = source.source();
     }
     SendError::Broken(error)
-}
-
-fn secure_client(verify: TlsVerify, bundle: Option<&Path>) -> Result<SecureClient, String> {
-    let config = tls::client_config(verify, bundle)?;
-    let mut tcp = tcp();
-    tcp.enforce_http(false);
-    let https = hyper_rustls::HttpsConnectorBuilder::new()
-        .with_tls_config(config)
-        .https_only()
-        .enable_http1()
-        .wrap_connector(tcp);
-    Ok(client(https))
 }
 
 fn tcp() -> TcpConnector {

@@ -16,6 +16,7 @@ use super::onedata::OnedataStore;
 use super::s3::S3Store;
 use super::webdav::WebdavStore;
 use crate::config::{ProviderId, ProviderKind, ProviderSettings, S3Provider, TlsVerify};
+use crate::network::Network;
 
 /// What the environment says about AWS; the rest the SDK's own chain finds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -24,8 +25,8 @@ pub struct AwsSettings {
     pub endpoint_url: Option<String>,
     /// `AWS_REGION`.
     pub region: Option<String>,
-    /// `AWS_CA_BUNDLE`: a PEM file of certificate authorities to trust beside the machine's.
-    pub ca_bundle: Option<PathBuf>,
+    /// How it is reached.
+    pub network: Network,
 }
 
 /// All that [`Stores`] needs to know.
@@ -108,7 +109,7 @@ impl Stores {
 
     fn transport(&self, id: &ProviderId, verify: TlsVerify) -> Transport {
         warn_of_any_certificate(id, verify);
-        Transport::new(verify, self.settings.aws.ca_bundle.clone())
+        Transport::new(verify, &self.settings.aws.network)
     }
 
     fn client_settings(
@@ -138,7 +139,7 @@ impl Stores {
             region: provider.region.clone().or(region),
             endpoint,
             verify: provider.tls,
-            ca_bundle: aws.ca_bundle.clone(),
+            network: aws.network.clone(),
         })
     }
 }

@@ -1,6 +1,5 @@
 //! The clients of one function's settings: each section of the configuration has its own profile and region.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use faas_supervisor::network::Network;
 use faas_supervisor::storage::host::{PlainHttp, patient_sdk_client, sdk_client};
 
 use super::signed::Signed;
@@ -24,8 +24,8 @@ const LONGEST_CALL: Duration = Duration::from_mins(16);
 /// What of the process environment the clients need.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
-    /// `AWS_CA_BUNDLE`: authorities to trust beside the machine's.
-    pub ca_bundle: Option<PathBuf>,
+    /// How AWS is reached.
+    pub network: Network,
 }
 
 /// The clients.
@@ -62,15 +62,15 @@ pub struct Services {
 impl Services {
     /// Nothing is called yet.
     pub async fn connect(settings: &Settings, environment: &Environment) -> Self {
-        let sdk = sdk_client(environment.ca_bundle.clone());
-        let http = Arc::new(PlainHttp::new(environment.ca_bundle.clone()));
+        let sdk = sdk_client(&environment.network);
+        let http = Arc::new(PlainHttp::new(&environment.network));
         let lambda = config(&settings.lambda, &sdk).await;
         let s3 = config(&settings.s3, &sdk).await;
         let iam = config(&settings.iam, &sdk).await;
         let batch = config(&settings.batch_section, &sdk).await;
         let signed = |config: &SdkConfig, service| Signed::new(config, service, Arc::clone(&http));
         let path_style = s3.endpoint_url().is_some();
-        let patient = patient_sdk_client(environment.ca_bundle.clone(), LONGEST_CALL);
+        let patient = patient_sdk_client(&environment.network, LONGEST_CALL);
         Self {
             calls: aws_sdk_lambda::Client::from_conf(
                 aws_sdk_lambda::config::Builder::from(&lambda)

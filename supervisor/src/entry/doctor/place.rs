@@ -22,6 +22,7 @@ use crate::{
     },
     environment::{self as names, Environment, Place},
     invocation::Services,
+    network::{Network, Proxies},
     storage::client::own_role_config,
 };
 
@@ -51,6 +52,7 @@ pub(super) async fn findings(
         fakechroot_libraries(settings),
         proot_program(settings),
         credentials(environment).await,
+        proxies(&Network::of(environment).proxies),
     ]
 }
 
@@ -202,11 +204,29 @@ fn proot_program(settings: &UdockerSettings) -> Finding {
     }
 }
 
+fn proxies(proxies: &Proxies) -> Finding {
+    let Proxies {
+        http,
+        https,
+        all,
+        none_for,
+    } = proxies;
+    let kinds = [("http", http), ("https", https), ("every other", all)];
+    let set = kinds.iter().filter(|(_, proxy)| proxy.is_some());
+    let set: Vec<_> = set.map(|(kind, _)| *kind).collect();
+    let found = match (set.as_slice(), none_for) {
+        ([], _) => "none".to_owned(),
+        (set, None) => format!("for {} addresses", set.join(", ")),
+        (set, Some(except)) => format!("for {} addresses, except {except}", set.join(", ")),
+    };
+    Finding::new("proxies", Verdict::Note, found)
+}
+
 /// Where credentials come from is the SDK's to find out; what they are is nobody's business.
 async fn credentials(environment: &Environment) -> Finding {
     const NAME: &str = "credentials";
     let region = environment.text(names::AWS_REGION);
-    let config = own_role_config(region, environment.path(names::AWS_CA_BUNDLE)).await;
+    let config = own_role_config(region, &Network::of(environment)).await;
     let asked = async {
         let provider = config.credentials_provider()?;
         Some(provider.provide_credentials().await)

@@ -1,7 +1,7 @@
 //! Amazon ECR lets the function's role in: one signed call of its API gives user and password (Amazon ECR API reference,
 //! `GetAuthorizationToken`; AWS JSON 1.1 protocol).
 
-use std::{path::PathBuf, time::SystemTime};
+use std::time::SystemTime;
 
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sdk_s3::primitives::SdkBody;
@@ -18,6 +18,7 @@ use super::{
 use crate::{
     config::TlsVerify,
     image::{ImageError, error::Source},
+    network::Network,
     storage::{SendError, Transport, client::own_role_config},
 };
 
@@ -52,18 +53,15 @@ impl EcrHost {
 }
 
 /// User and password for the registry, from the function's role.
-pub(super) async fn token(
-    host: &EcrHost,
-    ca_bundle: Option<PathBuf>,
-) -> Result<Credentials, ImageError> {
-    let asked = ask(host, ca_bundle).await;
+pub(super) async fn token(host: &EcrHost, network: &Network) -> Result<Credentials, ImageError> {
+    let asked = ask(host, network).await;
     asked.map_err(|reason| ImageError::Ecr {
         registry: host.host.clone(),
         reason,
     })
 }
 
-async fn ask(host: &EcrHost, ca_bundle: Option<PathBuf>) -> Result<Credentials, String> {
+async fn ask(host: &EcrHost, network: &Network) -> Result<Credentials, String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Answer {
@@ -74,7 +72,7 @@ async fn ask(host: &EcrHost, ca_bundle: Option<PathBuf>) -> Result<Credentials, 
     struct Token {
         authorization_token: String,
     }
-    let config = own_role_config(Some(host.region.clone()), ca_bundle.clone()).await;
+    let config = own_role_config(Some(host.region.clone()), network).await;
     let url = match config.endpoint_url() {
         Some(url) => format!("{}/", url.trim_end_matches('/')),
         None => format!("https://api.ecr.{}.{}/", host.region, host.domain),
@@ -83,7 +81,7 @@ async fn ask(host: &EcrHost, ca_bundle: Option<PathBuf>) -> Result<Credentials, 
     let provider = provider.ok_or("there are no credentials")?;
     let credentials = provider.provide_credentials().await;
     let credentials = credentials.map_err(|error| error.to_string())?;
-    let transport = Transport::new(TlsVerify::Verify, ca_bundle);
+    let transport = Transport::new(TlsVerify::Verify, network);
     let mut attempt = 1;
     let body = loop {
         let request = signed(&url, &host.region, credentials.clone())?;

@@ -1,7 +1,5 @@
 //! The transport as the AWS SDK wants it.
 
-use std::path::PathBuf;
-
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
@@ -12,13 +10,11 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
 use super::{SendError, Transport};
 use crate::config::TlsVerify;
+use crate::network::Network;
 
 /// An HTTP client for one storage provider. Nothing is opened or read before the first request.
-pub(in crate::storage) fn http_client(
-    verify: TlsVerify,
-    ca_bundle: Option<PathBuf>,
-) -> SharedHttpClient {
-    sdk(Transport::new(verify, ca_bundle))
+pub(in crate::storage) fn http_client(verify: TlsVerify, network: &Network) -> SharedHttpClient {
+    sdk(Transport::new(verify, network))
 }
 
 /// A transport as an SDK client's own.

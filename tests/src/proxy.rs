@@ -1,0 +1,58 @@
+//! A real proxy: proxy.py, which takes every name for this machine.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use crate::background::{free_port, start_program};
+use crate::paths;
+
+/// A running proxy; it ends with its handle.
+#[derive(Debug)]
+pub struct Proxy {
+    process: Child,
+    port: u16,
+    log: PathBuf,
+}
+
+impl Proxy {
+    /// Starts one that lets in those who know `login` (`user:password`), and keeps its log in `directory`.
+    pub fn start(directory: &Path, login: &str) -> Self {
+        let port = free_port();
+        let log = directory.join("proxy.log");
+        let mut command = Command::new(paths::tool("proxy"));
+        command
+            .args(["--hostname", "127.0.0.1", "--port", &port.to_string()])
+            .args(["--num-workers", "1", "--num-acceptors", "1"])
+            .args(["--plugins", "all_to_loopback.AllToLoopback"])
+            .args(["--basic-auth", login])
+            .arg("--log-file")
+            .arg(&log)
+            .env("PYTHONPATH", paths::root().join("tests/setup/plugins"))
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("HOME", directory)
+            .current_dir(directory);
+        Self {
+            process: start_program(&command, port, Duration::from_mins(1)),
+            port,
+            log,
+        }
+    }
+
+    /// Its address, to which a `login` may be given.
+    pub fn url(&self, login: &str) -> String {
+        format!("http://{login}127.0.0.1:{}", self.port)
+    }
+
+    /// What it has done so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
