@@ -1,11 +1,11 @@
 //! How connections leave this machine, as far as the environment says it.
 
+mod proxy;
+
 use std::path::PathBuf;
 
-use crate::{
-    config::Secret,
-    environment::{self as names, Environment},
-};
+pub use self::proxy::{Proxy, UnusableProxy};
+use crate::environment::{self as names, Environment};
 
 /// For every client of the process.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -16,15 +16,13 @@ pub struct Network {
     pub proxies: Proxies,
 }
 
-/// Proxies, as curl, botocore and Python's `requests` find them. Their URLs may hold passwords.
+/// Proxies, as Python's `requests` finds them; curl and botocore leave out some of the variables.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Proxies {
-    /// `http_proxy`: for `http` addresses.
-    pub http: Option<Secret>,
-    /// `https_proxy`: for `https` addresses.
-    pub https: Option<Secret>,
-    /// `all_proxy`: for those without one of their own.
-    pub all: Option<Secret>,
+    /// For `http` addresses: `http_proxy`, else `all_proxy`.
+    pub http: Option<Result<Proxy, UnusableProxy>>,
+    /// For `https` addresses: `https_proxy`, else `all_proxy`.
+    pub https: Option<Result<Proxy, UnusableProxy>>,
     /// `no_proxy`: hosts, domains and networks that are reached without.
     pub none_for: Option<String>,
 }
@@ -32,17 +30,22 @@ pub struct Proxies {
 impl Network {
     /// What the environment says.
     pub fn of(environment: &Environment) -> Self {
-        // Where both are set the small letters win, as they do in curl.
-        let either =
-            |[small, large]: [&str; 2]| environment.text(small).or(environment.text(large));
-        let proxy = |names| either(names).map(Secret::new);
+        // Where both spellings are set the small letters win, as everywhere.
+        let either = |spellings: [&'static str; 2]| {
+            let set = spellings.map(|name| Some((name, environment.text(name)?)));
+            set.into_iter().flatten().next()
+        };
+        let all = either(names::ALL_PROXY);
+        let proxy = |spellings| {
+            let (name, url) = either(spellings).or_else(|| all.clone())?;
+            Some(Proxy::parse(name, &url))
+        };
         Self {
             ca_bundle: environment.path(names::AWS_CA_BUNDLE),
             proxies: Proxies {
                 http: proxy(names::HTTP_PROXY),
                 https: proxy(names::HTTPS_PROXY),
-                all: proxy(names::ALL_PROXY),
-                none_for: either(names::NO_PROXY),
+                none_for: either(names::NO_PROXY).map(|(_, hosts)| hosts),
             },
         }
     }
@@ -53,24 +56,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn small_letters_win_and_passwords_are_not_shown() {
+    fn small_letters_win_and_all_is_for_the_rest() {
         let environment = Environment::from_pairs([
             ("HTTPS_PROXY", "http://large:1"),
             ("https_proxy", "http://me:hush@small:1"),
-            ("HTTP_PROXY", "http://large:2"),
+            ("ALL_PROXY", "http://large:2"),
             ("no_proxy", ""),
         ]);
         let network = Network::of(&environment);
-        let text = |secret: Option<Secret>| secret.map(|secret| secret.expose().to_owned());
         assert!(!format!("{network:?}").contains("hush"));
-        let Proxies {
-            http,
-            https,
-            all,
-            none_for,
-        } = network.proxies;
-        assert_eq!(text(https).unwrap(), "http://me:hush@small:1");
-        assert_eq!(text(http).unwrap(), "http://large:2");
-        assert_eq!((all, none_for), (None, None));
+        let place = |proxy: Option<Result<Proxy, _>>| proxy.unwrap().unwrap().place().to_owned();
+        let proxies = network.proxies;
+        assert_eq!(place(proxies.https), "small:1");
+        assert_eq!(place(proxies.http), "large:2");
+        assert_eq!(proxies.none_for, None);
+        let unset = Network::of(&Environment::default());
+        assert_eq!(unset, Network::default());
     }
 }

@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::background::{free_port, start_program};
 use crate::paths;
+
+/// Longest that it takes to write its log.
+const LOGGED_IN: Duration = Duration::from_secs(20);
 
 /// A running proxy; it ends with its handle.
 #[derive(Debug)]
@@ -44,9 +47,18 @@ impl Proxy {
         format!("http://{login}127.0.0.1:{}", self.port)
     }
 
-    /// What it has done so far.
-    pub fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap()
+    /// Waits until its log says all of these; it writes when a connection has been closed.
+    #[track_caller]
+    pub fn expect_logged(&self, words: &[&str]) {
+        let asked = Instant::now();
+        loop {
+            let log = std::fs::read_to_string(&self.log).unwrap();
+            if words.iter().all(|word| log.contains(word)) {
+                return;
+            }
+            assert!(asked.elapsed() < LOGGED_IN, "{words:?} not in: {log}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 

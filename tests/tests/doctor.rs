@@ -76,7 +76,10 @@ fn what_is_missing_is_named_with_the_way_out() {
     assert!(library["advice"].as_str().unwrap().contains("UDOCKER_LIB"));
     assert_eq!(check(&report, "credentials")["verdict"], "note");
     let proxies = &check(&report, "proxies")["found"];
-    assert_eq!(proxies, "for https addresses, except .example");
+    assert_eq!(
+        proxies,
+        "proxy.example:3128 for https addresses, except .example"
+    );
     assert!(!run.stdout().contains("hush"));
 
     // udocker, where it is asked for and cannot start.
@@ -87,6 +90,13 @@ fn what_is_missing_is_named_with_the_way_out() {
     let udocker = check(&run.json(), "udocker").clone();
     assert_eq!(udocker["verdict"], "bad", "{udocker}");
     assert_eq!(udocker["found"], "not at /there/is/no/udocker");
+
+    // A proxy that no request could go through.
+    sandbox.set("https_proxy", "socks5://me:hush@proxy.example:1080");
+    let run = examine(&sandbox, &["--config", "function_config.yaml", "--json"]);
+    let proxies = check(&run.json(), "proxies").clone();
+    assert_eq!(proxies["verdict"], "bad", "{proxies}");
+    assert!(!run.stdout().contains("hush"));
 }
 
 #[test]

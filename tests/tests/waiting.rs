@@ -168,26 +168,33 @@ fn nothing_runs_without_the_proot_it_was_to_run_in() {
 
 #[test]
 fn a_command_does_not_outlive_its_proot() {
-    let (sandbox, mut lambda) = function(Mode::NativeP1, "echo fine; sleep 1; echo too long");
-    lambda.invoke(&json!({}));
+    let script = "echo fine; case \"$EVENT\" in *long*) sleep 60; echo too long ;; esac";
+    let (sandbox, mut lambda) = function(Mode::NativeP1, script);
+    assert_eq!(log(&mut lambda, &json!({})), "fine");
     let keeper = waiting(&sandbox, KEEPER);
     let first = waiting(&sandbox, FIRST);
     let proot = waiting(&sandbox, PROOT);
+    let directory = sandbox.path("");
     let killed = proot.clone();
     let ending = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(400));
+        let sleeps = |process: &Process| process.command.starts_with("sleep 60");
+        while !processes_naming(&directory).iter().any(sleeps) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         // The keeper would do it, a moment later.
         keeper.signal(Signal::SIGSTOP);
         killed.kill();
-        std::thread::sleep(Duration::from_millis(200));
+        let asked = Instant::now();
         // One that nobody has collected yet has no words any more.
-        let words = std::fs::read(format!("/proc/{}/cmdline", first.pid));
-        let runs_on = words.is_ok_and(|words| !words.is_empty());
+        let words = || std::fs::read(format!("/proc/{}/cmdline", first.pid)).unwrap_or_default();
+        while !words().is_empty() && asked.elapsed() < KILLED_IN {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         keeper.signal(Signal::SIGCONT);
-        runs_on
+        asked.elapsed()
     });
-    let answer = lambda.invoke(&json!({})).status_and_log();
-    assert!(!ending.join().unwrap(), "it runs on");
+    let answer = lambda.invoke(&json!("long")).status_and_log();
+    assert!(ending.join().unwrap() < KILLED_IN, "it runs on");
     assert_eq!(answer, (500, "fine\n".to_owned()));
     expect_no_files_of(&proot);
     lambda.stop();

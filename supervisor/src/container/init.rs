@@ -60,6 +60,10 @@ pub const IN_PROOT: &str = "in-proot";
 /// What it says to the keeper then: this and its process id.
 pub(super) const BEGINS: &str = "faas-init: pid ";
 
+/// What it says where it is not in the container.
+const OUTSIDE: &str =
+    "proot translates no paths; another one can be named in UDOCKER_USE_PROOT_EXECUTABLE";
+
 /// Plays the entrypoint: `faas-init HANDOFF [in-proot]`.
 pub fn play(arguments: &[OsString]) -> ExitCode {
     let inherited = std::env::vars_os().collect();
@@ -96,7 +100,7 @@ fn wait_in_proot(handoff: &Path, base: Vec<(OsString, OsString)>) -> ExitCode {
     let Ok(mut teller) = Teller::new(handoff) else {
         return ExitCode::from(teller::NOT_EXECUTABLE);
     };
-    // The command keeps this: without proot it would go on, on the host's root.
+    // Without proot it would go on, on the host's root. The command keeps this; for what it starts, there is the keeper.
     let _asked_below = prctl::set_pdeathsig(Signal::SIGKILL);
     let pipes = Pipes::open(handoff);
     let errand = match read_part(&mut io::stdin().lock()) {
@@ -105,6 +109,7 @@ fn wait_in_proot(handoff: &Path, base: Vec<(OsString, OsString)>) -> ExitCode {
         Err(error) => Err(error),
     };
     if !is_inside() {
+        let _nobody_there = writeln!(io::stderr(), "{OUTSIDE}");
         return ExitCode::from(teller::NOT_EXECUTABLE);
     }
     // Not before: one that ends while it waits has not begun.

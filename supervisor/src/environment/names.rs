@@ -82,7 +82,7 @@ pub const AWS_DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
 pub const AWS_ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
 /// File of certificates to trust beside the system's (the variable is the AWS CLI's).
 pub const AWS_CA_BUNDLE: &str = "AWS_CA_BUNDLE";
-/// Who passes `http` requests on, in either spelling. Ours are curl's.
+/// Who passes `http` requests on, in either spelling.
 pub const HTTP_PROXY: [&str; 2] = ["http_proxy", "HTTP_PROXY"];
 /// Who passes `https` requests on.
 pub const HTTPS_PROXY: [&str; 2] = ["https_proxy", "HTTPS_PROXY"];

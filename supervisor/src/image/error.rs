@@ -56,6 +56,14 @@ pub enum ImageError {
         /// Why it failed, the last time.
         reason: String,
     },
+    /// It cannot even be asked.
+    #[error("{registry} cannot be asked: {reason}")]
+    Unasked {
+        /// The registry.
+        registry: String,
+        /// Why not.
+        reason: String,
+    },
     /// Whoever answers cannot prove to be the registry.
     #[error(
         "{registry} shows a certificate that is not accepted: {reason}; AWS_CA_BUNDLE names a file of further authorities"

@@ -25,7 +25,7 @@ use super::error::chain;
 use super::tls;
 use crate::config::TlsVerify;
 use crate::network::Network;
-use through::{Route, Through};
+use through::{ProxyError, Route, Through};
 
 /// Time to establish a TCP connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -44,7 +44,7 @@ type SecureClient = Client<HttpsConnector<Through>, SdkBody>;
 /// Why a request has no answer.
 #[derive(Debug, Error)]
 pub(crate) enum SendError {
-    /// It could not even be tried: a certificate bundle that cannot be read.
+    /// It could not even be tried: a certificate bundle that cannot be read, a proxy that does not let us in.
     #[error("{0}")]
     Setup(String),
     /// The server's certificate is not accepted, which no retry changes.
@@ -142,12 +142,16 @@ impl Transport {
     }
 }
 
-/// Before the response has begun every failure but a refused certificate may be gone at the next try.
+/// Before the response has begun every failure may be gone at the next try, but for a refused certificate and what a proxy
+/// does not do.
 fn classify(error: hyper_util::client::legacy::Error) -> SendError {
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(&error);
     while let Some(source) = next {
         if tls::is_refusal(source) {
             return SendError::Untrusted(error);
+        }
+        if let Some(refusal) = ProxyError::lasting(source) {
+            return SendError::Setup(refusal.to_string());
         }
         next = source.source();
     }

@@ -205,21 +205,22 @@ fn proot_program(settings: &UdockerSettings) -> Finding {
 }
 
 fn proxies(proxies: &Proxies) -> Finding {
-    let Proxies {
-        http,
-        https,
-        all,
-        none_for,
-    } = proxies;
-    let kinds = [("http", http), ("https", https), ("every other", all)];
-    let set = kinds.iter().filter(|(_, proxy)| proxy.is_some());
-    let set: Vec<_> = set.map(|(kind, _)| *kind).collect();
-    let found = match (set.as_slice(), none_for) {
+    const NAME: &str = "proxies";
+    let kinds = [("http", &proxies.http), ("https", &proxies.https)];
+    let mut found = Vec::new();
+    for (kind, proxy) in kinds {
+        match proxy {
+            Some(Ok(proxy)) => found.push(format!("{} for {kind} addresses", proxy.place())),
+            Some(Err(unusable)) => return Finding::new(NAME, Verdict::Bad, unusable.to_string()),
+            None => {}
+        }
+    }
+    let found = match (found.as_slice(), &proxies.none_for) {
         ([], _) => "none".to_owned(),
-        (set, None) => format!("for {} addresses", set.join(", ")),
-        (set, Some(except)) => format!("for {} addresses, except {except}", set.join(", ")),
+        (found, None) => found.join(", "),
+        (found, Some(except)) => format!("{}, except {except}", found.join(", ")),
     };
-    Finding::new("proxies", Verdict::Note, found)
+    Finding::new(NAME, Verdict::Note, found)
 }
 
 /// Where credentials come from is the SDK's to find out; what they are is nobody's business.

@@ -166,6 +166,10 @@ impl Exchange {
                 registry: self.server.clone(),
                 reason: error.to_string(),
             }),
+            Ok(Err(SendError::Setup(reason))) => Err(ImageError::Unasked {
+                registry: self.server.clone(),
+                reason,
+            }),
             Ok(Err(error)) => Err(failed(error.to_string())),
             Err(_) => Err(failed(silence())),
         }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::header::PROXY_AUTHORIZATION;
 use http::{Request, Uri};
@@ -18,50 +19,77 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-use crate::config::Secret;
-use crate::network::Proxies;
+use crate::network::{Proxies, Proxy, UnusableProxy};
+
+/// Time for a proxy to connect to whom it is asked for.
+const TUNNEL_TIMEOUT: Duration = Duration::from_secs(15);
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Which proxy is for which address.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Route(Option<Arc<Matcher>>);
+pub(super) struct Route(Option<Arc<Ways>>);
+
+#[derive(Debug, Default)]
+struct Ways {
+    http: Option<Way>,
+    https: Option<Way>,
+}
+
+/// One proxy, and which addresses are reached without.
+#[derive(Debug)]
+struct Way {
+    matcher: Matcher,
+    unusable: Option<UnusableProxy>,
+}
+
+impl Way {
+    fn new(proxy: &Result<Proxy, UnusableProxy>, none_for: Option<&String>) -> Self {
+        let (url, unusable) = match proxy {
+            Ok(proxy) => (proxy.url().expose(), None),
+            Err(unusable) => ("http://unusable.invalid/", Some(unusable.clone())),
+        };
+        let except = none_for.cloned().unwrap_or_default();
+        Self {
+            matcher: Matcher::builder().all(url.to_owned()).no(except).build(),
+            unusable,
+        }
+    }
+}
 
 impl Route {
     pub(super) fn new(proxies: &Proxies) -> Self {
-        let Proxies {
-            http,
-            https,
-            all,
-            none_for,
-        } = proxies;
-        if [http, https, all].iter().all(|proxy| proxy.is_none()) {
+        if proxies.http.is_none() && proxies.https.is_none() {
             return Self::default();
         }
-        let url = |proxy: &Option<Secret>| {
-            let url = proxy.as_ref().map(Secret::expose);
-            url.unwrap_or_default().to_owned()
-        };
-        let matcher = Matcher::builder()
-            .http(url(http))
-            .https(url(https))
-            .all(url(all))
-            .no(none_for.clone().unwrap_or_default());
-        Self(Some(Arc::new(matcher.build())))
+        let way = |proxy: &Result<_, _>| Way::new(proxy, proxies.none_for.as_ref());
+        Self(Some(Arc::new(Ways {
+            http: proxies.http.as_ref().map(way),
+            https: proxies.https.as_ref().map(way),
+        })))
     }
 
-    fn proxy(&self, to: &Uri) -> Option<Intercept> {
-        let matcher = self.0.as_ref()?;
+    /// The proxy for an address, where it is not reached without.
+    fn proxy(&self, to: &Uri) -> Option<Result<Intercept, ProxyError>> {
+        let ways = self.0.as_ref()?;
+        let way = match to.scheme_str() {
+            Some("https") => ways.https.as_ref()?,
+            _ => ways.http.as_ref()?,
+        };
         if is_near(to.host()?) {
             return None;
         }
-        matcher.intercept(to)
+        let proxy = way.matcher.intercept(to)?;
+        Some(match &way.unusable {
+            Some(unusable) => Err(ProxyError::Unusable(unusable.clone())),
+            None => Ok(proxy),
+        })
     }
 
     /// Lets a request into the proxy; those to an `https` address are let in with their tunnel.
     pub(super) fn authorize<B>(&self, request: &mut Request<B>) {
         if request.uri().scheme_str() != Some("https")
-            && let Some(proxy) = self.proxy(request.uri())
+            && let Some(Ok(proxy)) = self.proxy(request.uri())
             && let Some(authorization) = proxy.basic_auth()
         {
             let headers = request.headers_mut();
@@ -83,11 +111,39 @@ fn is_near(host: &str) -> bool {
 
 /// Why there is no connection through a proxy.
 #[derive(Debug, Error)]
-#[error("proxy {proxy}")]
-struct ProxyError {
-    /// Its address, without a password.
-    proxy: Uri,
-    source: Cause,
+pub(super) enum ProxyError {
+    /// It is not one that can be asked.
+    #[error(transparent)]
+    Unusable(UnusableProxy),
+    /// It does not know us.
+    #[error(
+        "proxy {0} wants to know who asks (407): give it user and password as http://user:password@host:port"
+    )]
+    Login(String),
+    /// It cannot be reached, or does not make the connection.
+    #[error("proxy {place}")]
+    Broken { place: String, source: Cause },
+}
+
+impl ProxyError {
+    /// What no other try changes, if that is why a request was not sent.
+    pub(super) fn lasting<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
+        let found = error.downcast_ref::<Self>()?;
+        match found {
+            Self::Unusable(_) | Self::Login(_) => Some(found),
+            Self::Broken { .. } => None,
+        }
+    }
+
+    fn of(proxy: &Intercept, source: Cause) -> Self {
+        let place = proxy.uri().authority().map(ToString::to_string);
+        let place = place.unwrap_or_default();
+        // The type of the error is not for others to see.
+        if source.to_string().ends_with("proxy authorization required") {
+            return Self::Login(place);
+        }
+        Self::Broken { place, source }
+    }
 }
 
 /// Makes connections, directly or through a proxy.
@@ -113,20 +169,15 @@ impl Service<Uri> for Through {
             return Box::pin(async move { Ok(Link::direct(connecting.await?)) });
         };
         Box::pin(async move {
+            let proxy = proxy?;
             let linked = through(&proxy, tcp, to).await;
-            linked.map_err(|source| {
-                let proxy = proxy.uri().clone();
-                ProxyError { proxy, source }.into()
-            })
+            linked.map_err(|source| ProxyError::of(&proxy, source).into())
         })
     }
 }
 
 async fn through(proxy: &Intercept, mut tcp: TcpConnector, to: Uri) -> Result<Link, Cause> {
     let address = proxy.uri().clone();
-    if address.scheme_str() != Some("http") {
-        return Err("only proxies with an http:// address can be used".into());
-    }
     if to.scheme_str() != Some("https") {
         return Ok(Link {
             stream: tcp.call(address).await?,
@@ -137,7 +188,8 @@ async fn through(proxy: &Intercept, mut tcp: TcpConnector, to: Uri) -> Result<Li
     if let Some(authorization) = proxy.basic_auth() {
         tunnel = tunnel.with_auth(authorization.clone());
     }
-    Ok(Link::direct(tunnel.call(to).await?))
+    let made = tokio::time::timeout(TUNNEL_TIMEOUT, tunnel.call(to)).await;
+    Ok(Link::direct(made??))
 }
 
 /// A connection.
@@ -208,11 +260,10 @@ mod tests {
     use super::*;
 
     fn route() -> Route {
-        let secret = |text: &str| Some(Secret::new(text));
+        let proxy = |url: &str| Some(Proxy::parse("all_proxy", url));
         Route::new(&Proxies {
-            http: secret("proxy:3128"),
-            https: secret("http://me:hush@proxy:3129"),
-            all: None,
+            http: proxy("http://me:hush@proxy:3128"),
+            https: proxy("proxy:3129"),
             none_for: Some("inside.example, 10.0.0.0/8".to_owned()),
         })
     }
@@ -221,7 +272,7 @@ mod tests {
     fn addresses_have_the_proxy_that_is_for_them() {
         let proxy = |to: &str| {
             let proxy = route().proxy(&to.parse().unwrap())?;
-            Some(proxy.uri().to_string())
+            Some(proxy.unwrap().uri().to_string())
         };
         let (http, https) = ("http://proxy:3128/", "http://proxy:3129/");
         for (to, expected) in [
@@ -244,21 +295,28 @@ mod tests {
 
     #[test]
     fn only_the_proxy_is_told_the_password() {
-        let secret = |text: &str| Some(Secret::new(text));
-        let route = Route::new(&Proxies {
-            all: secret("http://me:hush@proxy:3128"),
-            ..Proxies::default()
-        });
         let authorization = |to: &str| {
             let mut request = Request::get(to).body(()).unwrap();
-            route.authorize(&mut request);
+            route().authorize(&mut request);
             request.headers().contains_key(PROXY_AUTHORIZATION)
         };
         assert!(authorization("http://a.example/x"));
         assert!(!authorization("http://127.0.0.1/x"));
         // That would go through the tunnel.
         assert!(!authorization("https://a.example/x"));
-        let plain = |to: &Uri| route.proxy(to).unwrap().uri().to_string();
-        assert!(!plain(&Uri::from_static("http://a.example")).contains("hush"));
+    }
+
+    #[test]
+    fn nothing_goes_past_a_proxy_that_cannot_be_used() {
+        let route = Route::new(&Proxies {
+            https: Some(Proxy::parse("HTTPS_PROXY", "socks5://proxy:1080")),
+            none_for: Some("inside.example".to_owned()),
+            ..Proxies::default()
+        });
+        let proxy = |to: &str| route.proxy(&to.parse().unwrap());
+        let error = proxy("https://a.example").unwrap().unwrap_err();
+        assert!(ProxyError::lasting(&error).is_some());
+        assert!(proxy("https://inside.example").is_none());
+        assert!(proxy("http://a.example").is_none());
     }
 }
