@@ -131,7 +131,9 @@ impl Exchange {
                     wait.min(LONGEST_WAIT)
                 }
                 Ok(reply) if reply.status >= 500 || reply.status == 408 => backoff(attempt),
-                Ok(_) | Err(ImageError::Untrusted { .. }) => return reply,
+                Ok(_) | Err(ImageError::Untrusted { .. } | ImageError::Unasked { .. }) => {
+                    return reply;
+                }
                 Err(_) => backoff(attempt),
             };
             if last {
