@@ -16,6 +16,7 @@ pub mod layer_file;
 pub mod notification;
 pub mod observe;
 pub mod package;
+pub mod partition;
 pub mod plan;
 pub mod removal;
 pub mod report;

@@ -21,11 +21,17 @@ pub struct Deploy {
     /// Distinguishes this user's functions, buckets and layer from all others'.
     pub id: u32,
     endpoint: String,
+    region: &'static str,
 }
 
 impl Deploy {
     /// A user with a role, and a configuration that names it.
     pub fn new() -> Self {
+        Self::in_region("us-east-1")
+    }
+
+    /// A user in another region.
+    pub fn in_region(region: &'static str) -> Self {
         static SIMPLE: Once = Once::new();
         static USERS: AtomicU32 = AtomicU32::new(1);
         let moto = Moto::shared();
@@ -42,6 +48,7 @@ impl Deploy {
             home: TempDir::new().unwrap(),
             id: USERS.fetch_add(1, Ordering::Relaxed),
             endpoint: moto.url().to_owned(),
+            region,
         };
         user.write_layer("x86_64");
         user.boto(
@@ -54,6 +61,11 @@ try: iam.create_instance_profile(InstanceProfileName='ecsInstanceRole')
 except iam.exceptions.EntityAlreadyExistsException: pass",
         );
         user.configure(|cfg| {
+            for section in cfg["aws"].as_object_mut().unwrap().values_mut() {
+                if let Some(own) = section.get_mut("region") {
+                    *own = region.into();
+                }
+            }
             cfg["aws"]["iam"]["role"] = "functions".into();
             cfg["aws"]["lambda"]["runtime"] = "python3.13".into();
             cfg["aws"]["lambda"]["supervisor"]["layer_name"] =
@@ -173,7 +185,7 @@ except iam.exceptions.EntityAlreadyExistsException: pass",
             ("AWS_ENDPOINT_URL", endpoint.to_owned()),
             ("AWS_ACCESS_KEY_ID", "AKIDTEST".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "secret".to_owned()),
-            ("AWS_DEFAULT_REGION", "us-east-1".to_owned()),
+            ("AWS_DEFAULT_REGION", self.region.to_owned()),
         ]
     }
 

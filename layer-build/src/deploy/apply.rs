@@ -10,6 +10,7 @@ use super::aws::AwsError;
 use super::deployment::{Deployment, JobParts};
 use super::error::DeployError;
 use super::layer_file::LayerFile;
+use super::partition::bucket_of;
 use super::plan::deploy::function_arn;
 use super::plan::{Plan, Step, Work};
 use super::removal;
@@ -94,7 +95,7 @@ async fn carry_out(deployment: &mut Deployment, step: &Step) -> Result<(), Deplo
                 .iter()
                 .flat_map(|function| function.statements.iter());
             let ids: Vec<_> = statements
-                .filter(|(_, source)| **source == format!("arn:aws:s3:::{bucket}"))
+                .filter(|(_, source)| bucket_of(source) == Some(bucket.as_str()))
                 .map(|(id, _)| id.clone())
                 .collect();
             removal::forget(

@@ -12,6 +12,7 @@ pub mod sources;
 use serde_json::Value;
 
 use super::cfg;
+use super::partition::Partition;
 use crate::layer::arch::Arch;
 
 pub use api::ApiGateway;
@@ -141,6 +142,8 @@ impl Settings {
         };
         let mut notices = Vec::new();
         let (function, arch) = function::read(&read, &mut notices)?;
+        let lambda = section("lambda")?;
+        let partition = Partition::of(&lambda.region);
         Ok(Self {
             arch,
             deployment: Deployment {
@@ -163,15 +166,15 @@ impl Settings {
             role: read.text("iam.role")?.unwrap_or_default(),
             role_place: sources.place("iam.role"),
             iam: section("iam")?,
-            lambda: section("lambda")?,
+            lambda,
             s3: section("s3")?,
             api: section("api_gateway")?,
             cloudwatch: section("cloudwatch")?,
             batch_section: section("batch")?,
             event: read.value("s3.event").cloned().unwrap_or_default(),
-            api_gateway: api::read(&read)?,
+            api_gateway: api::read(&read, partition)?,
             retention_days: read.retention("cloudwatch.log_retention_policy_in_days")?,
-            batch: batch::read(&read, &function.execution_mode)?,
+            batch: batch::read(&read, &function.execution_mode, partition)?,
             storage_providers: sources.storage_providers(),
             function,
             merged: merged.clone(),

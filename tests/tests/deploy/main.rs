@@ -13,6 +13,7 @@ mod files;
 mod jobs;
 mod logs;
 mod network;
+mod partitions;
 mod several;
 mod triggers;
 mod whole;

@@ -3,6 +3,7 @@
 use crate::deploy::aws::{api, lambda};
 use crate::deploy::deployment::Deployment;
 use crate::deploy::error::DeployError;
+use crate::deploy::partition::Partition;
 use crate::deploy::plan::Work;
 use crate::deploy::plan::deploy::{API_STATEMENTS, bucket_statement, source_arn};
 
@@ -12,7 +13,7 @@ pub(super) async fn callers(deployment: &mut Deployment, work: &Work) -> Result<
     let name = &settings.function.name;
     match work {
         Work::BucketPermission(bucket) => {
-            let source = format!("arn:aws:s3:::{bucket}");
+            let source = Partition::of(&settings.lambda.region).bucket(bucket);
             lambda::permit(
                 services,
                 name,

@@ -8,6 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use super::Services;
 use super::error::AwsError;
 use super::signed::tag;
+use crate::deploy::partition::Partition;
 
 /// EC2 API version (EC2 API reference).
 const EC2: &str = "2016-11-15";
@@ -31,7 +32,8 @@ pub struct Template {
 /// A MIME text with several parts, because AWS Batch adds one of its own (AWS Batch user guide, "Use Amazon EC2 launch
 /// templates").
 pub fn user_data(bucket: &str, key: &str, region: &str) -> String {
-    let url = format!("https://s3.{region}.amazonaws.com/{bucket}/{key}");
+    let domain = Partition::of(region).domain();
+    let url = format!("https://s3.{region}.{domain}/{bucket}/{key}");
     format!(
         r#"MIME-Version: 1.0
 Content-Type: multipart/mixed; boundary="==FAAS-SUPERVISOR=="

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::Services;
 use super::error::AwsError;
 use super::lambda::gone;
+use crate::deploy::partition::Partition;
 
 /// Name of a function's parameter.
 pub fn name(function: &str) -> String {
@@ -16,9 +17,10 @@ pub fn name(function: &str) -> String {
 
 /// ARN of a function's parameter.
 pub fn arn(services: &Services, account: &str, function: &str) -> String {
+    let region = services.ssm.region();
     format!(
-        "arn:aws:ssm:{}:{account}:parameter{}",
-        services.ssm.region(),
+        "arn:{}:ssm:{region}:{account}:parameter{}",
+        Partition::of(region).id(),
         name(function)
     )
 }

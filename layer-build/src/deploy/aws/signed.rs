@@ -15,6 +15,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use super::error::AwsError;
+use crate::deploy::partition::Partition;
 use send::Request;
 
 /// Everything but RFC 3986's unreserved characters.
@@ -41,17 +42,18 @@ impl Signed {
             .region()
             .map_or("us-east-1", |region| region.as_ref())
             .to_owned();
-        // IAM is in one place, and its requests are signed for that one (IAM user guide, "Endpoints").
-        let region = if service == "iam" {
-            "us-east-1".to_owned()
+        let partition = Partition::of(&region);
+        // IAM is in one place, and its requests are signed for that one.
+        let (host, region) = if service == "iam" {
+            let (host, region) = partition.iam();
+            (host.to_owned(), region.to_owned())
         } else {
-            region
+            (format!("{service}.{region}.{}", partition.domain()), region)
         };
-        let url = match (config.endpoint_url(), service) {
-            (Some(url), _) => url.trim_end_matches('/').to_owned(),
-            (None, "iam") => "https://iam.amazonaws.com".to_owned(),
-            (None, service) => format!("https://{service}.{region}.amazonaws.com"),
-        };
+        let url = config.endpoint_url().map_or_else(
+            || format!("https://{host}"),
+            |url| url.trim_end_matches('/').to_owned(),
+        );
         Self {
             service,
             region,

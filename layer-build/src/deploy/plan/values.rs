@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::deploy::notification::Entry;
+use crate::deploy::partition::{Partition, bucket_of};
 use crate::deploy::settings::{FileSystem, Runtime, Settings, Vpc, api::fill};
 
 /// Tag of everything made here.
@@ -70,9 +71,11 @@ pub fn entries<'a>(settings: &'a Settings, arn: &'a str, bucket: &str) -> Vec<En
 
 /// The function's ARN, which is known before it exists.
 pub fn function_arn(settings: &Settings, account: &str) -> String {
+    let region = settings.lambda.region.as_str();
     format!(
-        "arn:aws:lambda:{}:{account}:function:{}",
-        settings.lambda.region, settings.function.name
+        "arn:{}:lambda:{region}:{account}:function:{}",
+        Partition::of(region).id(),
+        settings.function.name
     )
 }
 
@@ -85,7 +88,7 @@ pub fn bucket_statement(bucket: &str) -> String {
 
 /// The bucket that a statement lets call the function: ours, and those of functions deployed by others.
 pub fn bucket_of_statement(_id: &str, source: &str) -> Option<String> {
-    source.strip_prefix("arn:aws:s3:::").map(str::to_owned)
+    bucket_of(source).map(str::to_owned)
 }
 
 /// Ids of the statements that let the endpoint call the function.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error::SettingsError;
 use super::reader::Reader;
+use crate::deploy::partition::Partition;
 
 /// Settings of an HTTP endpoint. `{…}` in the texts is filled in by [`fill`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub struct ApiGateway {
     pub source_arns: [String; 2],
 }
 
-pub(super) fn read(read: &Reader<'_>) -> Result<ApiGateway, SettingsError> {
+pub(super) fn read(read: &Reader<'_>, partition: Partition) -> Result<ApiGateway, SettingsError> {
     let text = |key: &str| -> Result<String, SettingsError> {
         let key = format!("api_gateway.{key}");
         read.text(&key)?
@@ -47,7 +48,7 @@ pub(super) fn read(read: &Reader<'_>) -> Result<ApiGateway, SettingsError> {
     let method_parameters = read.texts("api_gateway.method.requestParameters")?;
     Ok(ApiGateway {
         name: read.text("api_gateway.name")?,
-        endpoint: text("endpoint")?,
+        endpoint: partition.hosts(&text("endpoint")?),
         http_method: text("http_method")?,
         authorization: text("method.authorizationType")?,
         method_parameters: method_parameters
@@ -56,12 +57,15 @@ pub(super) fn read(read: &Reader<'_>) -> Result<ApiGateway, SettingsError> {
             .collect(),
         integration: text("integration.type")?,
         integration_method: text("integration.integrationHttpMethod")?,
-        uri: text("integration.uri")?,
+        uri: partition.arns(&text("integration.uri")?),
         integration_parameters,
         path_part: text("path_part")?,
         stage_name: text("stage_name")?,
         service_id: text("service_id")?,
-        source_arns: [text("source_arn_testing")?, text("source_arn_invocation")?],
+        source_arns: [
+            partition.arns(&text("source_arn_testing")?),
+            partition.arns(&text("source_arn_invocation")?),
+        ],
     })
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error::SettingsError;
 use super::reader::Reader;
+use crate::deploy::partition::Partition;
 
 /// Settings of jobs. `{account_id}` in roles is filled in when they are used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +53,11 @@ pub struct Batch {
 /// than their capacity (AWS Batch user guide, "Updating compute environments").
 pub const SERVICE_LINKED: &str = "AWSServiceRoleForBatch";
 
-pub(super) fn read(read: &Reader<'_>, mode: &str) -> Result<Batch, SettingsError> {
+pub(super) fn read(
+    read: &Reader<'_>,
+    mode: &str,
+    partition: Partition,
+) -> Result<Batch, SettingsError> {
     let text = |key: &str, default: &str| -> Result<String, SettingsError> {
         Ok(read
             .text(&format!("batch.{key}"))?
@@ -60,7 +65,7 @@ pub(super) fn read(read: &Reader<'_>, mode: &str) -> Result<Batch, SettingsError
     };
     let count = |key: &str, default| read.count(&format!("batch.{key}"), 0..=i32::MAX, default);
     let kind = read.one_of("batch.compute_resources.type", &["EC2", "SPOT"], "EC2")?;
-    let service_role = text("service_role", "")?;
+    let service_role = partition.arns(&text("service_role", "")?);
     let allocation = read.text("batch.compute_resources.allocation_strategy")?;
     let batch = Batch {
         allocation: allocation.or_else(|| allocation_for(&kind, &service_role).map(str::to_owned)),
@@ -78,12 +83,12 @@ pub(super) fn read(read: &Reader<'_>, mode: &str) -> Result<Batch, SettingsError
         subnets: read.list("batch.compute_resources.subnets")?,
         instance_types: read.list("batch.compute_resources.instance_types")?,
         launch_template: text("compute_resources.launch_template_name", "faas-supervisor")?,
-        instance_role: text("compute_resources.instance_role", "")?,
+        instance_role: partition.arns(&text("compute_resources.instance_role", "")?),
         service_role,
-        execution_role: text(
+        execution_role: partition.arns(&text(
             "execution_role",
             "arn:aws:iam::{account_id}:role/ecsTaskExecutionRole",
-        )?,
+        )?),
         nodes: nodes(read)?,
     };
     if mode != "lambda" {

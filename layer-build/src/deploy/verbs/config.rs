@@ -6,9 +6,10 @@ use crate::deploy::aws::iam;
 use crate::deploy::cfg;
 use crate::deploy::cli::ConfigVerb;
 use crate::deploy::error::DeployError;
+use crate::deploy::partition::Partition;
 use crate::deploy::session::Session;
 
-/// What the role of a function has to be allowed, at least.
+/// What the role of a function has to be allowed, at least, with the ARNs of [`Partition::Aws`].
 pub const POLICY: &str = r#"{
   "Version": "2012-10-17",
   "Statement": [
@@ -80,8 +81,9 @@ async fn check(session: &Session) -> Result<u8, DeployError> {
             "{path}, line {line}: nothing reads {key}, is it spelt right?"
         ));
     }
-    lines.push(format!("the role needs at least this policy:\n{POLICY}"));
-    let policy: serde_json::Value = serde_json::from_str(POLICY).unwrap_or_default();
+    let policy = Partition::of(&settings.lambda.region).arns(POLICY);
+    lines.push(format!("the role needs at least this policy:\n{policy}"));
+    let policy: serde_json::Value = serde_json::from_str(&policy).unwrap_or_default();
     let value = json!({ "account": account.id, "user": account.user, "role": role, "role_usable": usable, "unread_keys": unread, "policy": policy });
     session.reporter.result(&lines.join("\n"), &value);
     if usable {

@@ -8,6 +8,7 @@ use super::{FUNCTION, resources};
 use crate::deploy::aws::Services;
 use crate::deploy::aws::error::{AwsError, Doing};
 use crate::deploy::aws::lambda::gone;
+use crate::deploy::partition::Partition;
 use crate::deploy::plan::deploy::{CREATED_BY, CREATOR, integration_uri};
 use crate::deploy::settings::Settings;
 
@@ -86,7 +87,10 @@ pub async fn adopt(services: &Services, settings: &Settings, id: &str) -> Result
     let request = services
         .api
         .tag_resource()
-        .resource_arn(format!("arn:aws:apigateway:{region}::/restapis/{id}"))
+        .resource_arn(format!(
+            "arn:{}:apigateway:{region}::/restapis/{id}",
+            Partition::of(region).id()
+        ))
         .tags(CREATED_BY, CREATOR)
         .tags(FUNCTION, &settings.function.name);
     let answer = request.send().await;

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::gone;
 use crate::deploy::aws::Services;
 use crate::deploy::aws::error::{AwsError, Doing};
+use crate::deploy::partition::bucket_of;
 
 pub(super) async fn statements(
     services: &Services,
@@ -79,7 +80,7 @@ pub async fn permit(
         .principal(principal)
         .source_arn(source);
     // A bucket's ARN names no account: somebody else may have the name some day (Lambda developer guide, "Using Lambda with S3").
-    if source.starts_with("arn:aws:s3:::") {
+    if bucket_of(source).is_some() {
         request = request.source_account(account);
     }
     match request.send().await.doing(doing) {

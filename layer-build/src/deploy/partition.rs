@@ -1,0 +1,98 @@
+//! The parts that AWS is made of: each has ARNs, and some have host names, of their own (AWS General Reference, "Amazon
+//! Resource Names"; China guide, "Endpoints and ARNs").
+
+/// A part of AWS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Partition {
+    /// What everybody calls AWS.
+    Aws,
+    /// The regions in China.
+    China,
+    /// The regions of the United States government.
+    GovCloud,
+}
+
+impl Partition {
+    /// The one that a region is in.
+    pub fn of(region: &str) -> Self {
+        match region {
+            region if region.starts_with("cn-") => Self::China,
+            region if region.starts_with("us-gov-") => Self::GovCloud,
+            _ => Self::Aws,
+        }
+    }
+
+    /// Its name in ARNs.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Aws => "aws",
+            Self::China => "aws-cn",
+            Self::GovCloud => "aws-us-gov",
+        }
+    }
+
+    /// What its host names end with.
+    pub fn domain(self) -> &'static str {
+        match self {
+            Self::Aws | Self::GovCloud => "amazonaws.com",
+            Self::China => "amazonaws.com.cn",
+        }
+    }
+
+    /// Host of IAM, and the region its requests are signed for (IAM user guide, "IAM endpoints").
+    pub fn iam(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Aws => ("iam.amazonaws.com", "us-east-1"),
+            Self::China => ("iam.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+            Self::GovCloud => ("iam.us-gov.amazonaws.com", "us-gov-west-1"),
+        }
+    }
+
+    /// ARNs of a text that were written for [`Self::Aws`], as they are here. What is another part's stays.
+    pub fn arns(self, text: &str) -> String {
+        text.replace("arn:aws:", &format!("arn:{}:", self.id()))
+    }
+
+    /// A URL that was written for [`Self::Aws`], as it is here.
+    pub fn hosts(self, url: &str) -> String {
+        let end = format!(".{}/", self.domain());
+        url.replace(".amazonaws.com/", &end)
+    }
+
+    /// A bucket's ARN, which names neither a region nor an account.
+    pub fn bucket(self, bucket: &str) -> String {
+        format!("arn:{}:s3:::{bucket}", self.id())
+    }
+}
+
+/// The bucket that an ARN names.
+pub fn bucket_of(arn: &str) -> Option<&str> {
+    let (_partition, rest) = arn.strip_prefix("arn:")?.split_once(':')?;
+    rest.strip_prefix("s3:::")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arns_are_those_of_the_region() {
+        for (region, expected) in [
+            ("eu-west-1", "arn:aws:s3:::b"),
+            ("cn-northwest-1", "arn:aws-cn:s3:::b"),
+            ("us-gov-east-1", "arn:aws-us-gov:s3:::b"),
+        ] {
+            let partition = Partition::of(region);
+            assert_eq!(partition.bucket("b"), expected);
+            assert_eq!(partition.arns("arn:aws:s3:::b"), expected);
+            // Once is enough.
+            assert_eq!(partition.arns(expected), expected);
+            assert_eq!(bucket_of(expected), Some("b"));
+        }
+        let url = "https://{api_id}.execute-api.{api_region}.amazonaws.com/{stage_name}/launch";
+        assert_eq!(Partition::GovCloud.hosts(url), url);
+        let china = Partition::China.hosts(url);
+        assert!(china.contains(".amazonaws.com.cn/{stage_name}"), "{china}");
+        assert_eq!(bucket_of("arn:aws:lambda:eu-west-1:1:function:f"), None);
+    }
+}
