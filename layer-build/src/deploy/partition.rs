@@ -1,5 +1,5 @@
-//! The parts that AWS is made of: each has ARNs, and some have host names, of their own (AWS General Reference, "Amazon
-//! Resource Names"; China guide, "Endpoints and ARNs").
+//! The parts that AWS is made of, but for those that only the authorities reach: each has ARNs, and some have host names, of
+//! their own (AWS General Reference, "Amazon Resource Names"; China guide, "Endpoints and ARNs").
 
 /// A part of AWS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub enum Partition {
     China,
     /// The regions of the United States government.
     GovCloud,
+    /// The European Sovereign Cloud.
+    European,
 }
 
 impl Partition {
@@ -18,6 +20,7 @@ impl Partition {
         match region {
             region if region.starts_with("cn-") => Self::China,
             region if region.starts_with("us-gov-") => Self::GovCloud,
+            region if region.starts_with("eusc-") => Self::European,
             _ => Self::Aws,
         }
     }
@@ -28,6 +31,7 @@ impl Partition {
             Self::Aws => "aws",
             Self::China => "aws-cn",
             Self::GovCloud => "aws-us-gov",
+            Self::European => "aws-eusc",
         }
     }
 
@@ -36,6 +40,7 @@ impl Partition {
         match self {
             Self::Aws | Self::GovCloud => "amazonaws.com",
             Self::China => "amazonaws.com.cn",
+            Self::European => "amazonaws.eu",
         }
     }
 
@@ -45,6 +50,7 @@ impl Partition {
             Self::Aws => ("iam.amazonaws.com", "us-east-1"),
             Self::China => ("iam.cn-north-1.amazonaws.com.cn", "cn-north-1"),
             Self::GovCloud => ("iam.us-gov.amazonaws.com", "us-gov-west-1"),
+            Self::European => ("iam.eusc-de-east-1.amazonaws.eu", "eusc-de-east-1"),
         }
     }
 
@@ -81,6 +87,7 @@ mod tests {
             ("eu-west-1", "arn:aws:s3:::b"),
             ("cn-northwest-1", "arn:aws-cn:s3:::b"),
             ("us-gov-east-1", "arn:aws-us-gov:s3:::b"),
+            ("eusc-de-east-1", "arn:aws-eusc:s3:::b"),
         ] {
             let partition = Partition::of(region);
             assert_eq!(partition.bucket("b"), expected);
@@ -93,6 +100,7 @@ mod tests {
         assert_eq!(Partition::GovCloud.hosts(url), url);
         let china = Partition::China.hosts(url);
         assert!(china.contains(".amazonaws.com.cn/{stage_name}"), "{china}");
+        assert!(Partition::European.hosts(url).contains("}.amazonaws.eu/{"));
         assert_eq!(bucket_of("arn:aws:lambda:eu-west-1:1:function:f"), None);
     }
 }

@@ -131,7 +131,7 @@ impl Settings {
                 profile: read
                     .text(&format!("{name}.boto_profile"))?
                     .unwrap_or_else(|| "default".to_owned()),
-                // IAM has one place for the whole world; its calls are signed for the function's region.
+                // IAM has no regions, and is where the function is.
                 region: match read.text(&format!("{name}.region"))? {
                     Some(region) => region,
                     None => read
@@ -171,7 +171,7 @@ impl Settings {
             api: section("api_gateway")?,
             cloudwatch: section("cloudwatch")?,
             batch_section: section("batch")?,
-            event: read.value("s3.event").cloned().unwrap_or_default(),
+            event: event(read.value("s3.event"), partition),
             api_gateway: api::read(&read, partition)?,
             retention_days: read.retention("cloudwatch.log_retention_policy_in_days")?,
             batch: batch::read(&read, &function.execution_mode, partition)?,
@@ -181,4 +181,10 @@ impl Settings {
             notices,
         })
     }
+}
+
+/// The template of an event, with the ARNs of the function's partition.
+fn event(template: Option<&Value>, partition: Partition) -> Value {
+    let text = partition.arns(&template.map(Value::to_string).unwrap_or_default());
+    serde_json::from_str(&text).unwrap_or_default()
 }

@@ -19,7 +19,7 @@ resources = api.get_resources(restApiId=id, embed=['methods'])['items']
 batch = boto3.client('batch')
 show([boto3.client('lambda').get_policy(FunctionName='{name}')['Policy'],
   boto3.client('s3').get_bucket_notification_configuration(Bucket='{name}-data')['LambdaFunctionConfigurations'],
-  [r.get('resourceMethods') for r in resources],
+  [api.get_rest_api(restApiId=id)['endpointConfiguration'], [r.get('resourceMethods') for r in resources]],
   batch.describe_job_definitions(jobDefinitionName='{name}', status='ACTIVE')['jobDefinitions'],
   batch.describe_compute_environments(computeEnvironments=['{name}'])['computeEnvironments']])"
         ));
@@ -28,6 +28,8 @@ show([boto3.client('lambda').get_policy(FunctionName='{name}')['Policy'],
             assert!(text.contains(&format!("arn:{partition}:")), "{text}");
             assert!(!text.contains("arn:aws:"), "{text}");
         }
+        // Nothing else can be made there.
+        assert_eq!(made[2][0]["types"], json!(["REGIONAL"]));
         let plan = user.json(&["plan", "-f", &file]);
         assert_eq!(plan[0]["steps"], json!([]), "{plan}");
         let check = user.run(&["config", "check"]);

@@ -43,7 +43,7 @@ impl Signed {
             .map_or("us-east-1", |region| region.as_ref())
             .to_owned();
         let partition = Partition::of(&region);
-        // IAM is in one place, and its requests are signed for that one.
+        // IAM is in one place of a partition, and its requests are signed for that one.
         let (host, region) = if service == "iam" {
             let (host, region) = partition.iam();
             (host.to_owned(), region.to_owned())

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_apigateway::types::{IntegrationType, Resource};
+use aws_sdk_apigateway::types::{EndpointConfiguration, EndpointType, IntegrationType, Resource};
 
 use super::{FUNCTION, resources};
 use crate::deploy::aws::Services;
@@ -105,10 +105,17 @@ async fn create(services: &Services, settings: &Settings, name: &str) -> Result<
         .name(name)
         .tags(CREATED_BY, CREATOR);
     let request = request.tags(FUNCTION, &settings.function.name);
+    let request = request.set_endpoint_configuration(endpoint_type(&settings.api.region));
     let answer = request.send().await.doing(&doing)?;
     answer
         .id
         .ok_or_else(|| AwsError::new(doing, "the answer has no id"))
+}
+
+/// The service's default, edge-optimized, is refused outside of its first partition.
+fn endpoint_type(region: &str) -> Option<EndpointConfiguration> {
+    let regional = EndpointConfiguration::builder().types(EndpointType::Regional);
+    (Partition::of(region) != Partition::Aws).then(|| regional.build())
 }
 
 async fn resource(services: &Services, id: &str, path_part: &str) -> Result<String, AwsError> {

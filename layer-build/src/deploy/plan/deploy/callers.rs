@@ -7,6 +7,7 @@ use super::{
     function_arn, needed_bucket, source_arn,
 };
 use crate::deploy::notification;
+use crate::deploy::partition::Partition;
 use crate::deploy::plan::observed::Observed;
 use crate::deploy::plan::{Action, Change, Plan, Work, diff};
 use crate::deploy::settings::{Place, Settings};
@@ -38,10 +39,11 @@ pub(super) fn buckets(plan: &mut Plan, wanted: &Wanted<'_>, observed: &Observed)
     }
     let inputs: BTreeSet<_> = function.input.iter().map(|place| &place.bucket).collect();
     for bucket in &inputs {
+        let source = Partition::of(&wanted.settings.lambda.region).bucket(bucket);
         let allowed = observed
             .function
             .as_ref()
-            .is_some_and(|state| state.statements.contains_key(&bucket_statement(bucket)));
+            .is_some_and(|state| state.statements.get(&bucket_statement(bucket)) == Some(&source));
         if !allowed {
             plan.create(
                 format!("permission of bucket {bucket} to call the function"),
