@@ -30,10 +30,13 @@ pub struct Proxies {
 impl Network {
     /// What the environment says.
     pub fn of(environment: &Environment) -> Self {
-        // Where both spellings are set the small letters win, as everywhere.
+        // Where both spellings are set the small letters win, also with nothing.
         let either = |spellings: [&'static str; 2]| {
-            let set = spellings.map(|name| Some((name, environment.text(name)?)));
-            set.into_iter().flatten().next()
+            let set = spellings.into_iter();
+            let name = set
+                .clone()
+                .find(|name| environment.get_os(name).is_some())?;
+            Some((name, environment.text(name)?))
         };
         let all = either(names::ALL_PROXY);
         let proxy = |spellings| {
@@ -62,6 +65,7 @@ mod tests {
             ("https_proxy", "http://me:hush@small:1"),
             ("ALL_PROXY", "http://large:2"),
             ("no_proxy", ""),
+            ("NO_PROXY", "small"),
         ]);
         let network = Network::of(&environment);
         assert!(!format!("{network:?}").contains("hush"));

@@ -178,7 +178,9 @@ fn a_command_does_not_outlive_its_proot() {
     let killed = proot.clone();
     let ending = std::thread::spawn(move || {
         let sleeps = |process: &Process| process.command.starts_with("sleep 60");
+        let asked = Instant::now();
         while !processes_naming(&directory).iter().any(sleeps) {
+            assert!(asked.elapsed() < Duration::from_secs(30), "it does not run");
             std::thread::sleep(Duration::from_millis(10));
         }
         // The keeper would do it, a moment later.

@@ -1,5 +1,6 @@
 //! A proxy's address, which may come with a password.
 
+use http::Uri;
 use http::uri::Authority;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use thiserror::Error;
@@ -67,18 +68,15 @@ impl Proxy {
             None => (None, rest),
         };
         let place = place.split(['/', '?', '#']).next().unwrap_or_default();
-        let authority: Option<Authority> = place.parse().ok();
-        let port = |it: &Authority| {
-            let after = it.as_str().strip_prefix(it.host())?;
-            (after.is_empty() || it.port_u16().is_some()).then_some(())
-        };
-        if authority.as_ref().and_then(port).is_none() {
+        let login = login.filter(|login| !login.is_empty());
+        let url = format!("http://{}{place}/", login.map(encoded).unwrap_or_default());
+        // Whoever cannot read it later goes without.
+        if !is_place(place) || url.parse::<Uri>().is_err() {
             return Err(unusable("is not the address of a proxy".to_owned()));
         }
-        let login = login.map(|login| format!("{}@", utf8_percent_encode(login, MISPLACED)));
         Ok(Self {
             place: place.to_owned(),
-            url: Secret::new(format!("http://{}{place}/", login.unwrap_or_default())),
+            url: Secret::new(url),
         })
     }
 
@@ -91,6 +89,34 @@ impl Proxy {
     pub fn url(&self) -> &Secret {
         &self.url
     }
+}
+
+/// User and password, with what separates them from the place.
+fn encoded(login: &str) -> String {
+    let encoded = |text| utf8_percent_encode(text, MISPLACED).to_string();
+    match login.split_once(':') {
+        Some((user, password)) => {
+            format!(
+                "{}:{}@",
+                encoded(user),
+                encoded(password).replace(':', "%3A")
+            )
+        }
+        None => format!("{}@", encoded(login)),
+    }
+}
+
+/// `host` or `host:port`.
+fn is_place(text: &str) -> bool {
+    let Ok(authority) = text.parse::<Authority>() else {
+        return false;
+    };
+    let host = authority.host();
+    let after = text.strip_prefix(host).unwrap_or(text);
+    let port = after
+        .strip_prefix(':')
+        .is_some_and(|_| authority.port_u16().is_some());
+    !host.is_empty() && (after.is_empty() || port)
 }
 
 #[cfg(test)]
@@ -114,6 +140,13 @@ mod tests {
                 "proxy:1",
                 "http://me:pa%2Fs%20s@proxy:1/",
             ),
+            ("@proxy:1", "proxy:1", "http://proxy:1/"),
+            ("me@proxy:1", "proxy:1", "http://me@proxy:1/"),
+            (
+                "me:1:2:3:4:5:6:7:8:9@proxy:1",
+                "proxy:1",
+                "http://me:1%3A2%3A3%3A4%3A5%3A6%3A7%3A8%3A9@proxy:1/",
+            ),
             (
                 "me:p%40ss^é@proxy:1",
                 "proxy:1",
@@ -135,6 +168,8 @@ mod tests {
             ("http://me:hush@pro xy:1", "not the address"),
             ("http://me:hush@proxy:x", "not the address"),
             ("http://me:hush@proxy:70000", "not the address"),
+            ("http://me:hush@:3128", "not the address"),
+            ("http://me:hush@[::1]x:80", "not the address"),
         ] {
             let error = Proxy::parse("HTTPS_PROXY", url).unwrap_err().to_string();
             assert!(

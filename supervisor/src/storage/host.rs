@@ -6,9 +6,10 @@ use std::time::Duration;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
+use thiserror::Error;
 
-use super::http::Transport;
 use super::http::sdk::{http_client, sdk};
+use super::http::{SendError, Transport};
 use crate::config::TlsVerify;
 use crate::network::Network;
 
@@ -35,15 +36,37 @@ impl PlainHttp {
     /// Sends one request, once, and reads the whole answer.
     ///
     /// # Errors
-    /// Why there is no answer, in words.
+    /// Why there is no answer.
     pub async fn send(
         &self,
         request: ::http::Request<Vec<u8>>,
-    ) -> Result<::http::Response<Vec<u8>>, String> {
+    ) -> Result<::http::Response<Vec<u8>>, NoAnswer> {
         let answer = self.0.send(request.map(SdkBody::from)).await;
-        let (head, body) = answer.map_err(|error| error.to_string())?.into_parts();
+        let (head, body) = answer.map_err(|error| NoAnswer::of(&error))?.into_parts();
         let body = ByteStream::new(body).collect().await;
-        let body = body.map_err(|error| error.to_string())?.into_bytes();
+        let body = body.map_err(|error| NoAnswer::Passing(error.to_string()))?;
+        let body = body.into_bytes();
         Ok(::http::Response::from_parts(head, body.to_vec()))
+    }
+}
+
+/// Why there is no answer, in words.
+#[derive(Debug, Error)]
+pub enum NoAnswer {
+    /// It may come at the next try.
+    #[error("{0}")]
+    Passing(String),
+    /// It will not: the server's certificate is not accepted, or the request cannot be sent from here.
+    #[error("{0}")]
+    Lasting(String),
+}
+
+impl NoAnswer {
+    fn of(error: &SendError) -> Self {
+        let text = error.to_string();
+        match error {
+            SendError::Setup(_) | SendError::Untrusted(_) => Self::Lasting(text),
+            SendError::Broken(_) | SendError::Late(_) => Self::Passing(text),
+        }
     }
 }

@@ -15,6 +15,7 @@ use std::{
 use faas_supervisor::{
     container::ImageSource,
     image::{Failure, Keep, RegistrySettings, registry::CredentialFiles},
+    network::{Network, Proxies, Proxy},
 };
 use serde_json::json;
 
@@ -517,4 +518,34 @@ async fn the_deadline_ends_a_slow_download_and_nothing_looks_finished() {
     assert!(start.elapsed() < Duration::from_secs(2));
     store.expect_nothing();
     assert_eq!(fs::read_dir(&store.paths.layers).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_proxy_that_does_not_let_us_in_is_asked_once() {
+    let (proxy, seen) = serve(|_| answer(407, ""));
+    let proxies = Proxies {
+        https: Some(Proxy::parse("https_proxy", &proxy)),
+        ..Proxies::default()
+    };
+    let settings = RegistrySettings {
+        network: Network {
+            proxies,
+            ..Network::default()
+        },
+        ..RegistrySettings::default()
+    };
+    let name = "registry.example/team/tools:1";
+    let image = ImageSource::Registry(name.to_owned());
+    let store = Store::new();
+    let prepared = store.prepare(&image, name, Keep::Nothing, &settings, None);
+    let message = message(prepared.await.unwrap_err());
+    assert!(
+        message.contains("wants to know who asks (407)"),
+        "{message}"
+    );
+    let seen = seen.lock().unwrap();
+    assert!(
+        seen.len() == 1 && seen[0].starts_with("registry.example:443"),
+        "{seen:?}"
+    );
 }

@@ -33,7 +33,7 @@ pub async fn invoke(session: &Session, options: &InvokeOptions) -> Result<u8, De
         .http
         .send(request)
         .await
-        .map_err(|why| AwsError::new(format!("call {url}"), why))?;
+        .map_err(|why| AwsError::new(format!("call {url}"), why.to_string()))?;
     let code = u8::from(!answer.status().is_success());
     if let Some(path) = &options.output_file {
         std::fs::write(path, answer.body()).map_err(|source| DeployError::Io {

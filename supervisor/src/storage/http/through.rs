@@ -59,7 +59,10 @@ impl Way {
 
 impl Route {
     pub(super) fn new(proxies: &Proxies) -> Self {
-        if proxies.http.is_none() && proxies.https.is_none() {
+        let mut except = proxies.none_for.iter().flat_map(|hosts| hosts.split(','));
+        // For the matcher, addresses are no names.
+        let none = except.any(|host| host.trim() == "*");
+        if none || (proxies.http.is_none() && proxies.https.is_none()) {
             return Self::default();
         }
         let way = |proxy: &Result<_, _>| Way::new(proxy, proxies.none_for.as_ref());
@@ -290,7 +293,14 @@ mod tests {
         ] {
             assert_eq!(proxy(to).as_deref(), expected, "{to}");
         }
-        assert!(Route::new(&Proxies::default()).0.is_none());
+        let nowhere = Proxies {
+            http: Some(Proxy::parse("http_proxy", "proxy:1")),
+            none_for: Some("a.example, *".to_owned()),
+            ..Proxies::default()
+        };
+        for proxies in [nowhere, Proxies::default()] {
+            assert!(Route::new(&proxies).0.is_none());
+        }
     }
 
     #[test]

@@ -73,7 +73,7 @@ where
         return StorageError::Untrusted { target, detail };
     }
     match error {
-        // The connection could not even be tried: a certificate bundle that cannot be read.
+        // The connection could not even be tried: a certificate bundle that cannot be read, a proxy that does not let us in.
         SdkError::DispatchFailure(failure) if failure.is_user() => StorageError::Provider {
             provider: target.provider,
             reason: detail,

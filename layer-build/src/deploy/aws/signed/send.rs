@@ -7,6 +7,7 @@ use aws_sigv4::http_request::{
     PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, sign,
 };
 use aws_sigv4::sign::v4;
+use faas_supervisor::storage::host::NoAnswer;
 use serde_json::Value;
 
 use super::{Signed, tag};
@@ -34,7 +35,7 @@ impl Signed {
                 .await
                 .map_err(|detail| AwsError::new(doing, detail))?;
             match self.http.send(signed).await {
-                Err(_) if !last => {}
+                Err(NoAnswer::Passing(_)) if !last => {}
                 Err(detail) => return Err(AwsError::new(doing, format!("{}: {detail}", self.url))),
                 Ok(answer) => {
                     let text = String::from_utf8_lossy(answer.body()).into_owned();
