@@ -72,10 +72,21 @@ pub(crate) fn free_port() -> u16 {
         .port()
 }
 
+/// A server that is a program of its own; dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Program(Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Starts a server program that dies with this process even if that is killed, and waits for it to answer.
 ///
 /// The kernel sends the signal when the *thread* that started the program ends, so a thread is kept for it.
-pub(crate) fn start_program(program: &Command, port: u16, patience: Duration) -> Child {
+pub(crate) fn start_program(program: &Command, port: u16, patience: Duration) -> Program {
     let mut command = Command::new("setpriv");
     command
         .args(["--pdeathsig", "KILL"])
@@ -100,7 +111,7 @@ pub(crate) fn start_program(program: &Command, port: u16, patience: Duration) ->
             std::thread::park();
         }
     });
-    let child = child.recv().unwrap();
+    let program = Program(child.recv().unwrap());
     let start = Instant::now();
     while std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
         assert!(
@@ -109,5 +120,5 @@ pub(crate) fn start_program(program: &Command, port: u16, patience: Duration) ->
         );
         std::thread::sleep(Duration::from_millis(20));
     }
-    child
+    program
 }

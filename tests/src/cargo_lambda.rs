@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::Command;
 use std::time::Duration;
 
 use reqwest::blocking::Client;
 use serde_json::Value;
 
-use crate::background::{free_port, start_program};
+use crate::background::{Program, free_port, start_program};
 use crate::paths;
 use crate::run::Launch;
 use crate::sandbox::Sandbox;
@@ -16,7 +16,7 @@ use crate::sandbox::Sandbox;
 /// The emulator, in a cargo project made for it; dropping it ends it.
 #[derive(Debug)]
 pub struct CargoLambda {
-    child: Child,
+    _program: Program,
     port: u16,
     client: Client,
 }
@@ -52,7 +52,7 @@ impl CargoLambda {
             .build()
             .unwrap();
         Self {
-            child,
+            _program: child,
             port,
             client,
         }
@@ -89,12 +89,5 @@ impl CargoLambda {
             .unwrap();
         let status = response.status().as_u16();
         (status, response.json().unwrap())
-    }
-}
-
-impl Drop for CargoLambda {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

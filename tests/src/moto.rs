@@ -9,7 +9,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::blocking::{Body, Client, Response};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 
-use crate::background::{free_port, start_program};
+use crate::background::{Program, free_port, start_program};
 use crate::paths;
 
 /// One moto server for all tests of a test program; each takes buckets of its own from it.
@@ -17,6 +17,7 @@ use crate::paths;
 /// Objects are put and read with plain HTTP, so that what the supervisor's client writes is read by another.
 #[derive(Debug)]
 pub struct Moto {
+    _program: Program,
     url: String,
     client: Client,
     buckets: AtomicU32,
@@ -30,8 +31,8 @@ impl Moto {
             let port = free_port();
             let mut command = Command::new(paths::tool("moto_server"));
             command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
-            // The handle is not kept: the server ends with this process.
-            drop(start_program(&command, port, Duration::from_mins(1)));
+            // It ends with this process: what is shared is not dropped.
+            let program = start_program(&command, port, Duration::from_mins(1));
             // Moto reads the signature's account only; without one it serves public objects.
             let signature = "AWS4-HMAC-SHA256 Credential=AKIDTEST/20260101/us-east-1/s3/aws4_request, \
                 SignedHeaders=host, Signature=0";
@@ -42,6 +43,7 @@ impl Moto {
                 .build()
                 .unwrap();
             Self {
+                _program: program,
                 url: format!("http://127.0.0.1:{port}"),
                 client,
                 buckets: AtomicU32::new(0),

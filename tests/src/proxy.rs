@@ -1,10 +1,10 @@
 //! A real proxy: proxy.py, which takes every name for this machine.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::background::{free_port, start_program};
+use crate::background::{Program, free_port, start_program};
 use crate::paths;
 
 /// Longest that it takes to write its log.
@@ -13,7 +13,7 @@ const LOGGED_IN: Duration = Duration::from_secs(20);
 /// A running proxy; it ends with its handle.
 #[derive(Debug)]
 pub struct Proxy {
-    process: Child,
+    _program: Program,
     port: u16,
     log: PathBuf,
 }
@@ -36,7 +36,7 @@ impl Proxy {
             .env("HOME", directory)
             .current_dir(directory);
         Self {
-            process: start_program(&command, port, Duration::from_mins(1)),
+            _program: start_program(&command, port, Duration::from_mins(1)),
             port,
             log,
         }
@@ -59,12 +59,5 @@ impl Proxy {
             assert!(asked.elapsed() < LOGGED_IN, "{words:?} not in: {log}");
             std::thread::sleep(Duration::from_millis(20));
         }
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }

@@ -1,16 +1,16 @@
 //! Debian's docker-registry on the loopback interface, holding an image.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::background::{free_port, start_program};
+use crate::background::{Program, free_port, start_program};
 use crate::paths;
 
 /// A registry; dropping it ends it.
 #[derive(Debug)]
 pub struct Registry {
-    child: Child,
+    _program: Program,
     port: u16,
 }
 
@@ -57,7 +57,7 @@ impl Registry {
         let mut command = Command::new(paths::built("tools/deb/usr/bin/docker-registry"));
         command.arg("serve").arg(&config);
         Self {
-            child: start_program(&command, port, Duration::from_secs(20)),
+            _program: start_program(&command, port, Duration::from_secs(20)),
             port,
         }
     }
@@ -97,12 +97,5 @@ impl Registry {
             "skopeo: {}",
             String::from_utf8_lossy(&output.stderr)
         );
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

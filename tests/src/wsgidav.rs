@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
 
-use crate::background::{free_port, start_program};
+use crate::background::{Program, free_port, start_program};
 use crate::paths;
 
 /// The authentication that a server asks for.
@@ -24,7 +24,7 @@ pub enum Authentication {
 /// A running server; it ends with its handle.
 #[derive(Debug)]
 pub struct WsgiDav {
-    process: Child,
+    _program: Program,
     port: u16,
     directory: PathBuf,
 }
@@ -59,7 +59,7 @@ impl WsgiDav {
         command.arg("--config").arg(file).current_dir(directory);
         let process = start_program(&command, port, Duration::from_mins(1));
         Self {
-            process,
+            _program: process,
             port,
             directory: files,
         }
@@ -100,12 +100,5 @@ impl WsgiDav {
             .collect();
         names.sort();
         names
-    }
-}
-
-impl Drop for WsgiDav {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }

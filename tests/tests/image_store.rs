@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
-use tests::{Mode, Registry, Sandbox, archive};
+use tests::{Mode, Registry, Sandbox, SmallDisk, archive};
 
 const MIRROR: &str = "UDOCKER_REGISTRY";
 const NOWHERE: &str = "http://127.0.0.1:1";
@@ -350,6 +350,13 @@ fn a_name_that_an_interrupted_removal_left_is_no_obstacle() {
     }
 }
 
+/// A disk that the unpacked debian image fits onto, and little else.
+fn room_for_one(directory: &Path) -> Option<SmallDisk<'_>> {
+    fs::create_dir(directory).unwrap();
+    let unpacked = fs::metadata(archive("debian")).unwrap().size();
+    SmallDisk::mount(directory, &(unpacked + 16 * 1024 * 1024).to_string())
+}
+
 #[test]
 fn the_disk_holds_the_image_once() {
     let mut sandbox = Sandbox::new(Mode::F1);
@@ -357,10 +364,7 @@ fn the_disk_holds_the_image_once() {
     registry.push(&archive("debian"), "team/tools:1.2");
     pulling(&sandbox, "team/tools:1.2", &json!({ "keep_layers": false }));
     let small = sandbox.path("small");
-    fs::create_dir(&small).unwrap();
-    let unpacked = fs::metadata(archive("debian")).unwrap().size();
-    let Some(disk) = tests::SmallDisk::mount(&small, &(unpacked + 16 * 1024 * 1024).to_string())
-    else {
+    let Some(disk) = room_for_one(&small) else {
         return;
     };
     sandbox.set("UDOCKER_DIR", small.join("udocker"));
@@ -382,10 +386,7 @@ fn kept_layers_need_room_where_they_are_kept() {
         &json!({ "container": { "keep_layers": true } }),
     );
     let small = sandbox.path("small");
-    fs::create_dir(&small).unwrap();
-    let unpacked = fs::metadata(archive("debian")).unwrap().size();
-    let Some(disk) = tests::SmallDisk::mount(&small, &(unpacked + 16 * 1024 * 1024).to_string())
-    else {
+    let Some(disk) = room_for_one(&small) else {
         return;
     };
     // Both there: not enough, and it says where.
