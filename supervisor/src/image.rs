@@ -14,7 +14,7 @@ mod from_registry;
 mod pipeline;
 pub mod reference;
 pub mod registry;
-mod room;
+pub mod room;
 mod sources;
 pub mod store;
 pub mod unpack;

@@ -32,10 +32,8 @@ impl Network {
     pub fn of(environment: &Environment) -> Self {
         // Where both spellings are set the small letters win, also with nothing.
         let either = |spellings: [&'static str; 2]| {
-            let set = spellings.into_iter();
-            let name = set
-                .clone()
-                .find(|name| environment.get_os(name).is_some())?;
+            let mut spellings = spellings.into_iter();
+            let name = spellings.find(|name| environment.get_os(name).is_some())?;
             Some((name, environment.text(name)?))
         };
         let all = either(names::ALL_PROXY);

@@ -18,8 +18,10 @@ fn main() -> anyhow::Result<ExitCode> {
     let command = Arguments::command();
     let line = shorts::expand(std::env::args_os(), &command);
     let arguments = Arguments::from_arg_matches(&command.get_matches_from(line))?;
+    let environment = Environment::from_process();
     let variable = |name: &str| {
-        std::env::var_os(name)
+        environment
+            .get_os(name)
             .filter(|value| !value.is_empty())
             .map(PathBuf::from)
     };
@@ -27,7 +29,7 @@ fn main() -> anyhow::Result<ExitCode> {
         home: variable("HOME"),
         config_folder: variable(cfg::FOLDER_VARIABLE),
         program: std::env::current_exe().ok(),
-        network: Network::of(&Environment::from_process()),
+        network: Network::of(&environment),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -15,6 +15,6 @@ pub mod secret;
 pub mod signed;
 pub mod wait;
 
-pub use clients::{Environment, Services};
+pub use clients::Services;
 pub use error::{AwsError, Doing};
 pub use wait::Patience;

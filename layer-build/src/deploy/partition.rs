@@ -71,6 +71,12 @@ impl Partition {
     }
 }
 
+/// The ARN of what an `account` has in a `region`; the account is empty where a service leaves it out.
+pub fn arn(service: &str, region: &str, account: &str, resource: &str) -> String {
+    let partition = Partition::of(region).id();
+    format!("arn:{partition}:{service}:{region}:{account}:{resource}")
+}
+
 /// The bucket that an ARN names.
 pub fn bucket_of(arn: &str) -> Option<&str> {
     let (_partition, rest) = arn.strip_prefix("arn:")?.split_once(':')?;
@@ -101,6 +107,8 @@ mod tests {
         let china = Partition::China.hosts(url);
         assert!(china.contains(".amazonaws.com.cn/{stage_name}"), "{china}");
         assert!(Partition::European.hosts(url).contains("}.amazonaws.eu/{"));
-        assert_eq!(bucket_of("arn:aws:lambda:eu-west-1:1:function:f"), None);
+        let function = arn("lambda", "eu-west-1", "1", "function:f");
+        assert_eq!(function, "arn:aws:lambda:eu-west-1:1:function:f");
+        assert_eq!(bucket_of(&function), None);
     }
 }

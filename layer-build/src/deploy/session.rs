@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use faas_supervisor::network::Network;
 use serde_json::{Value, json};
 
 use super::Surroundings;
-use super::aws::{Environment, Patience, Services};
+use super::aws::{Patience, Services};
 use super::cfg::{self, Cfg};
 use super::cli::{Common, Which};
 use super::definition;
@@ -30,7 +31,7 @@ pub struct Session {
     pub patience: Patience,
     profile: Option<String>,
     layer_folders: Vec<PathBuf>,
-    environment: Environment,
+    network: Network,
 }
 
 impl Session {
@@ -63,9 +64,7 @@ impl Session {
                 common.layer_dir.as_deref(),
                 surroundings.program.as_deref(),
             ),
-            environment: Environment {
-                network: surroundings.network.clone(),
-            },
+            network: surroundings.network.clone(),
         })
     }
 
@@ -162,7 +161,7 @@ impl Session {
 
     /// Clients for settings.
     pub async fn services(&self, settings: &Settings) -> Services {
-        Box::pin(Services::connect(settings, &self.environment)).await
+        Box::pin(Services::connect(settings, &self.network)).await
     }
 
     /// The assembled layer for a processor, if it is there.

@@ -7,7 +7,7 @@ use tokio::{sync::watch, time::Instant};
 
 use crate::{
     config::{ExecMode, Prepare},
-    storage::free_bytes,
+    image::room,
 };
 
 use super::{
@@ -144,17 +144,9 @@ impl Making<'_> {
         let ImageSource::Archive(archive) = self.image else {
             return Ok(());
         };
-        let path = &self.preparer.udocker.settings().store;
-        match (std::fs::metadata(archive), free_bytes(path)) {
-            (Ok(archive), Ok(free)) if archive.len() > free => Err(ContainerError::NoSpace {
-                step: "load",
-                image: self.image.to_string(),
-                path: path.clone(),
-                needed: Some(archive.len()),
-                free,
-            }),
-            _ => Ok(()),
-        }
+        let store = &self.preparer.udocker.settings().store;
+        let size = std::fs::metadata(archive).map_or(0, |archive| archive.len());
+        room::expect(store, size).map_err(|failure| self.failure(failure, "load"))
     }
 
     async fn create(&self) -> Result<(), ContainerError> {

@@ -35,7 +35,7 @@ impl Making<'_> {
         made.map_err(|failure| self.failure(failure, step))
     }
 
-    fn failure(&self, failure: Failure, step: &'static str) -> ContainerError {
+    pub(super) fn failure(&self, failure: Failure, step: &'static str) -> ContainerError {
         let image = self.image.to_string();
         match failure {
             Failure::Image(source) => ContainerError::Image {

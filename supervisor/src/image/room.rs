@@ -23,7 +23,11 @@ pub(super) fn check(order: &Order<'_>, size: u64, missing: u64) -> Result<(), Fa
     expect(&store.layers, kept)
 }
 
-fn expect(path: &Path, needed: u64) -> Result<(), Failure> {
+/// That many bytes are free where `path` is.
+///
+/// # Errors
+/// [`Failure::NoRoom`].
+pub fn expect(path: &Path, needed: u64) -> Result<(), Failure> {
     match free_bytes(path) {
         Ok(free) if free < needed => Err(Failure::NoRoom {
             path: path.to_owned(),

@@ -113,9 +113,7 @@ fn is_place(text: &str) -> bool {
     };
     let host = authority.host();
     let after = text.strip_prefix(host).unwrap_or(text);
-    let port = after
-        .strip_prefix(':')
-        .is_some_and(|_| authority.port_u16().is_some());
+    let port = after.starts_with(':') && authority.port_u16().is_some();
     !host.is_empty() && (after.is_empty() || port)
 }
 

@@ -63,10 +63,11 @@ pub enum NoAnswer {
 
 impl NoAnswer {
     fn of(error: &SendError) -> Self {
-        let text = error.to_string();
-        match error {
-            SendError::Setup(_) | SendError::Untrusted(_) => Self::Lasting(text),
-            SendError::Broken(_) | SendError::Late(_) => Self::Passing(text),
-        }
+        let how = if error.is_lasting() {
+            Self::Lasting
+        } else {
+            Self::Passing
+        };
+        how(error.to_string())
     }
 }

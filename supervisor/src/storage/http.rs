@@ -9,6 +9,7 @@ mod through;
 
 use std::fmt;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -58,12 +59,22 @@ pub(crate) enum SendError {
     Late(Duration),
 }
 
+impl SendError {
+    /// Whether another try ends the same.
+    pub(crate) fn is_lasting(&self) -> bool {
+        match self {
+            Self::Setup(_) | Self::Untrusted(_) => true,
+            Self::Broken(_) | Self::Late(_) => false,
+        }
+    }
+}
+
 /// The connections of one storage provider. Nothing is opened or read before the first request.
 pub(crate) struct Transport {
     plain: PlainClient,
     secure: OnceLock<Result<SecureClient, String>>,
     verify: TlsVerify,
-    network: Network,
+    ca_bundle: Option<PathBuf>,
     route: Route,
     response_timeout: Duration,
 }
@@ -87,7 +98,7 @@ impl Transport {
             }),
             secure: OnceLock::new(),
             verify,
-            network: network.clone(),
+            ca_bundle: network.ca_bundle.clone(),
             route,
             response_timeout: RESPONSE_TIMEOUT,
         }
@@ -107,7 +118,7 @@ impl Transport {
     }
 
     fn secure_client(&self) -> Result<SecureClient, String> {
-        let config = tls::client_config(self.verify, self.network.ca_bundle.as_deref())?;
+        let config = tls::client_config(self.verify, self.ca_bundle.as_deref())?;
         let mut tcp = tcp();
         tcp.enforce_http(false);
         let route = self.route.clone();

@@ -231,9 +231,8 @@ fn origin(url: &str) -> Option<String> {
 
 fn may_pass(error: &SendError) -> bool {
     match error {
-        SendError::Setup(_) | SendError::Untrusted(_) => false,
         SendError::Broken(error) => !is_shorter(error),
-        SendError::Late(_) => true,
+        other => !other.is_lasting(),
     }
 }
 

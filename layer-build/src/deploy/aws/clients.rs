@@ -21,13 +21,6 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(20);
 /// Longest wait for a function's answer: the longest a function may run (Lambda quotas), and some for its start.
 const LONGEST_CALL: Duration = Duration::from_mins(16);
 
-/// What of the process environment the clients need.
-#[derive(Debug, Clone, Default)]
-pub struct Environment {
-    /// How AWS is reached.
-    pub network: Network,
-}
-
 /// The clients.
 #[derive(Debug, Clone)]
 pub struct Services {
@@ -61,16 +54,16 @@ pub struct Services {
 
 impl Services {
     /// Nothing is called yet.
-    pub async fn connect(settings: &Settings, environment: &Environment) -> Self {
-        let sdk = sdk_client(&environment.network);
-        let http = Arc::new(PlainHttp::new(&environment.network));
+    pub async fn connect(settings: &Settings, network: &Network) -> Self {
+        let sdk = sdk_client(network);
+        let http = Arc::new(PlainHttp::new(network));
         let lambda = config(&settings.lambda, &sdk).await;
         let s3 = config(&settings.s3, &sdk).await;
         let iam = config(&settings.iam, &sdk).await;
         let batch = config(&settings.batch_section, &sdk).await;
         let signed = |config: &SdkConfig, service| Signed::new(config, service, Arc::clone(&http));
         let path_style = s3.endpoint_url().is_some();
-        let patient = patient_sdk_client(&environment.network, LONGEST_CALL);
+        let patient = patient_sdk_client(network, LONGEST_CALL);
         Self {
             calls: aws_sdk_lambda::Client::from_conf(
                 aws_sdk_lambda::config::Builder::from(&lambda)

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Services;
 use super::error::AwsError;
 use super::lambda::gone;
-use crate::deploy::partition::Partition;
+use crate::deploy::partition;
 
 /// Name of a function's parameter.
 pub fn name(function: &str) -> String {
@@ -17,12 +17,8 @@ pub fn name(function: &str) -> String {
 
 /// ARN of a function's parameter.
 pub fn arn(services: &Services, account: &str, function: &str) -> String {
-    let region = services.ssm.region();
-    format!(
-        "arn:{}:ssm:{region}:{account}:parameter{}",
-        Partition::of(region).id(),
-        name(function)
-    )
+    let parameter = format!("parameter{}", name(function));
+    partition::arn("ssm", services.ssm.region(), account, &parameter)
 }
 
 /// The parameter's text.

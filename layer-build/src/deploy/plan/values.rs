@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::deploy::notification::Entry;
-use crate::deploy::partition::{Partition, bucket_of};
+use crate::deploy::partition::{arn, bucket_of};
 use crate::deploy::settings::{FileSystem, Runtime, Settings, Vpc, api::fill};
 
 /// Tag of everything made here.
@@ -71,12 +71,8 @@ pub fn entries<'a>(settings: &'a Settings, arn: &'a str, bucket: &str) -> Vec<En
 
 /// The function's ARN, which is known before it exists.
 pub fn function_arn(settings: &Settings, account: &str) -> String {
-    let region = settings.lambda.region.as_str();
-    format!(
-        "arn:{}:lambda:{region}:{account}:function:{}",
-        Partition::of(region).id(),
-        settings.function.name
-    )
+    let function = format!("function:{}", settings.function.name);
+    arn("lambda", &settings.lambda.region, account, &function)
 }
 
 const BUCKET_STATEMENT: &str = "faas-deploy-s3-";

@@ -19,7 +19,7 @@ use crate::{
     config::TlsVerify,
     image::{ImageError, error::Source},
     network::Network,
-    storage::{SendError, Transport, client::own_role_config},
+    storage::{Transport, client::own_role_config},
 };
 
 /// The operation, in the header that names it.
@@ -116,9 +116,7 @@ enum Refusal {
 async fn send(transport: &Transport, request: http::Request<SdkBody>) -> Result<Vec<u8>, Refusal> {
     let response = match transport.send(request).await {
         Ok(response) => response,
-        Err(error @ (SendError::Setup(_) | SendError::Untrusted(_))) => {
-            return Err(Refusal::Final(error.to_string()));
-        }
+        Err(error) if error.is_lasting() => return Err(Refusal::Final(error.to_string())),
         Err(error) => return Err(Refusal::MayPass(error.to_string())),
     };
     let status = response.status();

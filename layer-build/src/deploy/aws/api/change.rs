@@ -8,7 +8,7 @@ use super::{FUNCTION, resources};
 use crate::deploy::aws::Services;
 use crate::deploy::aws::error::{AwsError, Doing};
 use crate::deploy::aws::lambda::gone;
-use crate::deploy::partition::Partition;
+use crate::deploy::partition::{Partition, arn};
 use crate::deploy::plan::deploy::{CREATED_BY, CREATOR, integration_uri};
 use crate::deploy::settings::Settings;
 
@@ -87,10 +87,7 @@ pub async fn adopt(services: &Services, settings: &Settings, id: &str) -> Result
     let request = services
         .api
         .tag_resource()
-        .resource_arn(format!(
-            "arn:{}:apigateway:{region}::/restapis/{id}",
-            Partition::of(region).id()
-        ))
+        .resource_arn(arn("apigateway", region, "", &format!("/restapis/{id}")))
         .tags(CREATED_BY, CREATOR)
         .tags(FUNCTION, &settings.function.name);
     let answer = request.send().await;
