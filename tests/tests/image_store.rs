@@ -404,6 +404,22 @@ fn kept_layers_need_room_where_they_are_kept() {
 }
 
 #[test]
+fn what_udocker_loads_needs_room_where_layers_are_kept() {
+    let mut sandbox = Sandbox::new(Mode::P1);
+    sandbox.function("", &json!({ "container": { "prepare": "udocker" } }));
+    let small = sandbox.path("small");
+    fs::create_dir(&small).unwrap();
+    let Some(disk) = SmallDisk::mount(&small, "64k") else {
+        return;
+    };
+    sandbox.set("UDOCKER_LAYERS", small.join("layers"));
+    let run = sandbox.invoke_local(&json!({})).run();
+    let missing = format!("does not fit into {}", small.join("layers").display());
+    run.expect_code(1).expect_stderr(&missing);
+    drop(disk);
+}
+
+#[test]
 fn kept_layers_are_not_written_again() {
     let sandbox = Sandbox::new(Mode::P1);
     let registry = Registry::start(&sandbox.path("home"));

@@ -144,9 +144,9 @@ impl Making<'_> {
         let ImageSource::Archive(archive) = self.image else {
             return Ok(());
         };
-        let store = &self.preparer.udocker.settings().store;
+        let layers = &self.preparer.udocker.settings().layers;
         let size = std::fs::metadata(archive).map_or(0, |archive| archive.len());
-        room::expect(store, size).map_err(|failure| self.failure(failure, "load"))
+        room::expect(layers, size).map_err(|failure| self.failure(failure, "load"))
     }
 
     async fn create(&self) -> Result<(), ContainerError> {
