@@ -1,0 +1,89 @@
+//! Starts a program as a Lambda sandbox does; root only.
+//!
+//! ```text
+//! lambda-sandbox [OPTION…] -- PROGRAM [ARGUMENT…]
+//!   --root DIR          the root directory, read-only inside; its mount points are made
+//!   --bind SOURCE=DIR   a path of this machine at DIR inside, read-only; may be repeated
+//!   --tmp DIR           a directory of this machine that is /tmp inside, read-write (a file system of its own, for a size)
+//!   --profile NAME      observed (the default), strict, strict-enosys
+//!   --deny CALL         one more system call, may be repeated; CALL=ENOSYS, CALL=EPERM for another answer than the table's
+//!   --umask MODE        022 unless given
+//!   --left FILE         what is left at the end is written there, one process a line
+//! ```
+//!
+//! Inside: user 993, group 990, no groups, no capabilities; a pid namespace whose first process, this program, reaps nobody
+//! and forwards signals; an extension (a process that only waits) as pid 7 and the program as pid 8; a `/dev` of five
+//! devices and three links; `/proc`; standard input from `/dev/null`. The filter comes last.
+//!
+//! Ends as the program ends: with its exit status, or by its signal.
+
+mod extension;
+mod first;
+mod mounts;
+mod options;
+mod runtime;
+
+use std::{env, io, process::ExitCode};
+
+use anyhow::Context as _;
+use nix::{
+    sched::{CloneFlags, unshare},
+    sys::{
+        signal::{SigHandler, Signal, raise, signal},
+        wait::WaitStatus,
+    },
+    unistd::{ForkResult, fork},
+};
+
+use options::Options;
+
+fn main() -> ExitCode {
+    let outcome = Options::parse(env::args_os().skip(1)).and_then(|options| run(&options));
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            let _closed = io::Write::write_all(
+                &mut io::stderr(),
+                format!("lambda-sandbox: {error:#}\n").as_bytes(),
+            );
+            ExitCode::from(121)
+        }
+    }
+}
+
+#[allow(unsafe_code)]
+fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let filter = options.filter()?;
+    unshare(CloneFlags::CLONE_NEWPID).context("a pid namespace, which needs root")?;
+    let (said, ended) = io::pipe()?;
+    // SAFETY: this process has one thread.
+    let first = match unsafe { fork() }? {
+        ForkResult::Child => {
+            drop(said);
+            first::main(options, &filter, ended);
+        }
+        ForkResult::Parent { child } => child,
+    };
+    drop(ended);
+    first::forward_signals_to(first)?;
+    Ok(finish(first::status_of_the_program(first, said)?))
+}
+
+/// Ends as the program did.
+fn finish(status: WaitStatus) -> ExitCode {
+    match status {
+        WaitStatus::Exited(_, code) => ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)),
+        WaitStatus::Signaled(_, by, _) => {
+            die_by(by);
+            ExitCode::from(128 + by as u8)
+        }
+        _ => ExitCode::FAILURE,
+    }
+}
+
+#[allow(unsafe_code)]
+fn die_by(by: Signal) {
+    // SAFETY: no handler is installed.
+    let _of_kill = unsafe { signal(by, SigHandler::SigDfl) };
+    let _blocked = raise(by);
+}
