@@ -58,8 +58,7 @@ impl Frozen {
             return Self(Means::Signals(namespace.clone()));
         };
         cgroup.take_in(namespace);
-        cgroup.write(cgroup.words[0]);
-        cgroup.wait_until_frozen();
+        cgroup.freeze();
         Self(Means::Cgroup(cgroup))
     }
 }
@@ -134,9 +133,11 @@ impl Cgroup {
         fs::write(self.directory.join(self.file), word).unwrap();
     }
 
-    fn wait_until_frozen(&self) {
+    fn freeze(&self) {
         let asked = Instant::now();
         loop {
+            // Again and again: the first version passes over one that is just going to sleep until its child has started.
+            self.write(self.words[0]);
             let state = fs::read_to_string(self.directory.join(self.file)).unwrap();
             let events = fs::read_to_string(self.directory.join("cgroup.events"));
             let frozen = match events {
