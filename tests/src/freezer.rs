@@ -169,7 +169,8 @@ fn stop_by_signals(namespace: &Namespace) {
     let stopped = |pid: &i32| {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         let state = stat.rsplit(')').next().unwrap_or_default();
-        stat.is_empty() || state.trim_start().starts_with(['T', 'Z'])
+        // One that waits for a child to start (D) does so for as long as that is stopped.
+        stat.is_empty() || state.trim_start().starts_with(['T', 'Z', 'D'])
     };
     let asked = Instant::now();
     while !namespace.all().iter().all(stopped) && asked.elapsed() < PATIENCE {
