@@ -132,7 +132,7 @@ fn run(start: &Start, stage: &Stage, inbox: &mut Inbox, orphans: Orphans) -> io:
         Begun::Child(main) => main,
         Begun::Not(code) => return Ok(code),
     };
-    let tree = orphans.tree(main, start, began);
+    let tree = orphans.tree(main, start, stage, began);
     let watch = Watch::new(main, &start.variables, &mut part, orphans);
     let code = match errand {
         Some(errand) => watch.see_through(inbox, errand.grace, tree),
