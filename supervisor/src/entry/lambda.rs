@@ -2,6 +2,7 @@
 
 mod metrics;
 mod platform;
+mod processes;
 
 use std::{
     process::ExitCode,
@@ -32,6 +33,7 @@ use super::{block_on, setup, sink, sink::Ids};
 
 use metrics::Metrics;
 use platform::Platform;
+use processes::Zombies;
 
 /// Variables that `lambda_runtime` cannot do without; Lambda always sets them.
 const REQUIRED: [&str; 3] = [
@@ -49,6 +51,7 @@ pub fn main(environment: &Environment, command: Vec<String>) -> ExitCode {
         .as_ref()
         .map_or_else(|_| LogLevel::default(), |c| c.log_level);
     telemetry::start(level, telemetry::Format::of(Place::Lambda));
+    processes::write_no_cores();
     let served = serve(environment, config, command);
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -121,6 +124,7 @@ struct Function {
     services: Result<Services, String>,
     instance_ip: String,
     metrics: Metrics,
+    zombies: Zombies,
     writer: sink::Writer,
     cancel: Arc<watch::Sender<Option<i32>>>,
     terminate: tokio::sync::Mutex<tokio::signal::unix::Signal>,
@@ -145,6 +149,7 @@ impl Function {
         });
         Ok(Self {
             metrics: Metrics::new(environment),
+            zombies: Zombies::default(),
             environment: environment.clone(),
             services,
             instance_ip: setup::instance_ip(),
@@ -200,6 +205,7 @@ impl Function {
         };
         let mut sink = sink::Lambda::new(&self.environment, ids.clone(), self.writer.clone());
         let report = Box::pin(invoke(services, &invocation, &mut sink)).await;
+        self.zombies.look();
         self.writer
             .write(Stream::Stdout, self.metrics.lines(&report, &ids));
         // After the answer the environment is frozen: what is not written then comes late or never.
