@@ -24,6 +24,7 @@ mod making;
 mod native;
 mod off_thread;
 pub mod order;
+pub mod pause;
 pub mod place;
 pub mod prepare;
 pub mod probe;

@@ -16,6 +16,7 @@ use super::{
     handoff::Handoff,
     log::LogSink,
     order::{Errand, First, Order, Start},
+    process_tree::Neighbours,
     run::{RunReport, RunRequest, variables},
     running::Waiting,
     stage::{Scene, Stage},
@@ -28,6 +29,8 @@ pub struct Direct {
     supervisor: PathBuf,
     /// What every command inherits: the image's variables and the platform's.
     environment: BTreeMap<OsString, OsString>,
+    /// Who else starts processes here.
+    neighbours: Neighbours,
     /// The image's own command, as the words after `supervisor --` tell it.
     command: ImageCommand,
 }
@@ -46,6 +49,7 @@ impl Direct {
         Self {
             supervisor,
             environment: inherited,
+            neighbours: Neighbours::of(environment.place()),
             command: ImageCommand {
                 cmd: command,
                 ..ImageCommand::default()
@@ -76,6 +80,7 @@ impl Direct {
             start: Start {
                 first: First::Keeper,
                 handoff: directory,
+                neighbours: self.neighbours,
                 variables: self.environment.clone(),
                 line: Vec::new(),
             },

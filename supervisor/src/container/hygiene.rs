@@ -169,7 +169,7 @@ async fn try_overlay(settings: &UdockerSettings, temp: &Path) -> Result<bool, Co
         root: store.clone(),
         changes: Some(scratch.clone()),
     };
-    let mut keeper = Waiting::start(&settings.supervisor, &stage)?.running(PATIENCE);
+    let mut keeper = Waiting::start(&settings.supervisor, &stage)?.without_order(PATIENCE);
     let ended = keeper.finish(PATIENCE).await;
     tracing::debug!(message = keeper.messages.text(), ?ended, "overlay tried");
     crate::workspace::remove_tree(&scratch);

@@ -1,9 +1,10 @@
 //! The keeper: a small process between the supervisor and an engine, one per engine command.
 //!
-//! It is the child subreaper of everything the command starts, so that processes which detach
-//! themselves (`setsid`, double fork, an engine's own session) still end up below it, and
-//! invocations that run at once cannot touch each other's. When the command ends, when it is told
-//! to stop, or when the supervisor dies, it leaves nothing behind.
+//! Where the kernel lets it, it is the child subreaper of everything the command starts, so that processes which detach
+//! themselves (`setsid`, double fork, an engine's own session) still end up below it, and invocations that run at once cannot
+//! touch each other's. Elsewhere (on Lambda prctl(2) is denied) it finds them by what ties them to the run, see
+//! [`super::process_tree`]. When the command ends, when it is told to stop, or when the supervisor dies, it leaves nothing
+//! behind. It learns of that death from its standard input, which ends then.
 //!
 //! It may be there before it is known what runs, with the [`Stage`] set, and with proot started: what to do comes through its
 //! standard input, see [`super::order`].
@@ -13,6 +14,7 @@
 mod inbox;
 mod listener;
 mod part;
+mod signals;
 mod watch;
 
 use std::{
@@ -25,10 +27,7 @@ use std::{
 use nix::{
     sys::{
         prctl,
-        signal::{
-            SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask,
-        },
-        signalfd::{SfdFlags, SignalFd},
+        signal::{SigSet, SigmaskHow, Signal, sigprocmask},
     },
     unistd::{Pid, getppid},
 };
@@ -36,10 +35,12 @@ use nix::{
 use self::{
     inbox::{Came, Inbox},
     part::Part,
-    watch::Watch,
+    signals::Signals,
+    watch::{Orphans, Watch},
 };
 use super::{
     order::{self, Errand, Start},
+    process_tree::Moment,
     stage::Stage,
 };
 
@@ -74,31 +75,33 @@ fn complain(message: &str) {
 }
 
 fn keep(parent: i32, stage: &Stage) -> io::Result<u8> {
-    let signals = SigSet::from_iter([Signal::SIGCHLD, STOP, KILL, Signal::SIGHUP]);
-    let mut inherited = SigSet::empty();
-    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), Some(&mut inherited))?;
-    let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC)?;
+    let signals = Signals::take_over()?;
     // Before all that follows: namespaces of one's own take back what was asked of the kernel.
     stage.set()?;
-    prctl::set_child_subreaper(true)?;
-    wait_for_children()?;
-    // The supervisor's death reaches us as an order to stop.
-    prctl::set_pdeathsig(STOP)?;
+    let orphans = match prctl::set_child_subreaper(true) {
+        Ok(()) => Orphans::ComeToUs,
+        // On Lambda, whatever is asked of prctl(2).
+        Err(_denied) => Orphans::GoElsewhere,
+    };
+    // The supervisor's death reaches us as an order to stop; where this is denied, by the end of our standard input alone.
+    let _denied = prctl::set_pdeathsig(STOP);
     if getppid().as_raw() != parent {
         return Ok(STOPPED);
     }
-    let mut inbox = Inbox::new(&signals)?;
+    let mut inbox = Inbox::new(signals)?;
     let start = match inbox.next()? {
         Came::Part(part) => Start::parse(&part)?,
         Came::End => return Ok(0),
         Came::Signal => return Ok(STOPPED),
     };
-    run(&start, stage, &mut inbox, inherited)
+    run(&start, stage, &mut inbox, orphans)
 }
 
 /// Starts what can be started, waits for what is to run, and sees that through.
-fn run(start: &Start, stage: &Stage, inbox: &mut Inbox<'_>, mask: SigSet) -> io::Result<u8> {
+fn run(start: &Start, stage: &Stage, inbox: &mut Inbox, orphans: Orphans) -> io::Result<u8> {
     let mut part = Part::of(start)?;
+    let mask = inbox.signals().inherited();
+    let mut began = Moment::now();
     let early = match part.early(start) {
         Some(command) => Some(begin(command, mask, &mut part)?),
         None => None,
@@ -110,7 +113,10 @@ fn run(start: &Start, stage: &Stage, inbox: &mut Inbox<'_>, mask: SigSet) -> io:
             stage.furnish(&errand.scene)?;
             let begun = match early {
                 Some(begun) => begun,
-                None => begin(part.late(start, &errand)?, mask, &mut part)?,
+                None => {
+                    began = Moment::now();
+                    begin(part.late(start, &errand)?, mask, &mut part)?
+                }
             };
             if let Begun::Child(_) = begun {
                 // One that is gone cannot be told; that it is will be seen.
@@ -126,10 +132,11 @@ fn run(start: &Start, stage: &Stage, inbox: &mut Inbox<'_>, mask: SigSet) -> io:
         Begun::Child(main) => main,
         Begun::Not(code) => return Ok(code),
     };
-    let watch = Watch::new(main, &start.variables, &mut part);
+    let tree = orphans.tree(main, start, began);
+    let watch = Watch::new(main, &start.variables, &mut part, orphans);
     let code = match errand {
-        Some(errand) => watch.see_through(inbox.signals(), errand.grace),
-        None => watch.let_go(inbox.signals()),
+        Some(errand) => watch.see_through(inbox, errand.grace, tree),
+        None => watch.let_go(inbox, tree),
     };
     part.gone();
     Ok(code)
@@ -154,15 +161,6 @@ fn begin(mut command: Command, mask: SigSet, part: &mut Part) -> io::Result<Begu
     }
 }
 
-/// A parent may have left SIGCHLD ignored, and then no child can be waited for (sigaction(2)). A child that stops has not
-/// ended.
-#[allow(unsafe_code)]
-fn wait_for_children() -> nix::Result<()> {
-    let default = SigAction::new(SigHandler::SigDfl, SaFlags::SA_NOCLDSTOP, SigSet::empty());
-    // SAFETY: no handler is installed.
-    unsafe { sigaction(Signal::SIGCHLD, &default) }.map(drop)
-}
-
 #[allow(unsafe_code)]
 fn spawn(child: &mut Command, mask: SigSet, without_us: Signal) -> io::Result<Child> {
     // SAFETY: `sigprocmask`, `setsid` and `prctl` are async-signal-safe and allocate nothing.
@@ -171,8 +169,9 @@ fn spawn(child: &mut Command, mask: SigSet, without_us: Signal) -> io::Result<Ch
             sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mask), None)?;
             // A terminal's Ctrl-C is for the supervisor, which stops us in order.
             nix::unistd::setsid()?;
-            // Should the keeper itself be killed, at least the engine goes with it.
-            prctl::set_pdeathsig(without_us)?;
+            // Should the keeper itself be killed, at least the engine goes with it, where that may be asked for. The supervisor
+            // looks for the rest.
+            let _denied = prctl::set_pdeathsig(without_us);
             Ok(())
         });
     }

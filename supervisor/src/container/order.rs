@@ -9,11 +9,11 @@ use std::{
     ffi::{OsStr, OsString},
     io::{self, Read},
     os::unix::ffi::{OsStrExt, OsStringExt},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
-use super::stage::Scene;
+use super::{process_tree::Neighbours, stage::Scene};
 
 /// Variables of a process, all of them.
 pub type Variables = BTreeMap<OsString, OsString>;
@@ -36,6 +36,8 @@ pub struct Start {
     pub first: First,
     /// Where that finds its pipes; empty where there are none.
     pub handoff: PathBuf,
+    /// Who else starts processes as this user.
+    pub neighbours: Neighbours,
     /// Exactly these are the engine's variables.
     pub variables: Variables,
     /// The engine's program and its arguments.
@@ -65,6 +67,11 @@ pub struct Order {
 }
 
 impl Start {
+    /// The directory that belongs to this run alone, which its variables name; empty where it has none.
+    pub fn run_directory(&self) -> &Path {
+        self.handoff.parent().unwrap_or(Path::new(""))
+    }
+
     /// The part as it is sent.
     pub fn encode(&self) -> Vec<u8> {
         let first = match self.first {
@@ -72,7 +79,8 @@ impl Start {
             First::Keeper => "keeper",
             First::InProot => "proot",
         };
-        let mut words = vec![first.into(), self.handoff.clone().into()];
+        let neighbours = self.neighbours.name().into();
+        let mut words = vec![first.into(), self.handoff.clone().into(), neighbours];
         push_variables(&mut words, &self.variables);
         words.extend_from_slice(&self.line);
         part(&terminated(&words))
@@ -93,6 +101,7 @@ impl Start {
                     _ => return None,
                 },
                 handoff: words.next()?.into(),
+                neighbours: Neighbours::parse(words.next()?.to_str()?)?,
                 variables: take_variables(&mut words)?,
                 line: words.collect(),
             })
@@ -227,6 +236,7 @@ mod tests {
             start: Start {
                 first: First::InProot,
                 handoff: "/tmp/hand off".into(),
+                neighbours: Neighbours::Extensions,
                 variables: [("A".into(), "".into()), ("B".into(), "x=\ny".into())].into(),
                 line: vec!["/bin/proot".into(), "".into(), "end".into(), "".into()],
             },
@@ -267,8 +277,9 @@ mod tests {
         for words in [
             vec![],
             vec!["proot"],
-            vec!["other", "/", "0"],
-            vec!["proot", "/", "1", "A"],
+            vec!["other", "/", "anybody", "0"],
+            vec!["proot", "/", "nobody", "0"],
+            vec!["proot", "/", "anybody", "1", "A"],
         ] {
             assert!(Start::parse(&terminated(&words)).is_err(), "{words:?}");
         }

@@ -13,6 +13,7 @@ use super::{
     engine::Guest,
     hygiene::Undo,
     order::{First, Start, Variables},
+    process_tree::Neighbours,
     run::natively::{Planned, init_file},
     stage::Stage,
     udocker::Udocker,
@@ -82,6 +83,7 @@ impl Place {
         let mut start = Start {
             first: First::Inside,
             handoff: record.handoff(),
+            neighbours: Neighbours::of(udocker.settings().place),
             variables: Variables::new(),
             line: Vec::new(),
         };

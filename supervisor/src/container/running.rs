@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Write},
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::process::ExitStatusExt as _},
     path::Path,
     process::ExitStatus,
     time::{Duration, Instant},
@@ -18,7 +18,9 @@ use tokio::{
 use super::{
     ContainerError, keeper,
     order::{Order, Start},
-    process_tree, role,
+    pause::pause,
+    process_tree::{Lineage, Moment, Tree},
+    role,
     stage::Stage,
 };
 
@@ -40,6 +42,8 @@ pub struct Waiting {
     messages: Messages,
     /// What it has been told.
     started: Started,
+    /// When it was started.
+    began: Moment,
 }
 
 /// Whether a keeper knows how the container starts.
@@ -70,6 +74,7 @@ impl Waiting {
             .stdin(reader)
             .stdout(writer)
             .stderr(copy);
+        let began = Moment::now();
         let child = command.spawn().map_err(ContainerError::io(format!(
             "start {}",
             supervisor.display()
@@ -83,6 +88,7 @@ impl Waiting {
             input,
             messages,
             started: Started::NotYet,
+            began,
         })
     }
 
@@ -114,7 +120,7 @@ impl Waiting {
                     let _gone_already = child.start_kill();
                     return false;
                 }
-                std::thread::sleep(Duration::from_micros(200));
+                pause(Duration::from_micros(200));
             }
             true
         };
@@ -138,14 +144,29 @@ impl Waiting {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 Err(ContainerError::io("tell the keeper what to run")(error))
             }
-            Ok(()) | Err(_) => Ok(self.running(errand.grace)),
+            Ok(()) | Err(_) => Ok(self.running(errand.grace, Some(order.start.clone()))),
         }
     }
 
-    /// Without anything to run.
-    pub fn running(self, grace: Duration) -> Running {
+    /// Without anything to run: it ends as soon as it finds that out.
+    pub fn without_order(self, grace: Duration) -> Running {
+        let mut running = self.running(grace, None);
+        running.lifeline = None;
+        running
+    }
+
+    fn running(self, grace: Duration, start: Option<Start>) -> Running {
         Running {
+            run: start.map(|start| Lineage {
+                supervisor: Pid::this(),
+                shim: pid(&self.child).unwrap_or(NOBODY),
+                leader: None,
+                directory: start.run_directory().to_owned(),
+                began: self.began,
+                neighbours: start.neighbours,
+            }),
             child: self.child,
+            lifeline: Some(self.input),
             grace,
             messages: self.messages,
         }
@@ -156,6 +177,10 @@ impl Waiting {
 #[derive(Debug)]
 pub struct Running {
     child: Child,
+    /// The keeper's standard input. It ends with this process, and that is how the keeper learns of it.
+    lifeline: Option<io::PipeWriter>,
+    /// What the keeper has been told to run, as far as its processes can be told by it.
+    run: Option<Lineage>,
     grace: Duration,
     /// What the command says that is not the container's output.
     pub messages: Messages,
@@ -171,6 +196,9 @@ impl Running {
             tokio::select! {
                 status = self.child.wait() => {
                     self.messages.drain();
+                    if let Ok(status) = &status && status.signal().is_some() {
+                        self.clear_behind_the_keeper();
+                    }
                     return status;
                 }
                 () = self.messages.more() => {}
@@ -205,18 +233,40 @@ impl Running {
 
     async fn kill_over_its_head(&mut self) -> Option<ExitStatus> {
         let pid = self.pid()?;
-        let until = std::time::Instant::now() + Duration::from_secs(1);
-        let killed = process_tree::kill_descendants(pid, until, || {}).len();
-        tracing::warn!(killed, "the container's processes did not end when told to");
+        let killed = Tree::below(pid, pid).kill(Instant::now() + KILLED_WITHIN, || {});
         let _gone_already = self.child.start_kill();
         // A process that waits for a dead disk does not even die.
         let ended = tokio::time::timeout(KILLED_WITHIN, self.child.wait()).await;
+        let killed = killed.len();
+        tracing::warn!(killed, "the container's processes did not end when told to");
+        self.clear_behind_the_keeper();
         ended.ok()?.ok()
     }
 
-    fn pid(&self) -> Option<Pid> {
-        i32::try_from(self.child.id()?).ok().map(Pid::from_raw)
+    /// Kills what is left of a run whose keeper was killed: by the container, as it may be, or by us.
+    fn clear_behind_the_keeper(&mut self) {
+        // Once: what comes later under the keeper's number is another process.
+        let Some(run) = self.run.take() else { return };
+        let killed = Tree::of(run).kill(Instant::now() + KILLED_WITHIN, || {});
+        if !killed.is_empty() {
+            let killed = killed.len();
+            tracing::warn!(
+                killed,
+                "the container's shim was killed; what it looked after is gone, too"
+            );
+        }
     }
+
+    fn pid(&self) -> Option<Pid> {
+        pid(&self.child)
+    }
+}
+
+/// No process has this number (proc(5), `pid_max`).
+const NOBODY: Pid = Pid::from_raw(i32::MAX);
+
+fn pid(child: &Child) -> Option<Pid> {
+    i32::try_from(child.id()?).ok().map(Pid::from_raw)
 }
 
 fn message_pipe() -> io::Result<(pipe::Receiver, OwnedFd)> {

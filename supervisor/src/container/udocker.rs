@@ -21,6 +21,7 @@ use super::{
     keepers::{Keeper, Keepers},
     order::{Errand, First, Order, Start, Variables},
     place::Place,
+    process_tree::Neighbours,
     running::Waiting,
     settings::UdockerSettings,
     stage::{Scene, Stage},
@@ -100,6 +101,7 @@ impl Udocker {
             start: Start {
                 first: First::Inside,
                 handoff: PathBuf::new(),
+                neighbours: Neighbours::of(self.settings.place),
                 variables: all,
                 line,
             },

@@ -1,21 +1,23 @@
-//! What comes to a keeper that does not run anything yet.
+//! What comes to a keeper from the supervisor: through its standard input, which is open for as long as the supervisor lives.
 
-use std::{fs::File, io, os::fd::AsFd};
-
-use nix::{
-    errno::Errno,
-    poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::signalfd::SignalFd,
+use std::{
+    fs::File,
+    io,
+    os::fd::{AsFd, BorrowedFd},
 };
+
+use nix::poll::{PollFd, PollFlags};
 
 use crate::container::order::read_part;
 
+use super::signals::Signals;
+
 /// Its standard input and its signals.
 #[derive(Debug)]
-pub(super) struct Inbox<'a> {
+pub(super) struct Inbox {
     // Not buffered: what is there must be seen by poll(2).
     input: File,
-    signals: &'a SignalFd,
+    signals: Signals,
 }
 
 /// One thing at a time.
@@ -23,44 +25,41 @@ pub(super) struct Inbox<'a> {
 pub(super) enum Came {
     /// A part of an order.
     Part(Vec<u8>),
-    /// No more: the supervisor has no use for this keeper.
+    /// No more: the supervisor has no use for this keeper, or is gone.
     End,
     /// An order to stop, or the end of what was started in advance.
     Signal,
 }
 
-impl<'a> Inbox<'a> {
+impl Inbox {
     /// # Errors
     /// The operating system's.
-    pub(super) fn new(signals: &'a SignalFd) -> io::Result<Self> {
+    pub(super) fn new(signals: Signals) -> io::Result<Self> {
         let input = io::stdin().as_fd().try_clone_to_owned()?.into();
         Ok(Self { input, signals })
     }
 
-    /// For whoever waits on.
-    pub(super) fn signals(&self) -> &'a SignalFd {
-        self.signals
+    pub(super) fn signals(&self) -> &Signals {
+        &self.signals
+    }
+
+    /// The supervisor's end of this closes when the supervisor is gone, or has no more use for the run.
+    pub(super) fn lifeline(&self) -> BorrowedFd<'_> {
+        self.input.as_fd()
     }
 
     /// Waits for it.
     ///
     /// # Errors
-    /// The operating system's, and those of [`read_part`].
+    /// Those of [`read_part`].
     pub(super) fn next(&mut self) -> io::Result<Came> {
         loop {
-            let mut fds = [
-                PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
-                PollFd::new(self.input.as_fd(), PollFlags::POLLIN),
-            ];
-            match poll(&mut fds, PollTimeout::NONE) {
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-            let [signal, input] = fds.map(|fd| fd.any().unwrap_or(false));
-            if signal {
+            let mut files = [PollFd::new(self.input.as_fd(), PollFlags::POLLIN)];
+            let arrived = self.signals.wait(&mut files, None);
+            if !arrived.is_nothing() {
                 return Ok(Came::Signal);
             }
-            if input {
+            if files[0].any().unwrap_or(false) {
                 return Ok(read_part(&mut self.input)?.map_or(Came::End, Came::Part));
             }
         }

@@ -4,10 +4,7 @@ use std::{
     collections::BTreeSet,
     ffi::OsStr,
     fs,
-    os::{
-        fd::{AsFd, BorrowedFd},
-        unix::process::ExitStatusExt,
-    },
+    os::unix::process::ExitStatusExt,
     path::Path,
     process::ExitStatus,
     time::{Duration, Instant},
@@ -15,18 +12,20 @@ use std::{
 
 use nix::{
     errno::Errno,
-    poll::{PollFd, PollFlags, PollTimeout, poll},
+    poll::{PollFd, PollFlags},
     sys::{
         signal::Signal,
-        signalfd::SignalFd,
         wait::{WaitPidFlag, WaitStatus, waitpid},
     },
     unistd::Pid,
 };
 
-use crate::container::{order::Variables, process_tree::Tree};
+use crate::container::{
+    order::{Start, Variables},
+    process_tree::{Lineage, Moment, Tree},
+};
 
-use super::{KILL, STOPPED, part::Part};
+use super::{KILL, STOPPED, inbox::Inbox, part::Part, signals::Arrived};
 
 /// How long killing may take before the keeper gives up (processes stuck in the kernel).
 const KILL_LIMIT: Duration = Duration::from_secs(5);
@@ -37,11 +36,37 @@ const AFTER_THE_END: Duration = Duration::from_millis(100);
 /// An engine that waited and has nothing to run is given this long to end.
 const LET_GO: Duration = Duration::from_millis(500);
 
+/// Where a process goes whose parent has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Orphans {
+    /// The keeper is a child subreaper.
+    ComeToUs,
+    /// To the machine's first process, or another subreaper.
+    GoElsewhere,
+}
+
+impl Orphans {
+    /// The processes of a run that begins with `main`.
+    pub(super) fn tree(self, main: Pid, start: &Start, began: Moment) -> Tree {
+        match self {
+            Self::ComeToUs => Tree::below(Pid::this(), main),
+            Self::GoElsewhere => Tree::of(Lineage {
+                supervisor: Pid::parent(),
+                shim: Pid::this(),
+                leader: Some(main),
+                directory: start.run_directory().to_owned(),
+                began,
+                neighbours: start.neighbours,
+            }),
+        }
+    }
+}
+
 /// The command being watched.
 pub(super) struct Watch<'a> {
     main: Pid,
     variables: &'a Variables,
-    tree: Tree,
+    orphans: Orphans,
     ended: Option<u8>,
     kill_at: Option<Instant>,
     /// Children that a signal ended.
@@ -51,11 +76,16 @@ pub(super) struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     /// `main` was started with these `variables`.
-    pub(super) fn new(main: Pid, variables: &'a Variables, part: &'a mut Part) -> Self {
+    pub(super) fn new(
+        main: Pid,
+        variables: &'a Variables,
+        part: &'a mut Part,
+        orphans: Orphans,
+    ) -> Self {
         Self {
             main,
             variables,
-            tree: Tree::of(Pid::this(), main),
+            orphans,
             ended: None,
             kill_at: None,
             killed: BTreeSet::new(),
@@ -64,51 +94,96 @@ impl<'a> Watch<'a> {
     }
 
     /// Lets it end without having run anything.
-    pub(super) fn let_go(mut self, signals: &SignalFd) -> u8 {
+    pub(super) fn let_go(mut self, inbox: &Inbox, tree: Tree) -> u8 {
         self.part.dismiss();
         self.kill_at = Some(Instant::now() + LET_GO);
-        self.see_through(signals, Duration::ZERO)
+        self.watch(inbox, Lifeline::Cut, Duration::ZERO, tree)
     }
 
-    /// Waits for the command's end or an order, then clears the tree and tells the exit code. `grace` is from SIGTERM to
+    /// Waits for the command's end or an order, then clears the tree and returns the exit code. `grace` is from SIGTERM to
     /// SIGKILL.
-    pub(super) fn see_through(mut self, signals: &SignalFd, grace: Duration) -> u8 {
+    pub(super) fn see_through(self, inbox: &Inbox, grace: Duration, tree: Tree) -> u8 {
+        self.watch(inbox, Lifeline::Whole, grace, tree)
+    }
+
+    fn watch(
+        mut self,
+        inbox: &Inbox,
+        mut lifeline: Lifeline,
+        grace: Duration,
+        mut tree: Tree,
+    ) -> u8 {
         loop {
-            let came = next(signals, self.part.voice(), self.kill_at);
+            let came = self.next(inbox, lifeline);
             if let Some(code) = self.part.hear() {
                 // The command; what runs it ends by itself, or goes on for those that it left behind.
                 self.ended.get_or_insert(code);
                 self.kill_at.get_or_insert(Instant::now() + AFTER_THE_END);
             }
-            match came {
-                Came::Signal(Signal::SIGCHLD) => {}
-                Came::Signal(KILL) => self.kill_at = Some(Instant::now()),
-                Came::Signal(_stop) if self.kill_at.is_none() => {
-                    self.tree.signal(Signal::SIGTERM);
-                    self.kill_at = Some(Instant::now() + grace);
-                }
-                Came::Signal(_) | Came::Voice | Came::Nothing => {}
+            if came.supervisor_is_gone {
+                lifeline = Lifeline::Cut;
             }
+            self.obey(came, grace, &mut tree);
             let children = self.reap();
-            // Whatever was orphaned is a child of ours by now: no child, no descendant.
-            if let (Some(code), Children::None) = (self.ended, children) {
+            // Whatever was orphaned is a child of ours by now, where orphans come to us: no child, no descendant.
+            if let (Some(code), Children::None) = (self.ended, children)
+                && (self.orphans == Orphans::ComeToUs || tree.is_gone())
+            {
                 remove_proot_files(&self.killed, self.variables);
                 return code;
             }
             let overdue = self.kill_at.is_some_and(|at| Instant::now() >= at);
             let stopping = self.kill_at.is_some();
             // Looked at while nothing comes: a look is a walk through all processes of the machine.
-            let nothing_left = stopping && came == Came::Nothing && self.tree.is_gone();
+            let nothing_left = stopping && came.is_nothing() && tree.is_gone();
             if overdue || nothing_left || (self.ended.is_some() && !stopping) {
-                return self.clear();
+                return self.clear(tree);
             }
         }
     }
 
+    /// Does what a signal, or the supervisor's death, orders.
+    fn obey(&mut self, came: Came, grace: Duration, tree: &mut Tree) {
+        if came.signals.has(KILL) {
+            self.kill_at = Some(Instant::now());
+        } else if (came.signals.is_order() || came.supervisor_is_gone) && self.kill_at.is_none() {
+            tree.signal(Signal::SIGTERM);
+            self.kill_at = Some(Instant::now() + grace);
+        }
+    }
+
+    /// Waits for something to happen, or for the moment to kill, or to look again.
+    fn next(&self, inbox: &Inbox, lifeline: Lifeline) -> Came {
+        let timeout = self.kill_at.map(|at| {
+            // SIGCHLD of grandchildren that are not ours yet does not reach us: look now and then.
+            let left = at.saturating_duration_since(Instant::now());
+            left.min(Duration::from_millis(20))
+        });
+        let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
+        let voice = self.part.voice();
+        let mut files = Vec::with_capacity(2);
+        files.extend(voice.map(readable));
+        if lifeline == Lifeline::Whole {
+            // Nothing is sent any more: all that can come is the end.
+            files.push(readable(inbox.lifeline()));
+        }
+        let signals = inbox.signals().wait(&mut files, timeout);
+        let ready = |at: usize| {
+            files
+                .get(at)
+                .is_some_and(|file| file.any().unwrap_or(false))
+        };
+        let lifeline_at = usize::from(voice.is_some());
+        Came {
+            signals,
+            voice: voice.is_some() && ready(0),
+            supervisor_is_gone: lifeline == Lifeline::Whole && ready(lifeline_at),
+        }
+    }
+
     /// Kills what is left.
-    fn clear(mut self) -> u8 {
+    fn clear(mut self, mut tree: Tree) -> u8 {
         let until = Instant::now() + KILL_LIMIT;
-        let tree = self.tree;
         let killed = tree.kill(until, || {
             self.reap();
         });
@@ -174,35 +249,27 @@ fn remove_proot_files(killed: &BTreeSet<Pid>, variables: &Variables) {
     }
 }
 
-/// What made the keeper look up.
+/// Whether the supervisor is there, as far as the keeper's standard input tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Came {
-    Signal(Signal),
-    /// Something was said.
-    Voice,
-    /// It is time to kill, or to look again.
-    Nothing,
+enum Lifeline {
+    Whole,
+    Cut,
 }
 
-fn next(signals: &SignalFd, voice: Option<BorrowedFd<'_>>, kill_at: Option<Instant>) -> Came {
-    let timeout = kill_at.map_or(PollTimeout::NONE, |at| {
-        // SIGCHLD of grandchildren that are not ours yet does not reach us: look now and then.
-        let left = at.saturating_duration_since(Instant::now());
-        PollTimeout::try_from(left.min(Duration::from_millis(20))).unwrap_or(PollTimeout::ZERO)
-    });
-    let signals_come = PollFd::new(signals.as_fd(), PollFlags::POLLIN);
-    let mut fds = vec![signals_come];
-    fds.extend(voice.map(|voice| PollFd::new(voice, PollFlags::POLLIN)));
-    if !matches!(poll(&mut fds, timeout), Ok(1..)) {
-        return Came::Nothing;
+/// What made the keeper look up.
+#[derive(Debug, Clone, Copy)]
+struct Came {
+    signals: Arrived,
+    /// Something was said.
+    voice: bool,
+    supervisor_is_gone: bool,
+}
+
+impl Came {
+    /// It is time to kill, or to look again.
+    fn is_nothing(self) -> bool {
+        self.signals.is_nothing() && !self.voice && !self.supervisor_is_gone
     }
-    if !fds[0].any().unwrap_or(false) {
-        return Came::Voice;
-    }
-    let info = signals.read_signal().ok().flatten();
-    let number = info.and_then(|info| i32::try_from(info.ssi_signo).ok());
-    let signal = number.and_then(|number| Signal::try_from(number).ok());
-    signal.map_or(Came::Nothing, Came::Signal)
 }
 
 /// Whether there are children, ended or not, that have not been collected.

@@ -15,6 +15,7 @@ use crate::{
             launch::{Command, Launch, Shared, launch},
         },
         order::{Errand, Order, Start},
+        process_tree::Neighbours,
         stage::Scene,
         udocker::Udocker,
     },
@@ -123,6 +124,7 @@ pub(super) fn order(
         start: Start {
             first: launch.first,
             handoff: request.record.handoff(),
+            neighbours: Neighbours::of(udocker.settings().place),
             variables: launch.variables,
             line: launch.line,
         },

@@ -1,0 +1,300 @@
+//! The processes of one run, where orphans go to the machine's first process and not to the shim (`prctl(2)` is denied).
+//!
+//! A process is the run's when its parent is, when it is in a session or process group of the run, when the directory of the
+//! run is named in the environment it was started with or among its open files, or when nothing else can have started it.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    fs,
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+};
+
+use nix::unistd::{Pid, Uid};
+
+use crate::environment::Place;
+
+use super::processes::{Moment, Process, State};
+
+/// Who else starts processes as this user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Neighbours {
+    /// Anybody: a process that nothing ties to the run is not touched.
+    Anybody,
+    /// Only the platform's extensions, as on Lambda: an orphan that came during the run is the run's, unless it was started
+    /// with the platform's own variables.
+    Extensions,
+}
+
+impl Neighbours {
+    /// Those of a process there.
+    pub fn of(place: Place) -> Self {
+        match place {
+            Place::Lambda => Self::Extensions,
+            Place::Terminal => Self::Anybody,
+        }
+    }
+
+    /// Its name in messages between processes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Anybody => "anybody",
+            Self::Extensions => "extensions",
+        }
+    }
+
+    /// From that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        let all = [Self::Anybody, Self::Extensions];
+        all.into_iter().find(|one| one.name() == name)
+    }
+}
+
+/// What is known of a run.
+#[derive(Debug, Clone)]
+pub struct Lineage {
+    /// The parent of the shim, and of other runs' shims.
+    pub supervisor: Pid,
+    /// The shim: what descends from it is the run's. It is not itself.
+    pub shim: Pid,
+    /// The leader of the run's first session, once there is one.
+    pub leader: Option<Pid>,
+    /// The directory that only this run has; empty where it has none.
+    pub directory: PathBuf,
+    /// When the run began.
+    pub began: Moment,
+    /// Who else is here.
+    pub neighbours: Neighbours,
+}
+
+/// Whether something but its parent ties a process to a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tie {
+    /// The run's directory is in its environment, or among its files.
+    Directory,
+    /// It has the platform's variables: an extension, or started by one.
+    Platform,
+    /// Nothing.
+    None,
+}
+
+/// Looks for the processes of a run, again and again.
+#[derive(Debug)]
+pub(super) struct Search {
+    lineage: Lineage,
+    /// What was found out of processes, by number and start: an environment does not change.
+    ties: HashMap<(Pid, Moment), Tie>,
+}
+
+impl Search {
+    pub(super) fn new(lineage: Lineage) -> Self {
+        Self {
+            lineage,
+            ties: HashMap::new(),
+        }
+    }
+
+    /// The run's processes among `all`, zombies included; the shim is none of them.
+    pub(super) fn of_the_run(&mut self, all: &[Process]) -> Vec<Process> {
+        let mut found = Found::new(&self.lineage);
+        let mut left: Vec<Process> = all.iter().copied().filter(|p| found.may_be(p)).collect();
+        loop {
+            found.take_relatives(&mut left);
+            let Some(at) = left.iter().position(|process| self.belongs(process, all)) else {
+                return found.processes;
+            };
+            found.take(left.swap_remove(at));
+        }
+    }
+
+    /// Whether a process that is no relative of the others is the run's all the same.
+    fn belongs(&mut self, process: &Process, all: &[Process]) -> bool {
+        if process.state == State::Zombie {
+            return false;
+        }
+        let directory = self.lineage.directory.as_path();
+        let key = (process.pid, process.started);
+        let tie = *self
+            .ties
+            .entry(key)
+            .or_insert_with(|| tie(process.pid, directory));
+        match (tie, self.lineage.neighbours) {
+            (Tie::Directory, _) => true,
+            (Tie::None, Neighbours::Extensions) => {
+                process.parent.as_raw() == 1
+                    && runs_as(process.pid, Uid::effective())
+                    && !self.may_be_of_another_run(process, all)
+            }
+            (Tie::Platform, _) | (Tie::None, Neighbours::Anybody) => false,
+        }
+    }
+
+    /// Whether another shim of the same supervisor runs something, and did so when the process started.
+    fn may_be_of_another_run(&self, process: &Process, all: &[Process]) -> bool {
+        let Lineage {
+            supervisor, shim, ..
+        } = self.lineage;
+        let siblings = all.iter().filter(|other| {
+            other.parent == supervisor && other.pid != shim && other.started <= process.started
+        });
+        siblings
+            .filter(|sibling| is_shim(sibling.pid))
+            .any(|sibling| all.iter().any(|child| child.parent == sibling.pid))
+    }
+}
+
+/// What a search has found so far.
+struct Found {
+    shim: Pid,
+    began: Moment,
+    processes: Vec<Process>,
+    pids: BTreeSet<Pid>,
+    /// Sessions and process groups, which are the run's alone: the first process of the run has made a session of its own.
+    groups: BTreeSet<Pid>,
+}
+
+impl Found {
+    fn new(lineage: &Lineage) -> Self {
+        Self {
+            shim: lineage.shim,
+            began: lineage.began,
+            processes: Vec::new(),
+            pids: BTreeSet::new(),
+            groups: lineage.leader.into_iter().collect(),
+        }
+    }
+
+    /// Whether a process can be the run's: it started no earlier, and is neither the shim nor the machine's first one.
+    fn may_be(&self, process: &Process) -> bool {
+        process.started >= self.began && process.pid != self.shim && process.pid.as_raw() != 1
+    }
+
+    fn is_relative(&self, process: &Process) -> bool {
+        let group = |id: Pid| id.as_raw() > 1 && self.groups.contains(&id);
+        process.parent == self.shim
+            || self.pids.contains(&process.parent)
+            || group(process.session)
+            || group(process.group)
+    }
+
+    fn take_relatives(&mut self, left: &mut Vec<Process>) {
+        while let Some(at) = left.iter().position(|process| self.is_relative(process)) {
+            self.take(left.swap_remove(at));
+        }
+    }
+
+    fn take(&mut self, process: Process) {
+        self.pids.insert(process.pid);
+        self.groups.extend([process.session, process.group]);
+        self.processes.push(process);
+    }
+}
+
+/// Looks at one process. One of another user shows nothing.
+fn tie(pid: Pid, directory: &Path) -> Tie {
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    if !directory.as_os_str().is_empty()
+        && (holds(&environment, directory.as_os_str().as_bytes()) || has_open(pid, directory))
+    {
+        return Tie::Directory;
+    }
+    let platform = b"AWS_LAMBDA_RUNTIME_API=";
+    let of_platform = environment
+        .split(|&b| b == 0)
+        .any(|v| v.starts_with(platform));
+    if of_platform {
+        Tie::Platform
+    } else {
+        Tie::None
+    }
+}
+
+fn holds(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}
+
+/// Whether a file of the directory is open in a process, or is where it works.
+fn has_open(pid: Pid, directory: &Path) -> bool {
+    let files = fs::read_dir(format!("/proc/{pid}/fd"));
+    let files = files
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|file| file.path());
+    files
+        .chain([PathBuf::from(format!("/proc/{pid}/cwd"))])
+        .any(|link| fs::read_link(link).is_ok_and(|target| target.starts_with(directory)))
+}
+
+/// Whether a process runs as `user`. Who owns its files in `/proc` would not tell: those of a program that may not be read are
+/// root's (proc(5)).
+pub(super) fn runs_as(pid: Pid, user: Uid) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let users = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+    let real = users.and_then(|users| users.split_whitespace().next()?.parse::<u32>().ok());
+    real == Some(user.as_raw())
+}
+
+fn is_shim(pid: Pid) -> bool {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    line.starts_with(crate::container::role::KEEPER.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(pid: i32, parent: i32, session: i32, started: u64) -> Process {
+        Process {
+            pid: Pid::from_raw(pid),
+            parent: Pid::from_raw(parent),
+            group: Pid::from_raw(session),
+            session: Pid::from_raw(session),
+            started: Moment::from_ticks(started),
+            state: State::Live,
+        }
+    }
+
+    fn search(directory: &str, neighbours: Neighbours) -> Search {
+        Search::new(Lineage {
+            supervisor: Pid::from_raw(90),
+            shim: Pid::from_raw(100),
+            leader: Some(Pid::from_raw(101)),
+            directory: directory.into(),
+            began: Moment::from_ticks(50),
+            neighbours,
+        })
+    }
+
+    #[test]
+    fn relatives_are_found_however_far_they_went() {
+        let all = [
+            process(1, 0, 1, 0),
+            process(90, 1, 90, 10),
+            process(100, 90, 100, 40),
+            process(101, 100, 101, 50),
+            process(102, 101, 101, 51),
+            // An orphan in the run's session, its child in one of its own, and an orphan of that session.
+            process(103, 1, 101, 52),
+            process(104, 103, 104, 53),
+            process(105, 1, 104, 54),
+            // Others: there before, or nobody's.
+            process(106, 1, 106, 49),
+            process(107, 90, 107, 60),
+        ];
+        let found = search("/none", Neighbours::Anybody).of_the_run(&all);
+        let mut pids: Vec<i32> = found.iter().map(|p| p.pid.as_raw()).collect();
+        pids.sort_unstable();
+        assert_eq!(pids, [101, 102, 103, 104, 105]);
+    }
+
+    #[test]
+    fn a_process_of_another_time_with_the_same_number_is_nobodys() {
+        let all = [process(100, 90, 100, 40), process(102, 101, 101, 30)];
+        assert!(
+            search("/none", Neighbours::Anybody)
+                .of_the_run(&all)
+                .is_empty()
+        );
+    }
+}
