@@ -27,6 +27,8 @@ pub struct Function {
     pub tmp: u32,
     /// How long one invocation may take.
     pub timeout: Duration,
+    /// The part of it that is kept back for uploads (`container.timeout_threshold`).
+    pub threshold: Duration,
 }
 
 impl Function {
@@ -52,6 +54,7 @@ impl Function {
             memory: memory.or(config.memory).unwrap_or(DEFAULT_MEMORY),
             tmp: tmp.or(config.ephemeral_storage).unwrap_or(DEFAULT_TMP),
             timeout,
+            threshold: config.container.timeout_threshold,
         })
     }
 

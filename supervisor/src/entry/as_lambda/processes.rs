@@ -11,7 +11,7 @@ pub(super) struct Process {
     pub(super) pid: i32,
     parent: i32,
     /// The first 15 bytes of its program's name.
-    pub(super) name: String,
+    name: String,
     /// Its threads; 1 for one that has ended and that nobody has waited for.
     pub(super) threads: u64,
     /// Bytes of resident memory, shared ones included.
@@ -45,10 +45,31 @@ impl Process {
             .map_or(self.resident, |kib| kib * 1024)
     }
 
+    /// What people call its program. In F modes the kernel knows the loader only, which is given the program as an argument.
+    pub(super) fn program(&self) -> String {
+        let line = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
+        program(&self.name, &String::from_utf8_lossy(&line))
+    }
+
     /// Files it has open.
     pub(super) fn open_files(&self) -> u64 {
         fs::read_dir(format!("/proc/{}/fd", self.pid)).map_or(0, |files| files.count() as u64)
     }
+}
+
+/// The program's name from its short name and its command line, whose words end in NUL.
+fn program(name: &str, line: &str) -> String {
+    if !name.starts_with("ld-") {
+        return name.to_owned();
+    }
+    let words: Vec<&str> = line.split('\0').collect();
+    // A path after an option is that option's value.
+    let loaded = words.windows(2).find_map(|pair| match pair {
+        [before, path] if path.starts_with('/') && !before.starts_with("--") => Some(path),
+        _ => None,
+    });
+    let found = loaded.and_then(|path| path.rsplit('/').next());
+    found.unwrap_or(name).to_owned()
 }
 
 /// Every process that this one may see.
@@ -94,6 +115,14 @@ mod tests {
         assert_eq!((process.pid, process.parent), (42, 7));
         assert_eq!(process.name, "a) (b c");
         assert_eq!((process.threads, process.resident), (3, 25 * 4096));
+    }
+
+    #[test]
+    fn a_program_that_the_loader_runs_is_called_by_its_own_name() {
+        let line = "/c/ld.so\0--library-path\0/x:/y\0/c/ROOT/usr/bin/tail\0-c\0/dev/zero\0";
+        assert_eq!(program("ld-linux-x86-64", line), "tail");
+        assert_eq!(program("tail", line), "tail");
+        assert_eq!(program("ld-linux-x86-64", "tail\0"), "ld-linux-x86-64");
     }
 
     #[test]

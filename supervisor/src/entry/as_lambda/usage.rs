@@ -6,6 +6,7 @@ use lambda_sandbox::limits::{NOFILE, NPROC};
 use serde_json::{Value, json};
 
 use super::Function;
+use crate::invocation::MINIMUM_RUN;
 
 const MIB: u64 = 1024 * 1024;
 /// Beyond this part of a limit, in percent, there is advice.
@@ -49,6 +50,9 @@ impl Part {
 
 fn parts(usage: &Usage, function: &Function) -> [Part; 5] {
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    // The container is stopped before the timeout (`invocation::TimeBudget`).
+    let usable = function.timeout.saturating_sub(function.threshold);
+    let usable = usable.max(MINIMUM_RUN).min(function.timeout);
     let part = |name, used, limit, advice| Part {
         name,
         used,
@@ -57,10 +61,10 @@ fn parts(usage: &Usage, function: &Function) -> [Part; 5] {
     };
     [
         part(
-            "time",
+            "time before the deadline",
             millis(usage.time),
-            millis(function.timeout),
-            "raise timeout (900 s at most), or memory, which brings processors with it",
+            millis(usable),
+            "container.timeout_threshold is kept back for uploads; raise timeout (900 s at most), or memory, which brings processors with it",
         ),
         part(
             "memory",
@@ -150,6 +154,7 @@ mod tests {
             memory: 512,
             tmp: 1024,
             timeout: Duration::from_mins(5),
+            threshold: Duration::from_secs(10),
         };
         let usage = Usage {
             time: Duration::from_millis(3_210),

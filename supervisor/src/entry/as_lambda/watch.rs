@@ -131,13 +131,13 @@ impl<'a> Watch<'a> {
         let Some(largest) = all.iter().max_by_key(|process| process.resident) else {
             return;
         };
+        let program = largest.program();
         let _gone = kill(Pid::from_raw(largest.pid), Signal::SIGKILL);
         self.dying = Some(largest.pid);
         self.usage.stopped.push(format!(
-            "OutOfMemory: {} MB in use of {} MB; the largest process, {} with {} MB, was ended as on Lambda (signal: killed): raise memory",
+            "OutOfMemory: {} MB in use of {} MB; the largest process, {program} with {} MB, was ended as on Lambda (signal: killed): raise memory",
             used.div_ceil(MIB),
             self.function.memory,
-            largest.name,
             largest.resident.div_ceil(MIB)
         ));
     }
