@@ -8,7 +8,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tests::{Launch, Mode, Sandbox, s3_event, supervisor};
 
@@ -171,7 +172,7 @@ fn outputs_arrive_and_the_exit_code_is_the_containers() {
 #[test]
 fn a_write_beyond_the_size_of_tmp_fails() {
     let sandbox = open_sandbox();
-    let script = "head -c 150000000 /dev/zero > /tmp/large || exit 3";
+    let script = "head -c 150000000 /dev/zero > /tmp/large || { sleep 0.3; exit 3; }";
     for run in [
         trial(&sandbox, script),
         unprivileged(trial(&sandbox, script)),
@@ -229,7 +230,7 @@ fn more_memory_than_the_function_has_is_reported_as_lambda_would() {
     let enough = unprivileged(trial(&sandbox, script).args(["--memory", "1024", "--json"])).run();
     let report = enough.expect_code(0).json();
     assert!(
-        (380..600).contains(&used(&report, "memory", "_mb")),
+        (300..600).contains(&used(&report, "memory", "_mb")),
         "{report}"
     );
 }
@@ -279,6 +280,35 @@ fn the_deadline_is_the_functions() {
     let run = trial(&sandbox, "sleep 30").args(["--timeout", "3"]).run();
     run.expect_code(124)
         .expect_stderr("lambda: time before the deadline at");
+}
+
+#[test]
+fn a_run_that_outlives_the_functions_timeout_is_killed_as_the_platform_does_it() {
+    let sandbox = open_sandbox();
+    let launch = trial(&sandbox, "echo started; sleep 30").args(["--timeout", "3"]);
+    let mut run = launch.start();
+    run.wait_for_stdout("started");
+    // The supervisor itself hangs, and can keep no deadline.
+    let children = format!("/proc/{0}/task/{0}/children", run.pid());
+    let inner = fs::read_to_string(children).unwrap();
+    let inner = Pid::from_raw(inner.trim().parse().unwrap());
+    kill(inner, Signal::SIGSTOP).unwrap();
+    run.wait()
+        .expect_code(124)
+        .expect_stderr("Task timed out after 3.00 seconds");
+    sandbox.expect_clean();
+}
+
+#[test]
+fn udocker_works_there_too() {
+    let sandbox = Sandbox::new(Mode::F1);
+    let run = trial(&sandbox, "grep ^Seccomp: /proc/self/status; exit 5").run();
+    assert!(
+        run.expect_code(5).stdout().contains("Seccomp:\t2"),
+        "{}",
+        run.stdout()
+    );
+    sandbox.expect_clean();
 }
 
 #[test]

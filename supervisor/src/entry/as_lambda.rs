@@ -20,7 +20,7 @@ use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
 
 pub use function::{Function, settle};
-pub use inside::MARK;
+pub use inside::{MARK, user_files};
 pub use user::{Access, Need};
 
 use super::{block_on, complain};

@@ -26,7 +26,10 @@ fn define(user: &Deploy, names: &[&str], more: &Value) {
     });
     let file = json!({ "functions": { "aws": functions.collect::<Vec<_>>() } });
     user.write("function.yaml", &file.to_string());
-    user.write("event.json", &json!({ "words": "of the event" }).to_string());
+    user.write(
+        "event.json",
+        &json!({ "words": "of the event" }).to_string(),
+    );
     user.write(
         "hello.sh",
         "echo \"$GREETING: $(cat \"$INPUT_FILE_PATH\")\"; grep ^Seccomp: /proc/self/status; exit 7",
@@ -36,7 +39,14 @@ fn define(user: &Deploy, names: &[&str], more: &Value) {
 fn try_it(user: &Deploy, more: &[&str]) -> (Option<i32>, String, String) {
     let program = supervisor();
     let line = [
-        &["plan", "-f", "function.yaml", "--try", "event.json", "--supervisor"],
+        &[
+            "plan",
+            "-f",
+            "function.yaml",
+            "--try",
+            "event.json",
+            "--supervisor",
+        ],
         &[program.to_str().unwrap()][..],
         more,
     ];
@@ -51,7 +61,10 @@ fn a_function_is_tried_with_its_own_size_and_variables_before_it_is_deployed() {
     define(&user, &["hello"], &json!({}));
     let (code, stdout, stderr) = try_it(&user, &[]);
     assert_eq!(code, Some(7), "{stdout}{stderr}");
-    assert!(stdout.contains("hello: {\"words\":\"of the event\"}"), "{stdout}");
+    assert!(
+        stdout.contains("hello: {\"words\":\"of the event\"}"),
+        "{stdout}"
+    );
     assert!(stdout.contains("Seccomp:\t2"), "{stdout}");
     for expected in ["of 60 s (timeout)", "of 256 MB", "of 600 MB"] {
         assert!(stderr.contains(expected), "no {expected:?} in {stderr}");
@@ -68,16 +81,36 @@ fn what_cannot_be_tried_says_so() {
     define(&user, &["one", "two"], &json!({}));
     let (code, _, stderr) = try_it(&user, &[]);
     assert_eq!(code, Some(1));
-    assert!(stderr.contains("--name") && stderr.contains("one, two"), "{stderr}");
+    assert!(
+        stderr.contains("--name") && stderr.contains("one, two"),
+        "{stderr}"
+    );
     assert_eq!(try_it(&user, &["-n", "two"]).0, Some(7));
+    user.configure(|cfg| {
+        let resources = &mut cfg["aws"]["batch"]["compute_resources"];
+        resources["subnets"] = json!(["subnet-1"]);
+        resources["security_group_ids"] = json!(["sg-1"]);
+    });
     define(&user, &["job"], &json!({ "execution_mode": "batch" }));
-    assert!(try_it(&user, &[]).2.contains("AWS Batch"));
+    let (_, _, stderr) = try_it(&user, &[]);
+    assert!(stderr.contains("job of AWS Batch"), "{stderr}");
     define(&user, &["image"], &json!({ "runtime": "image" }));
     assert!(try_it(&user, &[]).2.contains("image itself"));
     define(&user, &["hello"], &json!({}));
-    let line = ["plan", "-f", "function.yaml", "--try", "event.json", "--supervisor", "none"];
+    let line = [
+        "plan",
+        "-f",
+        "function.yaml",
+        "--try",
+        "event.json",
+        "--supervisor",
+        "none",
+    ];
     let (_, stderr) = texts(&user.at(NOWHERE, &line));
     assert!(stderr.contains("none"), "{stderr}");
-    let (_, stderr) = texts(&user.at(NOWHERE, &["plan", "-f", "function.yaml", "--supervisor", "x"]));
+    let (_, stderr) = texts(&user.at(
+        NOWHERE,
+        &["plan", "-f", "function.yaml", "--supervisor", "x"],
+    ));
     assert!(stderr.contains("--try"), "{stderr}");
 }

@@ -4,6 +4,7 @@ use std::{
     ffi::{OsStr, OsString},
     fs,
     os::unix::fs::MetadataExt as _,
+    path::PathBuf,
 };
 
 use lambda_sandbox::{
@@ -24,7 +25,8 @@ use super::{Trial, processes, scratch::Scratch, user::User};
 use crate::{
     container::settings::UdockerSettings,
     environment::{
-        self as names, AWS_LAMBDA_FUNCTION_MEMORY_SIZE, AWS_LAMBDA_FUNCTION_NAME, TMPDIR,
+        self as names, AWS_LAMBDA_FUNCTION_MEMORY_SIZE, AWS_LAMBDA_FUNCTION_NAME, Environment,
+        TMPDIR,
     },
 };
 
@@ -45,7 +47,7 @@ pub(super) fn command(trial: &Trial<'_>, scratch: &Scratch, user: User) -> anyho
     command
         .arg(format!("--{MARK}"))
         .args(trial.words.iter().skip(1))
-        .envs(variables(trial, scratch));
+        .envs(variables(trial, scratch, user));
     for name in ELSEWHERE {
         command.env_remove(name);
     }
@@ -91,7 +93,7 @@ fn already_running() -> u64 {
 }
 
 /// Variables that are other than this process's: the image store is in the function's `/tmp`, and engines stay where they are.
-fn variables(trial: &Trial<'_>, scratch: &Scratch) -> Vec<(&'static str, OsString)> {
+fn variables(trial: &Trial<'_>, scratch: &Scratch, user: User) -> Vec<(&'static str, OsString)> {
     let container = &trial.config.container;
     let settings = UdockerSettings::new(trial.environment, container.engine, container.execmode);
     let here = |name: &str, default: &str| {
@@ -99,7 +101,7 @@ fn variables(trial: &Trial<'_>, scratch: &Scratch) -> Vec<(&'static str, OsStrin
         set.map_or_else(|| settings.store.join(default).into(), OsString::clone)
     };
     let name = trial.config.name.as_deref().unwrap_or("function");
-    vec![
+    let mut variables: Vec<(&str, OsString)> = vec![
         (TMPDIR, scratch.path().into()),
         (
             names::UDOCKER_DIR,
@@ -113,5 +115,19 @@ fn variables(trial: &Trial<'_>, scratch: &Scratch) -> Vec<(&'static str, OsStrin
             AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
             trial.function.memory.to_string().into(),
         ),
-    ]
+    ];
+    // Root's home is closed to others, and what is looked for there must be absent rather than forbidden.
+    if user != User::Own && user_files(trial.environment).next().is_none() {
+        variables.push(("HOME", scratch.path().into()));
+    }
+    variables
+}
+
+/// What there is in the home directory that a run may use: credentials.
+pub fn user_files(environment: &Environment) -> impl Iterator<Item = PathBuf> {
+    let home = environment.path("HOME");
+    let files = [".aws", ".docker", ".udocker/keystore"].into_iter();
+    files
+        .filter_map(move |name| Some(home.as_ref()?.join(name)))
+        .filter(|path| path.exists())
 }

@@ -8,7 +8,7 @@ use std::{
     io,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use nix::{
@@ -208,9 +208,6 @@ fn bytes_below(top: &Path) -> u64 {
     }
     total
 }
-
-/// How often what is measured is looked at, at most.
-pub(super) const TICK: Duration = Duration::from_millis(20);
 
 #[cfg(test)]
 mod tests {

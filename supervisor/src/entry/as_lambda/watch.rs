@@ -25,12 +25,16 @@ use tokio::{
 use super::{
     Function,
     processes::{self, Process},
-    scratch::{Kind, Scratch, TICK},
+    scratch::{Kind, Scratch},
     usage::Usage,
 };
 
 const MIB: u64 = 1024 * 1024;
-/// What a sample took is waited for this many times over before the next one.
+/// How often there is a look at `/tmp`, which costs next to nothing.
+const TICK: Duration = Duration::from_millis(5);
+/// How often there is a look at the processes, at most.
+const LONG_TICK: Duration = Duration::from_millis(20);
+/// What that took is waited for this many times over before the next one.
 const SHARE: u32 = 5;
 /// How much longer than its timeout a function may run here: its start and its end are not the platform's.
 const LENIENCE: Duration = Duration::from_millis(500);
@@ -58,15 +62,19 @@ pub(super) async fn to_the_end(
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut watch = Watch::new(&child, function, scratch);
+    let mut due = watch.begun;
     let status = loop {
+        watch.look_at_tmp();
         let begun = Instant::now();
-        watch.sample();
-        let pause = TICK.max(begun.elapsed() * SHARE);
+        if begun >= due {
+            watch.look_at_processes();
+            due = Instant::now() + LONG_TICK.max(begun.elapsed() * SHARE);
+        }
         tokio::select! {
             status = child.wait() => break status?,
             _ = interrupt.recv() => watch.send(Signal::SIGINT),
             _ = terminate.recv() => watch.send(Signal::SIGTERM),
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(TICK) => {}
         }
     };
     watch.usage.time = watch.begun.elapsed();
@@ -104,14 +112,13 @@ impl<'a> Watch<'a> {
         let _gone = self.child.map(|child| kill(child, signal));
     }
 
-    fn sample(&mut self) {
+    fn look_at_processes(&mut self) {
         let all = processes::descendants(std::process::id().cast_signed());
         let threads = all.iter().map(|process| process.threads).sum();
         let files = all.iter().map(Process::open_files).max().unwrap_or(0);
         self.usage.processes = self.usage.processes.max(threads);
         self.usage.open_files = self.usage.open_files.max(files);
         self.look_at_memory(&all);
-        self.look_at_tmp();
         self.look_at_the_clock(&all);
     }
 

@@ -55,8 +55,6 @@ fn needs(environment: &Environment, arguments: &Arguments, config: &FunctionConf
         container.image_file.clone(),
         settings.files.fakechroot.clone(),
     ];
-    let home = environment.path("HOME");
-    let of_home = |name: &str| home.as_ref().map(|home| home.join(name));
     let payload = config
         .extra_payload
         .as_ref()
@@ -67,8 +65,6 @@ fn needs(environment: &Environment, arguments: &Arguments, config: &FunctionConf
         Some(settings.launcher_path()),
         Some(settings.files.bin.clone()),
         Some(settings.files.lib.clone()),
-        of_home(".aws"),
-        of_home(".docker"),
         payload,
     ];
     let buckets = arguments.local_storage.as_deref();
@@ -77,8 +73,16 @@ fn needs(environment: &Environment, arguments: &Arguments, config: &FunctionConf
         .into_iter()
         .flatten()
         .map(|path| (path, Access::Enter));
+    let own = as_lambda::user_files(environment).map(|path| {
+        let access = if path.is_dir() {
+            Access::Enter
+        } else {
+            Access::Read
+        };
+        (path, access)
+    });
     let write = buckets.into_iter().flat_map(below);
-    let all = read.chain(enter).chain(write);
+    let all = read.chain(enter).chain(own).chain(write);
     all.map(|(path, access)| Need { path, access }).collect()
 }
 
