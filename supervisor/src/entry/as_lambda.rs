@@ -61,14 +61,14 @@ pub struct Trial<'a> {
 ///
 /// # Errors
 /// When the imitation cannot be started at all. What merely cannot be imitated here is reported with the usage.
-pub fn main(trial: Trial<'_>) -> anyhow::Result<i32> {
+pub fn main(trial: &Trial<'_>) -> anyhow::Result<i32> {
     let mut missing = function::never_imitated(&trial.function);
-    let scratch = Scratch::make(&trial, &mut missing).context("cannot make the function's /tmp")?;
+    let scratch = Scratch::make(trial, &mut missing).context("cannot make the function's /tmp")?;
     let user = user::choose(&trial.needs, scratch.path(), &mut missing)?;
-    let result = block_on(run(&trial, &scratch, user));
+    let result = block_on(run(trial, &scratch, user));
     scratch.remove();
     let (code, usage, output) = result?;
-    show(&trial, code, &usage, &missing, &output)
+    show(trial, code, &usage, &missing, &output)
 }
 
 async fn run(
@@ -110,17 +110,14 @@ fn show(
         return Ok(code);
     }
     let mut stdout = std::io::stdout();
-    match serde_json::from_slice::<Value>(output) {
-        Ok(mut report @ Value::Object(_)) => {
-            report["as_lambda"] = usage::json(usage, &trial.function, missing);
-            report["exit_code"] = code.into();
-            stdout.write_all(format!("{report}\n").as_bytes())?;
-        }
+    if let Ok(mut report @ Value::Object(_)) = serde_json::from_slice(output) {
+        report["as_lambda"] = usage::json(usage, &trial.function, missing);
+        report["exit_code"] = code.into();
+        stdout.write_all(format!("{report}\n").as_bytes())?;
+    } else {
         // The run ended before it had anything to report; standard error says why.
-        _ => {
-            stdout.write_all(output)?;
-            complain(&text);
-        }
+        stdout.write_all(output)?;
+        complain(&text);
     }
     Ok(code)
 }

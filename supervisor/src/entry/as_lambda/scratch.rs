@@ -144,8 +144,8 @@ fn own_namespace() -> nix::Result<()> {
         fs::write("/proc/self/uid_map", format!("{user} {user} 1")).map_err(denied)?;
         fs::write("/proc/self/gid_map", format!("{group} {group} 1")).map_err(denied)?;
     }
-    const NONE: Option<&str> = None;
-    mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE)
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(None::<&str>, "/", None::<&str>, private, None::<&str>)
 }
 
 fn mount_tmp(trial: &Trial<'_>, path: &Path) -> Result<(), String> {

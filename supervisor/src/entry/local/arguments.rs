@@ -13,6 +13,10 @@ use crate::{config::ExecMode, entry::as_lambda};
 /// whenever AWS_LAMBDA_RUNTIME_API is set) and, without options, the command of a job: the event is
 /// then in EVENT or on standard input, and the script runs right here instead of in a container.
 #[allow(clippy::doc_markdown)] // shown as help text, where backticks are noise
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is an option without a value"
+)]
 #[derive(Debug, Parser)]
 #[command(name = "supervisor", version, after_help = EXAMPLES)]
 pub(super) struct Arguments {

@@ -30,7 +30,7 @@ pub(super) fn run(
     } else {
         Format::Text
     };
-    as_lambda::main(Trial {
+    as_lambda::main(&Trial {
         environment,
         config,
         function,
