@@ -67,6 +67,7 @@ pub async fn run(arguments: Arguments, surroundings: &Surroundings) -> Result<u8
         Verb::Ls { bucket } => verbs::ls::ls(&session, bucket.as_deref()).await?,
         Verb::Run(options) => return verbs::run::run(&session, &options).await,
         Verb::Invoke(options) => return verbs::invoke::invoke(&session, &options).await,
+        Verb::Doctor(which) => return verbs::doctor::doctor(&session, &which).await,
         Verb::Log(options) => verbs::log::log(&session, &options).await?,
         Verb::Put(options) => verbs::objects::put(&session, &options).await?,
         Verb::Get(options) => verbs::objects::get(&session, &options).await?,

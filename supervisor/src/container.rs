@@ -15,6 +15,7 @@ pub mod handoff;
 pub mod hygiene;
 pub mod init;
 pub mod init_copy;
+pub mod inlet;
 pub mod journal;
 pub mod keeper;
 pub mod keepers;

@@ -15,6 +15,7 @@ pub mod invocation;
 pub mod network;
 pub mod plan;
 pub mod response;
+pub mod sandbox;
 pub mod stage_in;
 pub mod stage_out;
 pub mod storage;

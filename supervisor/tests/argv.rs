@@ -5,7 +5,9 @@ use std::{ffi::OsString, path::Path};
 
 use faas_supervisor::{
     config::ExecMode,
-    container::command::{ContainerCommand, Family, ImageCommand, Volumes, run_arguments},
+    container::command::{
+        ContainerCommand, Family, ImageCommand, Volumes, run_arguments, with_own_dev,
+    },
     plan::Entry,
 };
 
@@ -149,4 +151,14 @@ fn families() {
     for (name, family) in table {
         assert_eq!(Family::of(mode(name)), family, "{name}");
     }
+}
+
+#[test]
+fn where_dev_has_no_shm_its_devices_are_shared_one_by_one() {
+    let paths = || ["/dev", "/proc"].map(Into::into).to_vec();
+    assert_eq!(with_own_dev(paths(), |_| true), paths());
+    let devices = ["/dev/null", "/dev/stdout"];
+    let exists = |path: &Path| devices.map(Path::new).contains(&path);
+    let own = with_own_dev(paths(), exists);
+    assert_eq!(own, ["/dev/null", "/dev/stdout", "/proc"].map(Path::new));
 }

@@ -63,12 +63,11 @@ impl CargoLambda {
         format!("http://127.0.0.1:{}/.rt/{}", self.port, Self::FUNCTION)
     }
 
-    /// The runtime, about to be started with the function of `sandbox`.
+    /// The runtime, about to be started with the function of `sandbox`, which is one on Lambda.
     pub fn launch(&self, sandbox: &Sandbox) -> Launch {
         sandbox
-            .launch()
+            .enter()
             .env("AWS_LAMBDA_RUNTIME_API", self.address())
-            .env("LAMBDA_TASK_ROOT", sandbox.path("work"))
             .env("AWS_LAMBDA_FUNCTION_NAME", Self::FUNCTION)
             .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "4096")

@@ -7,6 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
+use crate::freezer::{FreezeBy, Frozen};
+use crate::namespace::Namespace;
 use crate::run::{Finished, Launch, Running};
 use crate::runtime_api::{Reply, ReplyKind, RuntimeApi};
 use crate::sandbox::Sandbox;
@@ -17,31 +19,39 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// One execution environment.
 #[derive(Debug)]
 pub struct Lambda {
+    // What is frozen cannot end.
+    frozen: Option<Frozen>,
     api: RuntimeApi,
     process: Running,
 }
 
 impl Lambda {
-    /// Starts the runtime with the function written with [`Sandbox::function`] as its task directory.
+    /// Starts the runtime as the platform does, in a sandbox made with [`Sandbox::on_lambda`], with the function written with
+    /// [`Sandbox::function`] as its task directory.
     pub fn start(sandbox: &Sandbox) -> Self {
         Self::start_with(sandbox, |launch| launch)
     }
 
     /// The same with a change to how it is started.
     pub fn start_with(sandbox: &Sandbox, change: impl FnOnce(Launch) -> Launch) -> Self {
-        Self::start_for(1, sandbox, change)
+        Self::new(RuntimeApi::start(), sandbox.enter(), change)
     }
 
-    /// The same for an environment that is given several invocations `at_once`.
-    pub fn start_for(
+    /// Starts the runtime on a machine that is nobody's sandbox, such as a container host that polls a Runtime API: with root's
+    /// privileges, proot, runc and overlays.
+    pub fn start_unconfined(sandbox: &Sandbox, change: impl FnOnce(Launch) -> Launch) -> Self {
+        Self::start_on_instance(1, sandbox, change)
+    }
+
+    /// The same for an environment that is given several invocations `at_once`, as Managed Instances are. Whatever their
+    /// sandbox denies, they are containers on an EC2 instance, of which a test may want all that such a container can have.
+    pub fn start_on_instance(
         at_once: usize,
         sandbox: &Sandbox,
         change: impl FnOnce(Launch) -> Launch,
     ) -> Self {
-        let api = RuntimeApi::start_for(at_once);
         let launch = sandbox
             .launch()
-            .env("AWS_LAMBDA_RUNTIME_API", api.address())
             .env("LAMBDA_TASK_ROOT", sandbox.path("work"))
             .env("AWS_LAMBDA_FUNCTION_NAME", "test-function")
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
@@ -50,12 +60,43 @@ impl Lambda {
             .env(
                 "AWS_LAMBDA_LOG_STREAM_NAME",
                 "2026/03/01/[$LATEST]0123456789abcdef",
-            )
+            );
+        Self::new(RuntimeApi::start_for(at_once), launch, change)
+    }
+
+    /// Starts the runtime as [`Self::start_with`] does, for an environment that is given several invocations `at_once`.
+    pub fn start_for(
+        at_once: usize,
+        sandbox: &Sandbox,
+        change: impl FnOnce(Launch) -> Launch,
+    ) -> Self {
+        Self::new(RuntimeApi::start_for(at_once), sandbox.enter(), change)
+    }
+
+    fn new(api: RuntimeApi, launch: Launch, change: impl FnOnce(Launch) -> Launch) -> Self {
+        let launch = launch
+            .env("AWS_LAMBDA_RUNTIME_API", api.address())
             .within(PATIENCE);
         Self {
+            frozen: None,
             process: change(launch).start(),
             api,
         }
+    }
+
+    /// Stops everything in the sandbox, as the platform does between two invocations.
+    pub fn freeze(&mut self, by: FreezeBy) {
+        self.frozen = Some(Frozen::freeze(self.process.namespace(), by));
+    }
+
+    /// Lets everything go on.
+    pub fn thaw(&mut self) {
+        self.frozen = None;
+    }
+
+    /// The processes of the sandbox it runs in.
+    pub fn namespace(&self) -> &Namespace {
+        self.process.namespace()
     }
 
     /// The emulated Runtime API.

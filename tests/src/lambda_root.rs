@@ -2,25 +2,24 @@
 //! `/var/task`. No toolchain and no file of this project outside the layer.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::fs::{self, File};
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::function_root::accounts;
 use crate::paths;
 use crate::run::Launch;
-use crate::sandbox::{Sandbox, kept_below};
+use crate::sandbox::Sandbox;
 
 /// Programs of the runtime that udocker cannot do without: `env` starts it and the container, `curl` it wants to find.
 const PROGRAMS: [&str; 2] = ["/usr/bin/env", "/usr/bin/curl"];
-/// The unprivileged user that functions run as.
-const USER: u32 = 993;
 
-/// A root directory inside a sandbox. Only root can enter it.
+/// A root directory inside a sandbox on Lambda.
 #[derive(Debug)]
 pub struct LambdaRoot {
     path: PathBuf,
+    task: PathBuf,
     standard_library: String,
 }
 
@@ -30,30 +29,17 @@ impl LambdaRoot {
         let path = sandbox.path("root");
         let root = Self {
             standard_library: standard_library(),
+            task: sandbox.path("work"),
             path,
         };
         let zip = File::open(layer).unwrap();
         let mut zip = zip::ZipArchive::new(zip).unwrap();
         zip.extract(root.path("/opt")).unwrap();
         root.add_programs();
-        for (name, content) in [
-            ("/etc/passwd", "sbx_user1051:x:993:990::/home:/bin/false\n"),
-            ("/etc/group", "sbx_user:x:990:\n"),
-            ("/etc/hosts", "127.0.0.1 localhost\n"),
-            ("/etc/resolv.conf", ""),
-        ] {
+        for (name, content) in accounts() {
             root.write(name, content);
         }
         root.add_adapter();
-        for name in ["/proc", "/dev", "/tmp", "/var/task", &root.library_inside()] {
-            fs::create_dir_all(root.path(name)).unwrap();
-        }
-        fs::set_permissions(root.path("/tmp"), fs::Permissions::from_mode(0o1777)).unwrap();
-        // The sandbox is its owner's alone; a function runs as somebody else and is already inside.
-        for entry in fs::read_dir(sandbox.path("work")).unwrap() {
-            let entry = entry.unwrap();
-            fs::copy(entry.path(), root.path("/var/task").join(entry.file_name())).unwrap();
-        }
         root
     }
 
@@ -72,20 +58,9 @@ impl LambdaRoot {
         }
     }
 
-    /// Everything below `/tmp` but the image store and, while the supervisor waits, the workspace of its next run.
-    #[track_caller]
-    pub fn left(&self) -> Vec<PathBuf> {
-        let mut kept = kept_below(&self.path("/tmp"));
-        kept.retain(|path| !path.ends_with("shared"));
-        kept
-    }
-
-    /// A start of `command` in the root with the variables Lambda sets and those of the default configuration. The root,
-    /// but for `/tmp`, is read-only.
+    /// A start of `command` in the root, see [`Sandbox::enter`], with the variables that the default configuration sets.
     pub fn enter(&self, launch: Launch, command: &[&str]) -> Launch {
         let launch = [
-            "HOME",
-            "TMPDIR",
             "UDOCKER_TARBALL",
             "UDOCKER_USE_PROOT_EXECUTABLE",
             "UDOCKER_USE_RUNC_EXECUTABLE",
@@ -94,8 +69,8 @@ impl LambdaRoot {
         ]
         .into_iter()
         .fold(launch, Launch::without);
+        let library = self.library_inside();
         launch
-            .env("LAMBDA_TASK_ROOT", "/var/task")
             .env(
                 "PATH",
                 "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
@@ -103,24 +78,14 @@ impl LambdaRoot {
             .env("PYTHONPATH", "/var/runtime")
             .env("UDOCKER_BIN", "/opt/udocker/bin/")
             .env("UDOCKER_LIB", "/opt/udocker/lib/")
-            .env("UDOCKER_DIR", "/tmp/shared/udocker")
             .env("UDOCKER_EXEC", "/opt/udocker/udocker.py")
-            .through(self.entering(command))
-    }
-
-    fn entering(&self, command: &[&str]) -> Vec<OsString> {
-        let (root, host_library) = (self.path.to_str().unwrap(), &self.standard_library);
-        let library = self.library_inside();
-        // Nobody else sees these mounts, and they go with the process.
-        let line = format!(
-            "mount --bind {root} {root} && mount --bind {host_library} {root}{library} \
-             && mount -o remount,bind,ro {root}{library} && mount --bind /proc {root}/proc \
-             && mount --rbind /dev {root}/dev && mount --bind {root}/tmp {root}/tmp \
-             && mount -o remount,bind,ro {root} && cd / \
-             && exec /usr/sbin/chroot --userspec={USER}:990 {root} \"$@\""
-        );
-        let words = ["unshare", "--mount", "sh", "-c", &line, "sh"];
-        words.iter().chain(command).map(OsString::from).collect()
+            .confinement(|confinement| {
+                confinement
+                    .with_root(&self.path)
+                    .bind(&self.task, Path::new("/var/task"))
+                    .bind(Path::new(&self.standard_library), Path::new(&library))
+            })
+            .through(command.iter().map(Into::into).collect())
     }
 
     fn library_inside(&self) -> String {

@@ -40,6 +40,11 @@ impl Mode {
         }
     }
 
+    /// Whether Lambda's sandbox lets its engine run: proot traces processes, and runc mounts file systems.
+    pub fn runs_on_lambda(self) -> bool {
+        self.name() == "F1"
+    }
+
     /// The image that runs in this mode.
     pub fn image(self) -> PathBuf {
         match self {

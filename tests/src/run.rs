@@ -13,16 +13,22 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
+use crate::confinement::Confinement;
+use crate::namespace::Namespace;
 use crate::paths;
 use crate::processes::processes_naming;
 
 /// How long output may stay open after the supervisor has ended.
 const DRAIN: Duration = Duration::from_secs(3);
 
+/// How long an imitated sandbox may take to end after its runtime.
+const SANDBOX_END: Duration = Duration::from_secs(8);
+
 /// A supervisor about to be started; see [`crate::Sandbox::launch`].
 #[derive(Debug)]
 pub struct Launch {
     directory: PathBuf,
+    confinement: Option<Confinement>,
     program: Vec<OsString>,
     arguments: Vec<OsString>,
     variables: BTreeMap<String, OsString>,
@@ -35,12 +41,30 @@ impl Launch {
         let limit = Duration::from_mins(1);
         Self {
             directory: directory.to_path_buf(),
+            confinement: None,
             program: vec![paths::supervisor().into()],
             arguments: Vec::new(),
             variables,
             stdin: Vec::new(),
             limit,
         }
+    }
+
+    /// Starts it inside an imitation of Lambda's sandbox.
+    pub(crate) fn confined(mut self, confinement: Confinement) -> Self {
+        self.confinement = Some(confinement);
+        self
+    }
+
+    /// Changes that imitation.
+    #[must_use]
+    pub fn confinement(mut self, change: impl FnOnce(Confinement) -> Confinement) -> Self {
+        let confinement = self
+            .confinement
+            .take()
+            .expect("it starts in a sandbox of Lambda's kind");
+        self.confinement = Some(change(confinement));
+        self
     }
 
     /// Starts it by another command, which is given its arguments.
@@ -104,9 +128,10 @@ impl Launch {
 
     /// Starts it.
     pub fn start(self) -> Running {
-        let mut child = Command::new(&self.program[0])
-            .args(&self.program[1..])
-            .args(&self.arguments)
+        let words = self.confinement.iter().flat_map(Confinement::words);
+        let words: Vec<OsString> = words.chain(self.program).chain(self.arguments).collect();
+        let mut child = Command::new(&words[0])
+            .args(&words[1..])
             .env_clear()
             .envs(&self.variables)
             .current_dir(self.directory.join("work"))
@@ -119,8 +144,13 @@ impl Launch {
         let _ = child.stdin.take().unwrap().write_all(&self.stdin);
         let stdout = Stream::collect(child.stdout.take().unwrap());
         let stderr = Stream::collect(child.stderr.take().unwrap());
+        let outer = child.id().cast_signed();
+        let inside = self.confinement.and_then(|_| Namespace::of(outer));
+        let (namespace, pid) = inside.map_or((None, outer), |(it, pid)| (Some(it), pid));
         Running {
             child,
+            namespace,
+            pid,
             stdout,
             stderr,
             directory: self.directory,
@@ -178,6 +208,8 @@ impl Stream {
 #[derive(Debug)]
 pub struct Running {
     child: Child,
+    namespace: Option<Namespace>,
+    pid: i32,
     stdout: Arc<Stream>,
     stderr: Arc<Stream>,
     directory: PathBuf,
@@ -187,9 +219,16 @@ pub struct Running {
 }
 
 impl Running {
-    /// Its process number.
+    /// Its process number, on this machine.
     pub fn pid(&self) -> i32 {
-        self.child.id().cast_signed()
+        self.pid
+    }
+
+    /// The processes of the sandbox of Lambda's kind that it runs in.
+    pub fn namespace(&self) -> &Namespace {
+        self.namespace
+            .as_ref()
+            .expect("it has started in a sandbox of Lambda's kind")
     }
 
     /// Sends it a signal.
@@ -263,13 +302,37 @@ impl Running {
 
     /// The kernel keeps the highest value itself, so looking now and then misses only what comes after the last look.
     fn sample_memory(&mut self) {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
-            .unwrap_or_default();
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kib = line
             .and_then(|line| line.trim().strip_suffix(" kB"))
             .and_then(|number| number.trim().parse().ok());
         self.peak_kib = self.peak_kib.max(kib.unwrap_or(0));
+    }
+}
+
+impl Drop for Running {
+    /// An imitated sandbox goes with its handle. What is left in it is reported first, if the runtime has ended by itself.
+    fn drop(&mut self) {
+        let Some(namespace) = &self.namespace else {
+            return;
+        };
+        let asked = Instant::now();
+        let ended = |child: &mut Child| matches!(child.try_wait(), Ok(Some(_)) | Err(_));
+        while !ended(&mut self.child) && asked.elapsed() < SANDBOX_END {
+            let runs = namespace.all().contains(&self.pid);
+            if runs || namespace.others().is_empty() && namespace.extension().is_some() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(3));
+        }
+        // The first process goes with the outer one, and everything with the first.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        while !namespace.all().is_empty() && asked.elapsed() < SANDBOX_END {
+            std::thread::sleep(Duration::from_millis(3));
+        }
     }
 }
 

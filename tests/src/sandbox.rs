@@ -6,26 +6,34 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::lambda_place::{LambdaPlace, SHARED};
+use crate::leftovers::{entries, kept_below};
 use crate::mode::{Mode, udocker_variables};
+use crate::platform;
 use crate::processes::{KILLED_IN, left_behind, wait_until_gone};
 use crate::run::Launch;
 
-/// Longest that a supervisor takes to make the next run ready, on a busy machine.
-const READY_IN: Duration = Duration::from_secs(2);
+/// Size of a function's `/tmp` unless it is configured, in bytes.
+const TMP_SIZE: u64 = 512 << 20;
 
 /// Directories of one test:
 /// `work` (configuration, script and event; the working directory), `tmp` (`TMPDIR`, must be empty at the end), `udocker`
 /// (`UDOCKER_DIR`), `home`, and `buckets` (for `--local-storage`), with the buckets `inbox` and `outbox`.
+///
+/// On Lambda `work` is `/var/task`, `tmp` is `/tmp` with a file system of its own, and `udocker` is in it.
 #[derive(Debug)]
 pub struct Sandbox {
+    // It goes before the directory that it has mounts in.
+    place: Option<LambdaPlace>,
     directory: TempDir,
     mode: Mode,
     variables: BTreeMap<String, OsString>,
+    on_lambda: BTreeMap<String, OsString>,
 }
 
 impl Sandbox {
@@ -46,29 +54,64 @@ impl Sandbox {
             fs::create_dir_all(directory.path().join(name)).unwrap();
         }
         let mut sandbox = Self {
+            place: None,
             directory,
             mode,
             variables: BTreeMap::new(),
+            on_lambda: platform::variables(),
         };
-        sandbox.set(
-            "PATH",
-            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        );
         for (name, value) in udocker_variables() {
             sandbox.set(name, value);
         }
-        sandbox.set("HOME", sandbox.path("home"));
-        sandbox.set("TMPDIR", sandbox.path("tmp"));
-        sandbox.set("UDOCKER_DIR", sandbox.path("udocker"));
         sandbox.set("UDOCKER_EXEC", mode.udocker());
-        // No request of a test may wait for a machine that answers for instance metadata: there is none.
-        sandbox.set("AWS_EC2_METADATA_DISABLED", "true");
+        let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+        let store = "/tmp/shared/udocker";
+        sandbox.on_lambda.insert("UDOCKER_DIR".into(), store.into());
+        for (name, value) in [
+            ("PATH", path.into()),
+            ("HOME", sandbox.path("home")),
+            ("TMPDIR", sandbox.path("tmp")),
+            ("UDOCKER_DIR", sandbox.path("udocker")),
+            // No request of a test may wait for a machine that answers for instance metadata: there is none.
+            ("AWS_EC2_METADATA_DISABLED", "true".into()),
+        ] {
+            sandbox.variables.insert(name.to_owned(), value.into());
+        }
         sandbox
+    }
+
+    /// An empty sandbox on Lambda for containers in `mode`; nothing, and a word about it, for users who cannot imitate it.
+    pub fn on_lambda(mode: Mode) -> Option<Self> {
+        Self::on_lambda_with(mode, TMP_SIZE)
+    }
+
+    /// The same with a `/tmp` of `size` bytes, its file system's own data included.
+    pub fn on_lambda_with(mode: Mode, size: u64) -> Option<Self> {
+        assert!(mode.runs_on_lambda(), "{mode:?} traces processes or mounts");
+        let mut sandbox = Self::new(mode);
+        sandbox.place = Some(LambdaPlace::make(sandbox.directory.path(), size)?);
+        Some(sandbox)
     }
 
     /// Sets a variable for every supervisor of this sandbox.
     pub fn set(&mut self, name: &str, value: impl Into<OsString>) {
-        self.variables.insert(name.to_owned(), value.into());
+        let value = value.into();
+        self.on_lambda.insert(name.to_owned(), value.clone());
+        self.variables.insert(name.to_owned(), value);
+    }
+
+    /// A path inside the sandbox as the function sees it.
+    pub fn inside(&self, relative: &str) -> PathBuf {
+        let known = [("work", "/var/task"), ("tmp", "/tmp")];
+        let of = |(from, to): (&str, &str)| {
+            let rest = Path::new(relative).strip_prefix(from).ok()?;
+            Some(Path::new(to).join(rest))
+        };
+        let inside = self
+            .place
+            .as_ref()
+            .and_then(|_| known.into_iter().find_map(of));
+        inside.unwrap_or_else(|| self.path(relative))
     }
 
     /// Points the AWS variables at a server of this machine.
@@ -127,6 +170,14 @@ impl Sandbox {
         Launch::new(self.directory.path(), self.variables.clone())
     }
 
+    /// `/opt/bootstrap` as the platform starts it, in a sandbox made with [`Self::on_lambda`].
+    pub fn enter(&self) -> Launch {
+        let place = self.place.as_ref().expect("a sandbox on Lambda");
+        Launch::new(self.directory.path(), self.on_lambda.clone())
+            .through(vec!["/opt/bootstrap".into()])
+            .confined(place.confinement())
+    }
+
     /// Another program with the sandbox's environment.
     pub fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
@@ -171,20 +222,28 @@ impl Sandbox {
 
     /// Puts a recorder in front of udocker; [`Self::udocker_commands`] tells what it was asked to do.
     pub fn record_udocker(&mut self) {
-        let log = self.path("udocker-commands");
         let script = format!(
             "#!/bin/sh\nprintf '%s\\n' \"$*\" >> '{}'\nexec '{}' \"$@\"\n",
-            log.display(),
+            self.inside(self.commands()).display(),
             self.mode.udocker().display()
         );
         let recorder = self.write("udocker-recorder", script);
         fs::set_permissions(&recorder, fs::Permissions::from_mode(0o755)).unwrap();
-        self.set("UDOCKER_EXEC", recorder);
+        let name = Path::new("work").join(recorder.file_name().unwrap());
+        self.set("UDOCKER_EXEC", self.inside(name.to_str().unwrap()));
+    }
+
+    /// Where the recorder writes.
+    fn commands(&self) -> &'static str {
+        match self.place {
+            Some(_) => "tmp/shared/udocker-commands",
+            None => "udocker-commands",
+        }
     }
 
     /// The udocker commands since the recorder was set up, one line each.
     pub fn udocker_commands(&self) -> Vec<String> {
-        let log = fs::read_to_string(self.path("udocker-commands")).unwrap_or_default();
+        let log = fs::read_to_string(self.path(self.commands())).unwrap_or_default();
         log.lines().map(str::to_owned).collect()
     }
 
@@ -198,15 +257,29 @@ impl Sandbox {
             let left = KILLED_IN.saturating_sub(killed.elapsed());
             wait_until_gone(&self.path(part), left);
         }
-        fs::remove_dir_all(self.path("tmp")).unwrap();
-        fs::create_dir(self.path("tmp")).unwrap();
+        for path in self.in_tmp() {
+            let removed = match path.is_dir() {
+                true => fs::remove_dir_all(path),
+                false => fs::remove_file(path),
+            };
+            removed.unwrap();
+        }
+    }
+
+    /// Everything below `TMPDIR`, but for what stays there on Lambda.
+    fn in_tmp(&self) -> Vec<PathBuf> {
+        let mut files = entries(&self.path("tmp"));
+        files.retain(|path| self.place.is_none() || !path.ends_with(SHARED));
+        files
     }
 
     /// What a supervisor that waits for invocations keeps below `TMPDIR`, but for the one workspace of its next run, in which
     /// there is no file yet. That is made after the last answer.
     #[track_caller]
     pub fn kept(&self) -> Vec<PathBuf> {
-        kept_below(&self.path("tmp"))
+        let mut kept = kept_below(&self.path("tmp"));
+        kept.retain(|path| self.place.is_none() || !path.ends_with(SHARED));
+        kept
     }
 
     /// Fails if anything of a finished supervisor is left: a process, or a file below `TMPDIR`.
@@ -214,7 +287,10 @@ impl Sandbox {
     pub fn expect_clean(&self) {
         let left = left_behind(self.directory.path());
         assert!(left.is_empty(), "processes left behind: {left:#?}");
-        let files = entries(&self.path("tmp"));
+        let outlived = self.place.as_ref().map(LambdaPlace::left);
+        let outlived = outlived.unwrap_or_default();
+        assert!(outlived.is_empty(), "outlived the runtime: {outlived}");
+        let files = self.in_tmp();
         assert!(files.is_empty(), "left below TMPDIR: {files:#?}");
     }
 }
@@ -226,51 +302,10 @@ impl Drop for Sandbox {
             process.kill();
         }
         if !std::thread::panicking() {
-            let files = entries(&self.path("tmp"));
             assert!(left.is_empty(), "processes left behind: {left:#?}");
-            assert!(files.is_empty(), "left below TMPDIR: {files:#?}");
+            self.expect_clean();
         }
     }
-}
-
-/// What there is in a supervisor's `TMPDIR`, see [`Sandbox::kept`].
-#[track_caller]
-pub(crate) fn kept_below(directory: &Path) -> Vec<PathBuf> {
-    let made = |workspace: &PathBuf| workspace.join("0/handoff/status").exists();
-    // It may be just being made.
-    let known = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        !name.starts_with("faas-") || name.starts_with("faas-init-")
-    };
-    let asked = Instant::now();
-    let (next, kept) = loop {
-        let (next, kept): (Vec<_>, Vec<_>) = entries(directory)
-            .into_iter()
-            .partition(|path| path.join("tmp").is_dir());
-        if next.iter().all(made) && kept.iter().all(known) || asked.elapsed() > READY_IN {
-            break (next, kept);
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    };
-    assert!(next.len() <= 1 && next.iter().all(made), "{next:?}");
-    for workspace in next {
-        for part in ["0/input", "0/output"] {
-            let files = entries(&workspace.join(part));
-            assert!(files.is_empty(), "{files:?}");
-        }
-        let mut made = entries(&workspace.join("0"));
-        made.sort();
-        let made: Vec<_> = made.iter().filter_map(|path| path.file_name()).collect();
-        assert_eq!(made, ["handoff", "input", "output"]);
-    }
-    kept
-}
-
-fn entries(directory: &Path) -> Vec<PathBuf> {
-    fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect()
 }
 
 /// Lays `more` over `base`: objects are merged, anything else replaces; `null` takes a key out.

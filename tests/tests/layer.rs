@@ -1,20 +1,13 @@
 //! The assembled layer in a root directory like that of a Lambda function: both ways to start, and an image in F1.
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "a test that cannot go on has failed, and one that is skipped says so"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs::{self, File};
-use std::path::PathBuf;
-use std::sync::OnceLock;
 
 use layer_build::elf::{self, Machine};
 use layer_build::layer::arch::Arch;
-use layer_build::layer::engines::{Choice, Supply};
-use layer_build::layer::{Settings, assemble, pin};
+use layer_build::layer::{assemble, pin};
 use serde_json::json;
-use tests::{Lambda, LambdaRoot, Mode, Sandbox, built, fixture, root, supervisor, target, tool};
+use tests::{Lambda, LambdaRoot, Mode, Sandbox, built, layer, layer_settings};
 use zip::ZipArchive;
 
 /// The command line with which a managed Python runtime starts, as arguments of the wrapper.
@@ -28,11 +21,10 @@ const MANAGED: [&str; 5] = [
 
 #[test]
 fn both_ways_to_start_run_an_image_with_what_is_in_the_layer() {
-    if !may_chroot() {
-        return;
-    }
     for start in [&["/opt/bootstrap"][..], &MANAGED] {
-        let sandbox = Sandbox::new(Mode::F1);
+        let Some(sandbox) = Sandbox::on_lambda(Mode::F1) else {
+            return;
+        };
         let script =
             "cat \"$INPUT_FILE_PATH\"; echo; [ -e /opt/bootstrap ] || echo \"in $IMAGE_VARIABLE\"";
         let container = json!({ "image_file": "debian.tar", "execmode": null });
@@ -50,19 +42,18 @@ fn both_ways_to_start_run_an_image_with_what_is_in_the_layer() {
                 "{start:?}"
             );
         }
-        let left = place.left();
+        let left = sandbox.kept();
         lambda.stop();
         assert!(left.len() <= 1, "{left:?}");
-        assert!(place.path("/tmp/shared/udocker/containers").is_dir());
+        assert!(sandbox.path("udocker/containers").is_dir());
     }
 }
 
 #[test]
 fn without_python_and_any_other_program_the_layer_runs_an_image_all_the_same() {
-    if !may_chroot() {
+    let Some(sandbox) = Sandbox::on_lambda(Mode::NativeF1) else {
         return;
-    }
-    let sandbox = Sandbox::new(Mode::NativeF1);
+    };
     let script = "[ -e /opt/bootstrap ] || echo \"in $IMAGE_VARIABLE\"; cat /etc/passwd | wc -l; ls /tmp | wc -l
         [ -e /etc/mark ] && echo is there; echo x > /etc/mark; rm -r /home; chmod 0 /opt";
     let container = json!({ "image_file": "debian.tar", "execmode": null, "engine": "auto" });
@@ -79,7 +70,7 @@ fn without_python_and_any_other_program_the_layer_runs_an_image_all_the_same() {
         place.remove(directory);
     }
     let examined = place
-        .enter(sandbox.launch(), &["/opt/bootstrap", "doctor", "--json"])
+        .enter(sandbox.enter(), &["/opt/bootstrap", "doctor", "--json"])
         .env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9")
         .run();
     examined.expect_code(0);
@@ -94,21 +85,20 @@ fn without_python_and_any_other_program_the_layer_runs_an_image_all_the_same() {
         let (status, log) = lambda.invoke(&json!({})).status_and_log();
         assert_eq!((status, log.as_str()), (200, "in from the image\n2\n1\n"));
     }
-    let left = place.left();
+    let left = sandbox.kept();
     lambda.stop();
     assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]
 fn the_launcher_downloads_nothing_and_has_its_own_engines() {
-    if !may_chroot() {
+    let Some(sandbox) = Sandbox::on_lambda(Mode::F1) else {
         return;
-    }
-    let sandbox = Sandbox::new(Mode::F1);
+    };
     let place = LambdaRoot::new(&sandbox, &layer());
     let command = ["/opt/udocker/udocker.py", "ps"];
     // As anybody might start it: without the variables that say where its parts are, and without the tests' adapter.
-    let launch = place.enter(sandbox.launch(), &command);
+    let launch = place.enter(sandbox.enter(), &command);
     let launch = ["UDOCKER_BIN", "UDOCKER_LIB", "UDOCKER_EXEC", "PYTHONPATH"]
         .into_iter()
         .fold(launch, tests::Launch::without);
@@ -119,7 +109,7 @@ fn the_launcher_downloads_nothing_and_has_its_own_engines() {
         !said.contains("install") && !said.contains("rror"),
         "{said}"
     );
-    let store = place.path("/tmp/shared/udocker");
+    let store = sandbox.path("udocker");
     assert!(store.join("repos").is_dir() && !store.join("lib").exists());
     // Python's compiled modules are kept, although the layer is read-only: without them every start takes longer.
     let compiled = format!("pycache-{}", pin::UDOCKER_VERSION);
@@ -129,7 +119,7 @@ fn the_launcher_downloads_nothing_and_has_its_own_engines() {
 #[test]
 fn programs_and_engines_of_the_arm64_layer_are_for_arm64() {
     let binary = built("aarch64-unknown-linux-musl/release/supervisor");
-    let settings = settings(Arch::Arm64, binary);
+    let settings = layer_settings(Arch::Arm64, binary);
     assemble(&settings).unwrap();
     let zip = File::open(settings.output.join("faas-supervisor-arm64.zip")).unwrap();
     let directory = tempfile::tempdir().unwrap();
@@ -150,41 +140,4 @@ fn programs_and_engines_of_the_arm64_layer_are_for_arm64() {
         let found = elf::inspect(&directory.path().join(&name)).unwrap();
         assert_eq!(found.machine, Machine::Aarch64, "{name}");
     }
-}
-
-/// The layer of the binary under test, assembled once.
-fn layer() -> PathBuf {
-    static LAYER: OnceLock<PathBuf> = OnceLock::new();
-    let make = || {
-        let settings = settings(Arch::X86_64, supervisor());
-        assemble(&settings).unwrap();
-        settings.output.join("faas-supervisor-x86_64.zip")
-    };
-    LAYER.get_or_init(make).clone()
-}
-
-fn settings(arch: Arch, binary: PathBuf) -> Settings {
-    Settings {
-        arch,
-        binary,
-        package: None,
-        cache: target().join("layer/cache"),
-        python: tool("python"),
-        supply: Supply::Tarball(fixture("engines.tar.gz")),
-        engines: Choice::FModes,
-        project: root(),
-        output: target().join("layer-tests"),
-        zipped_limit: pin::ZIPPED_LIMIT,
-    }
-}
-
-/// Another root directory and mounts of one's own are for root only.
-fn may_chroot() -> bool {
-    let may = nix::unistd::Uid::effective().is_root();
-    if !may {
-        eprintln!(
-            "SKIPPED: only root can enter a root directory of its own; run the tests as root"
-        );
-    }
-    may
 }

@@ -91,6 +91,8 @@ pub enum Verb {
     Run(RunOptions),
     /// Call a function through its HTTP endpoint.
     Invoke(InvokeOptions),
+    /// Show what the sandbox around a function allows, and what will not work there.
+    Doctor(Which),
     /// Show what a function has logged.
     Log(LogOptions),
     /// Upload a file or folder to a bucket.

@@ -1,6 +1,7 @@
 //! The verbs of the command line, one module each.
 
 pub mod config;
+pub mod doctor;
 pub mod init;
 pub mod invoke;
 pub mod layer;

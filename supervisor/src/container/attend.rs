@@ -2,7 +2,7 @@
 
 use std::{process::ExitStatus, time::Duration};
 
-use tokio::{io::AsyncReadExt, time::Instant};
+use tokio::time::Instant;
 
 use super::{
     ContainerError, Limits, Stop,
@@ -74,7 +74,7 @@ pub async fn see_through(
     let over = attended.attend(&mut running, &request.limits).await;
     let Attended {
         mut pump,
-        handoff,
+        mut handoff,
         mut status,
     } = attended;
     handoff.drain(&mut pump, &mut status);

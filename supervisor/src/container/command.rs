@@ -110,6 +110,32 @@ pub fn shared_paths(
     host.chain(own).map(Path::to_owned).collect()
 }
 
+/// What `/dev` holds everywhere (Lambda's holds nothing else).
+const DEVICES: [&str; 8] = [
+    "/dev/null",
+    "/dev/zero",
+    "/dev/full",
+    "/dev/random",
+    "/dev/urandom",
+    "/dev/stdin",
+    "/dev/stdout",
+    "/dev/stderr",
+];
+
+/// The same where this machine's `/dev` lacks what programs use, `/dev/shm` and `/dev/fd`, as on Lambda: they get their own
+/// from the container, see [`super::engine::setup`], and this machine's devices one by one.
+pub fn with_own_dev(paths: Vec<PathBuf>, exists: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
+    if exists(Path::new("/dev/shm")) {
+        return paths;
+    }
+    let devices = DEVICES
+        .map(Path::new)
+        .into_iter()
+        .filter(|path| exists(path));
+    let others = paths.into_iter().filter(|path| path != Path::new("/dev"));
+    devices.map(Path::to_owned).chain(others).collect()
+}
+
 /// Arguments of `udocker run` after the launcher and its general options.
 ///
 /// `exists` tells which of the host's files there are; udocker refuses a volume that is missing.

@@ -7,7 +7,11 @@ use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 
 use tokio::time::Instant;
 
-use crate::{config::AwsCredentials, environment::Environment, plan::RESERVED};
+use crate::{
+    config::AwsCredentials,
+    environment::{Environment, Place},
+    plan::RESERVED,
+};
 
 use super::{
     ContainerError,
@@ -46,6 +50,11 @@ impl Direct {
         let mut inherited = environment.for_command(credentials);
         // Their absence means something: only the invocation sets them.
         inherited.retain(|name, _| name.to_str().is_none_or(|name| !RESERVED.contains(&name)));
+        if environment.place() == Place::Lambda {
+            // Unset on Lambda, where nothing but this directory could be anybody's home.
+            let home = environment.temp_dir();
+            inherited.entry("HOME".into()).or_insert(home.into());
+        }
         Self {
             supervisor,
             environment: inherited,

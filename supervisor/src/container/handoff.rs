@@ -8,13 +8,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::sys::stat::Mode;
-use tokio::net::unix::pipe;
-
 use crate::plan::Variable;
 
 use super::{
     init::BEGUN,
+    inlet::Inlet,
     log::{LogPump, Stream},
     order::terminated,
     run::RunEnd,
@@ -31,11 +29,11 @@ const DRAIN_LIMIT: usize = 64 * READ_SIZE;
 pub struct Handoff {
     directory: PathBuf,
     /// Standard output of the container.
-    pub stdout: pipe::Receiver,
+    pub stdout: Inlet,
     /// Standard error of the container.
-    pub stderr: pipe::Receiver,
+    pub stderr: Inlet,
     /// How it ended.
-    pub status: pipe::Receiver,
+    pub status: Inlet,
     words: Words,
 }
 
@@ -49,20 +47,13 @@ enum Words {
 }
 
 impl Handoff {
-    /// Makes the directory, and opens the pipes for reading *and* writing, so that no end is seen while the container has not
-    /// opened them yet (fifo(7)).
+    /// Makes the directory and what is in it.
     ///
     /// # Errors
     /// The operating system's.
     pub fn make(directory: &Path) -> io::Result<Self> {
         fs::DirBuilder::new().mode(0o700).create(directory)?;
-        let open = |name: &str| {
-            let path = directory.join(name);
-            nix::unistd::mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR)?;
-            pipe::OpenOptions::new()
-                .read_write(true)
-                .open_receiver(path)
-        };
+        let open = |name: &str| Inlet::make(&directory.join(name));
         Ok(Self {
             directory: directory.to_owned(),
             stdout: open("stdout")?,
@@ -93,11 +84,11 @@ impl Handoff {
     }
 
     /// Takes what is in the pipes by now.
-    pub fn drain(&self, pump: &mut LogPump<'_>, status: &mut Vec<u8>) {
+    pub fn drain(&mut self, pump: &mut LogPump<'_>, status: &mut Vec<u8>) {
         let mut buffer = vec![0; READ_SIZE];
         for (stream, pipe) in [
-            (Stream::Stdout, &self.stdout),
-            (Stream::Stderr, &self.stderr),
+            (Stream::Stdout, &mut self.stdout),
+            (Stream::Stderr, &mut self.stderr),
         ] {
             let mut taken = 0;
             while taken < DRAIN_LIMIT

@@ -15,6 +15,8 @@
 //! handoff/begun    there is no way back (not udocker)
 //! ```
 //!
+//! Where a sandbox denies named pipes they are sockets, see [`super::inlet`].
+//!
 //! In P, R and S modes the supervisor's binary is the entrypoint (`faas-init HANDOFF`).
 //! F modes cannot run a static binary in the image; there it stands in for the `env` command with
 //! which udocker starts the engine (`env -i NAME=value… LOADER COMMAND…`, found on `PATH`).

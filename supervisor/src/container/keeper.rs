@@ -101,7 +101,6 @@ fn keep(parent: i32, stage: &Stage) -> io::Result<u8> {
 fn run(start: &Start, stage: &Stage, inbox: &mut Inbox, orphans: Orphans) -> io::Result<u8> {
     let mut part = Part::of(start)?;
     let mask = inbox.signals().inherited();
-    let mut began = Moment::now();
     let early = match part.early(start) {
         Some(command) => Some(begin(command, mask, &mut part)?),
         None => None,
@@ -113,12 +112,9 @@ fn run(start: &Start, stage: &Stage, inbox: &mut Inbox, orphans: Orphans) -> io:
             stage.furnish(&errand.scene)?;
             let begun = match early {
                 Some(begun) => begun,
-                None => {
-                    began = Moment::now();
-                    begin(part.late(start, &errand)?, mask, &mut part)?
-                }
+                None => begin(part.late(start, &errand)?, mask, &mut part)?,
             };
-            if let Begun::Child(_) = begun {
+            if let Begun::Child { .. } = begun {
                 // One that is gone cannot be told; that it is will be seen.
                 let _gone = part.tell(&order::part(&bytes));
             }
@@ -128,11 +124,11 @@ fn run(start: &Start, stage: &Stage, inbox: &mut Inbox, orphans: Orphans) -> io:
         (None, Came::End) => return Ok(0),
         (None, Came::Signal) => return Ok(STOPPED),
     };
-    let main = match main {
-        Begun::Child(main) => main,
+    let (main, since) = match main {
+        Begun::Child { pid, since } => (pid, since),
         Begun::Not(code) => return Ok(code),
     };
-    let tree = orphans.tree(main, start, began);
+    let tree = orphans.tree(main, start, stage, since);
     let watch = Watch::new(main, &start.variables, &mut part, orphans);
     let code = match errand {
         Some(errand) => watch.see_through(inbox, errand.grace, tree),
@@ -145,17 +141,22 @@ fn run(start: &Start, stage: &Stage, inbox: &mut Inbox, orphans: Orphans) -> io:
 /// What has become of a command that was to be started.
 #[derive(Debug, Clone, Copy)]
 enum Begun {
-    Child(Pid),
+    Child {
+        pid: Pid,
+        since: Moment,
+    },
     /// It has not; the supervisor was told, and this is our own exit code.
     Not(u8),
 }
 
 fn begin(mut command: Command, mask: SigSet, part: &mut Part) -> io::Result<Begun> {
+    let since = Moment::now();
     match spawn(&mut command, mask, part.without_us()) {
         Ok(mut child) => {
             part.attach(&mut child);
             let main = i32::try_from(child.id()).map_err(io::Error::other)?;
-            Ok(Begun::Child(Pid::from_raw(main)))
+            let pid = Pid::from_raw(main);
+            Ok(Begun::Child { pid, since })
         }
         Err(error) => part.not_started(&command, &error).map(Begun::Not),
     }

@@ -186,6 +186,7 @@ pub fn lasting_zombies() -> usize {
 #[cfg(test)]
 mod tests {
     use std::os::unix::process::CommandExt as _;
+    use std::path::PathBuf;
     use std::process::{Child, Command};
 
     use super::*;
@@ -237,6 +238,7 @@ mod tests {
             shim: Pid::from_raw(i32::MAX),
             leader: None,
             directory: directory.into(),
+            root: PathBuf::new(),
             began,
             neighbours: Neighbours::Anybody,
         };

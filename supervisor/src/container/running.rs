@@ -3,7 +3,7 @@
 use std::{
     io::{self, Write},
     os::{fd::OwnedFd, unix::process::ExitStatusExt as _},
-    path::Path,
+    path::{Path, PathBuf},
     process::ExitStatus,
     time::{Duration, Instant},
 };
@@ -44,6 +44,8 @@ pub struct Waiting {
     started: Started,
     /// When it was started.
     began: Moment,
+    /// See [`Stage::root_of_one_run`].
+    root: PathBuf,
 }
 
 /// Whether a keeper knows how the container starts.
@@ -89,6 +91,7 @@ impl Waiting {
             messages,
             started: Started::NotYet,
             began,
+            root: stage.root_of_one_run().to_owned(),
         })
     }
 
@@ -162,6 +165,7 @@ impl Waiting {
                 shim: pid(&self.child).unwrap_or(NOBODY),
                 leader: None,
                 directory: start.run_directory().to_owned(),
+                root: self.root,
                 began: self.began,
                 neighbours: start.neighbours,
             }),

@@ -56,6 +56,14 @@ impl Stage {
         }
     }
 
+    /// ROOT, where only one run at a time is in it, as its changes go there; empty elsewhere.
+    pub fn root_of_one_run(&self) -> &Path {
+        match self.changes {
+            None => &self.root,
+            Some(_) => Path::new(""),
+        }
+    }
+
     /// Sets it up, for this process and its children.
     ///
     /// # Errors

@@ -1,9 +1,11 @@
-//! `supervisor doctor`: what this place can do, and which engine would run containers here.
+//! `supervisor doctor`: what this place can do, and which engine would run containers here; with `--sandbox`, what the sandbox
+//! around it allows.
 //!
 //! Everything is tried rather than guessed, and nothing is changed: no image is prepared, no layer downloaded.
 
 mod image;
 mod place;
+pub mod sandbox;
 
 use std::{ffi::OsString, fmt::Write as _, io::Write as _, path::PathBuf, process::ExitCode};
 
@@ -36,6 +38,9 @@ struct Arguments {
     /// Look at this image, too: a name in a registry or an archive file; wins over the configuration
     #[arg(long, value_name = "IMAGE")]
     image: Option<String>,
+    /// Try each system call and facility that sandboxes deny, and say what will not work here without them
+    #[arg(long, conflicts_with_all = ["config", "image"])]
+    sandbox: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -46,8 +51,9 @@ Examples:
   supervisor doctor
   supervisor doctor --image debian:12
   supervisor doctor --config function_config.yaml --json
+  supervisor doctor --sandbox
 
-Exit status: 0 when containers can run here, 1 when something that is needed is missing.";
+Exit status: 0 when containers can run here, 1 when something that is needed is missing; with --sandbox always 0.";
 
 /// What was found of one thing.
 #[derive(Debug)]
@@ -116,6 +122,9 @@ pub fn main(environment: &Environment, arguments: &[OsString]) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
+    if arguments.sandbox {
+        return ended(sandbox::print(environment, arguments.json));
+    }
     ended(block_on(examine(environment, &arguments)))
 }
 

@@ -2,6 +2,7 @@
 
 mod metrics;
 mod platform;
+mod processes;
 
 use std::{
     process::ExitCode,
@@ -24,14 +25,15 @@ use crate::{
     invocation::{AnswerFiles, Invocation, Monitor, Services, TimeBudget, WhenCancelled, invoke},
     plan::{InvocationContext, LocalStore},
     response::{Wire, log_limit, render},
-    telemetry,
+    sandbox, telemetry,
     workspace::Retention,
 };
 
-use super::{block_on, setup, sink, sink::Ids};
+use super::{block_on, doctor, setup, sink, sink::Ids};
 
 use metrics::Metrics;
 use platform::Platform;
+use processes::Zombies;
 
 /// Variables that `lambda_runtime` cannot do without; Lambda always sets them.
 const REQUIRED: [&str; 3] = [
@@ -49,6 +51,7 @@ pub fn main(environment: &Environment, command: Vec<String>) -> ExitCode {
         .as_ref()
         .map_or_else(|_| LogLevel::default(), |c| c.log_level);
     telemetry::start(level, telemetry::Format::of(Place::Lambda));
+    processes::write_no_cores();
     let served = serve(environment, config, command);
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -121,6 +124,7 @@ struct Function {
     services: Result<Services, String>,
     instance_ip: String,
     metrics: Metrics,
+    zombies: Zombies,
     writer: sink::Writer,
     cancel: Arc<watch::Sender<Option<i32>>>,
     terminate: tokio::sync::Mutex<tokio::signal::unix::Signal>,
@@ -145,6 +149,7 @@ impl Function {
         });
         Ok(Self {
             metrics: Metrics::new(environment),
+            zombies: Zombies::default(),
             environment: environment.clone(),
             services,
             instance_ip: setup::instance_ip(),
@@ -170,6 +175,9 @@ impl Function {
     }
 
     async fn answer(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Value, Diagnostic> {
+        if sandbox::asks_for_report(event.payload.get().as_bytes()) {
+            return self.report_on_sandbox().await;
+        }
         let context = self.context(&event.context.request_id);
         let services = match &self.services {
             Ok(services) => services,
@@ -200,12 +208,22 @@ impl Function {
         };
         let mut sink = sink::Lambda::new(&self.environment, ids.clone(), self.writer.clone());
         let report = Box::pin(invoke(services, &invocation, &mut sink)).await;
+        self.zombies.look();
         self.writer
             .write(Stream::Stdout, self.metrics.lines(&report, &ids));
         // After the answer the environment is frozen: what is not written then comes late or never.
         self.writer.flush().await;
         let (finished, source) = report.into_finished(invocation.context, time.limit);
         send(render(&finished, &source, config.on_failure))
+    }
+
+    /// What the sandbox around this function allows, in place of a run of its container.
+    async fn report_on_sandbox(&self) -> Result<Value, Diagnostic> {
+        let environment = self.environment.clone();
+        let made = tokio::task::spawn_blocking(move || doctor::sandbox::report(&environment));
+        let failed = |why: &dyn std::fmt::Display| diagnostic("DoctorFailed", &why.to_string());
+        let report = made.await.map_err(|error| failed(&error))?;
+        serde_json::to_value(report).map_err(|error| failed(&error))
     }
 
     fn context(&self, request_id: &str) -> InvocationContext {

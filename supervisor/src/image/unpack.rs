@@ -5,6 +5,7 @@
 //! user; directories stay open to that user, so that later layers and udocker can change them; devices are passed over.
 
 mod extensions;
+mod hard_link;
 pub(crate) mod member;
 mod removal;
 mod root;

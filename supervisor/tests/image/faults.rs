@@ -101,7 +101,7 @@ fn converse(
     write!(stream, "\r\n")?;
     for piece in answer.body[..answer.cut.unwrap_or(length)].chunks(4096) {
         stream.write_all(piece)?;
-        std::thread::sleep(answer.pause);
+        faas_supervisor::container::pause::pause(answer.pause);
     }
     Ok(())
 }
@@ -239,7 +239,7 @@ async fn a_large_layer_comes_in_parts_each_taken_up_where_it_broke_off() {
             answer.cut = Some(MIB);
         }
         if range.starts_with("bytes=4194304-") {
-            std::thread::sleep(Duration::from_millis(300));
+            faas_supervisor::container::pause::pause(Duration::from_millis(300));
         }
         answer
     });

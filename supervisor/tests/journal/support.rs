@@ -82,7 +82,7 @@ impl World {
                 fs::File::open(&path).unwrap().set_modified(old).unwrap();
             }
         }
-        std::thread::sleep(Duration::from_millis(10));
+        faas_supervisor::container::pause::pause(Duration::from_millis(10));
     }
 
     pub(crate) fn begin(&self) -> Journal {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tests::{Deploy, Interceptor, Moto, Refused, Seen, texts};
+use tests::{Deploy, Interceptor, Moto, Refused, Seen, supervisor, texts};
 
 #[test]
 fn run_shows_the_output_and_exits_with_the_containers_code() {
@@ -210,5 +210,57 @@ fn the_first_file_of_a_bucket_decides_and_its_containers_code_is_the_commands() 
                 .count(),
             1
         );
+    }
+}
+
+#[test]
+fn doctor_shows_what_the_function_reports() {
+    let user = Deploy::new();
+    let name = user.name("examined");
+    user.run(&["init", "-n", &name, "-i", "busybox"]);
+    let report = std::process::Command::new(supervisor())
+        .args(["doctor", "--sandbox", "--json"])
+        .output()
+        .unwrap();
+    // The answer of the function: this machine's report, whose words are known.
+    let mut report: serde_json::Value = serde_json::from_slice(&report.stdout).unwrap();
+    report["will_not_work"] = serde_json::json!(["ptrace: P modes do not."]);
+    let answer: &'static str = report.to_string().leak();
+    let function = Interceptor::start(Moto::shared().url(), move |seen| {
+        seen.path
+            .ends_with("/invocations")
+            .then_some((200, "", answer))
+    });
+    let output = user.at(&function.url(), &["doctor", "-n", &name]);
+    let (stdout, stderr) = texts(&output);
+    assert!(output.status.success(), "{stderr}");
+    let sent = function.seen().pop().unwrap().body;
+    assert_eq!(sent, r#"{"faas_doctor":true}"#);
+    for part in [
+        "What will not work here\n  - ptrace: P modes do not.\n",
+        "\nFacilities",
+        "prctl PR_SET_NAME",
+        "\nMounts\n",
+    ] {
+        assert!(stdout.contains(part), "no {part:?} in {stdout}");
+    }
+    let output = user.at(&function.url(), &["doctor", "-n", &name, "--json"]);
+    let printed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(printed, report);
+
+    // A supervisor that knows nothing of it runs its container; moto's functions answer what they are sent, which is no report.
+    let older = Interceptor::start(Moto::shared().url(), |seen| {
+        const ANSWER: &str =
+            r#"{"statusCode": 200, "headers": {}, "body": "b2sK", "isBase64Encoded": true}"#;
+        seen.path
+            .ends_with("/invocations")
+            .then_some((200, "", ANSWER))
+    });
+    for endpoint in [older.url(), Moto::shared().url().to_owned()] {
+        let output = user.at(&endpoint, &["doctor", "-n", &name]);
+        let (stdout, stderr) = texts(&output);
+        assert!(!output.status.success(), "{stdout}");
+        assert!(stderr.contains("faas-deploy update"), "{stderr}");
+        assert!(stderr.contains(&name), "{stderr}");
     }
 }

@@ -8,7 +8,10 @@ use std::{
     collections::BTreeSet,
     ffi::OsStr,
     fs, io,
-    os::unix::{ffi::OsStrExt, fs::symlink},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{PermissionsExt as _, symlink},
+    },
     path::{Path, PathBuf},
 };
 
@@ -45,6 +48,7 @@ pub fn set_up(directory: &Path, mode: ExecMode) -> io::Result<()> {
         if let Some(loader) = loader(&root) {
             fs::write(directory.join("ld.so.path"), loader.as_os_str().as_bytes())?;
         }
+        make_devices(&root);
     }
     fs::write(directory.join("root.path"), root.as_os_str().as_bytes())?;
     // Last: this is what makes it a container that has been set up.
@@ -78,6 +82,31 @@ fn make_working_directory(directory: &Path, root: &Path) {
     if let Err(error) = made {
         tracing::debug!(%error, path, "cannot make the image's working directory");
     }
+}
+
+/// What a container finds in `/dev` where this machine's lacks it: see [`super::super::command::with_own_dev`].
+fn make_devices(root: &Path) {
+    let everyone = fs::Permissions::from_mode(0o1777);
+    let made = Root::open(root, Resolver::Kernel).and_then(|opened| {
+        opened.directory(Path::new("dev/shm"), Missing::Create)?;
+        // Where an image has links there, they stay inside of it.
+        let (shm, fd) = (root.join("dev/shm"), root.join("dev/fd"));
+        if is_directory_itself(&root.join("dev")) && is_directory_itself(&shm) {
+            fs::set_permissions(shm, everyone)?;
+            match symlink("/proc/self/fd", fd) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    });
+    if let Err(error) = made {
+        tracing::debug!(%error, "no /dev/shm or /dev/fd in the container");
+    }
+}
+
+fn is_directory_itself(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir())
 }
 
 /// The loader that the image's programs name.
@@ -192,6 +221,9 @@ mod tests {
         assert_eq!(target("bin/ash"), Path::new("../opt/app/sh"));
         assert_eq!(target("bin/broken"), root.join("nowhere"));
         assert!(root.join("srv/work").is_dir());
+        assert_eq!(target("dev/fd"), Path::new("/proc/self/fd"));
+        let shm = fs::metadata(root.join("dev/shm")).unwrap();
+        assert_eq!(shm.permissions().mode() & 0o7777, 0o1777);
         let text = |name: &str| fs::read_to_string(directory.join(name)).unwrap();
         assert_eq!(text("execmode"), "F1");
         assert_eq!(text("root.path"), root.display().to_string());

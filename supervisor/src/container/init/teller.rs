@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Write},
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
@@ -10,6 +10,7 @@ use std::{
 };
 
 use super::BEGUN;
+use crate::container::inlet::outlet;
 
 /// Exit status for a command that does not exist, as shells and `docker run` have it.
 const NOT_FOUND: u8 = 127;
@@ -78,7 +79,7 @@ impl Teller {
     }
 }
 
-/// A named pipe of the handoff, to be written to.
+/// A pipe of the handoff, to be written to.
 pub(super) fn pipe(handoff: &Path, name: &str) -> io::Result<File> {
-    OpenOptions::new().write(true).open(handoff.join(name))
+    outlet(&handoff.join(name))
 }

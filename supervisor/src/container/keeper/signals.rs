@@ -90,7 +90,9 @@ impl Signals {
     /// files tell. Every failure counts as an interruption: after a thaw a wait on Lambda may end with `EPERM`.
     pub(super) fn wait(&self, files: &mut [PollFd<'_>], timeout: Option<Duration>) -> Arrived {
         let mut mask = self.inherited;
-        SIGNALS.into_iter().for_each(|signal| mask.remove(signal));
+        for signal in SIGNALS {
+            mask.remove(signal);
+        }
         let timeout = timeout.map(TimeSpec::from_duration);
         let _interrupted = ppoll(files, timeout, Some(mask));
         Arrived(PENDING.swap(0, Ordering::Relaxed))

@@ -23,6 +23,7 @@ use nix::{
 use crate::container::{
     order::{Start, Variables},
     process_tree::{Lineage, Moment, Tree},
+    stage::Stage,
 };
 
 use super::{KILL, STOPPED, inbox::Inbox, part::Part, signals::Arrived};
@@ -47,7 +48,7 @@ pub(super) enum Orphans {
 
 impl Orphans {
     /// The processes of a run that begins with `main`.
-    pub(super) fn tree(self, main: Pid, start: &Start, began: Moment) -> Tree {
+    pub(super) fn tree(self, main: Pid, start: &Start, stage: &Stage, began: Moment) -> Tree {
         match self {
             Self::ComeToUs => Tree::below(Pid::this(), main),
             Self::GoElsewhere => Tree::of(Lineage {
@@ -55,6 +56,7 @@ impl Orphans {
                 shim: Pid::this(),
                 leader: Some(main),
                 directory: start.run_directory().to_owned(),
+                root: stage.root_of_one_run().to_owned(),
                 began,
                 neighbours: start.neighbours,
             }),

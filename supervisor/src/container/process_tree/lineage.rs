@@ -1,7 +1,8 @@
 //! The processes of one run, where orphans go to the machine's first process and not to the shim (`prctl(2)` is denied).
 //!
 //! A process is the run's when its parent is, when it is in a session or process group of the run, when the directory of the
-//! run is named in the environment it was started with or among its open files, or when nothing else can have started it.
+//! run is named in the environment it was started with or among its open files, when its program is a file of a container
+//! that nobody else runs, or when nothing else can have started it.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -61,6 +62,8 @@ pub struct Lineage {
     pub leader: Option<Pid>,
     /// The directory that only this run has; empty where it has none.
     pub directory: PathBuf,
+    /// The root directory of a container that only this run is in; empty where others may be.
+    pub root: PathBuf,
     /// When the run began.
     pub began: Moment,
     /// Who else is here.
@@ -70,8 +73,8 @@ pub struct Lineage {
 /// Whether something but its parent ties a process to a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tie {
-    /// The run's directory is in its environment, or among its files.
-    Directory,
+    /// A directory of the run is in its environment, among its files, or holds its program.
+    Run,
     /// It has the platform's variables: an extension, or started by one.
     Platform,
     /// Nothing.
@@ -112,14 +115,13 @@ impl Search {
         if process.state == State::Zombie {
             return false;
         }
-        let directory = self.lineage.directory.as_path();
-        let key = (process.pid, process.started);
+        let (lineage, key) = (&self.lineage, (process.pid, process.started));
         let tie = *self
             .ties
             .entry(key)
-            .or_insert_with(|| tie(process.pid, directory));
+            .or_insert_with(|| tie(process.pid, lineage));
         match (tie, self.lineage.neighbours) {
-            (Tie::Directory, _) => true,
+            (Tie::Run, _) => true,
             (Tie::None, Neighbours::Extensions) => {
                 process.parent.as_raw() == 1
                     && runs_as(process.pid, Uid::effective())
@@ -191,12 +193,22 @@ impl Found {
 }
 
 /// Looks at one process. One of another user shows nothing.
-fn tie(pid: Pid, directory: &Path) -> Tie {
+fn tie(pid: Pid, lineage: &Lineage) -> Tie {
     let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    if !directory.as_os_str().is_empty()
-        && (holds(&environment, directory.as_os_str().as_bytes()) || has_open(pid, directory))
+    let Lineage {
+        directory, root, ..
+    } = lineage;
+    let named = |directory: &PathBuf| {
+        holds(&environment, directory.as_os_str().as_bytes()) || has_open(pid, directory)
+    };
+    let is_program_of = |root: &PathBuf| {
+        fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|program| program.starts_with(root))
+    };
+    let there = |path: &&PathBuf| !path.as_os_str().is_empty();
+    if Some(directory).filter(there).is_some_and(named)
+        || Some(root).filter(there).is_some_and(is_program_of)
     {
-        return Tie::Directory;
+        return Tie::Run;
     }
     let platform = b"AWS_LAMBDA_RUNTIME_API=";
     let of_platform = environment
@@ -261,6 +273,7 @@ mod tests {
             shim: Pid::from_raw(100),
             leader: Some(Pid::from_raw(101)),
             directory: directory.into(),
+            root: PathBuf::new(),
             began: Moment::from_ticks(50),
             neighbours,
         })

@@ -9,7 +9,7 @@ use crate::{
     config::ExecMode,
     container::{
         ContainerError, EngineError,
-        command::{Family, Volumes, shared_paths},
+        command::{Family, Volumes, shared_paths, with_own_dev},
         engine::{
             Guest,
             launch::{Command, Launch, Shared, launch},
@@ -61,8 +61,12 @@ impl Planned<'_> {
         };
         let own = volumes.task_root.into_iter().chain([volumes.record]);
         let own: Vec<PathBuf> = own.map(Path::to_owned).collect();
+        let paths = shared_paths(self.mode, &volumes, Path::exists);
         let shared = Shared {
-            paths: &shared_paths(self.mode, &volumes, Path::exists),
+            paths: &match Family::of(self.mode) {
+                Family::Preload => with_own_dev(paths, Path::exists),
+                Family::Inside => paths,
+            },
             own: &own,
             init: self.init,
             handoff: &self.record.handoff(),

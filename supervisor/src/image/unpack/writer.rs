@@ -14,7 +14,6 @@ use nix::{
     errno::Errno,
     fcntl::{AtFlags, OFlag, openat},
     sys::stat::{Mode, fchmod, fstat, fstatat, mkdirat},
-    unistd::linkat,
 };
 
 use self::{
@@ -23,6 +22,7 @@ use self::{
 };
 use super::{
     LayerError,
+    hard_link::hard_link,
     member::{Kind, Member, path_of},
     removal::{self, Kept},
     root::{Missing, Root, is_directory},
@@ -200,13 +200,7 @@ impl<'a> Writer<'a> {
         }
         parent
             .in_place(name, || {
-                linkat(
-                    &directory,
-                    target_name,
-                    &parent.directory,
-                    name,
-                    AtFlags::empty(),
-                )
+                hard_link(&directory, target_name, &parent.directory, name)
             })
             .map_err(of_target)?;
         Ok(Made::Something)

@@ -32,7 +32,7 @@ const FORWARDED: [Signal; 4] = [
     Signal::SIGUSR1,
 ];
 /// How long what the program started may take to go after it.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// The number that the next process gets is one more than what is written here (proc(5), `ns_last_pid`).
 const LAST_PID: &str = "/proc/sys/kernel/ns_last_pid";
 /// The platform's own processes have numbers below this one.
@@ -75,6 +75,7 @@ fn play(options: &Options, filter: &Filter, ended: &io::PipeWriter) -> anyhow::R
     };
     forward_signals_to(program)?;
     let raw = wait_for(program)?;
+    sleep(options.linger);
     if let Some(mut left) = left {
         left.write_all(whatever_is_left(extension).as_bytes())?;
     }
@@ -159,7 +160,10 @@ fn living(extension: Pid) -> String {
     let own = [1, extension.as_raw()];
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    let living = pids.filter(|pid| !own.contains(pid) && !is_zombie(Pid::from_raw(*pid)));
+    let living = pids.filter(|pid| {
+        let is_own = own.contains(pid) || parent(*pid) == Some(extension.as_raw());
+        !is_own && !is_zombie(Pid::from_raw(*pid))
+    });
     living
         .filter_map(|pid| {
             let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
@@ -170,7 +174,16 @@ fn living(extension: Pid) -> String {
 }
 
 fn is_zombie(pid: Pid) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat.rsplit(')').next().unwrap_or_default();
-    stat.is_empty() || state.trim_start().starts_with(['Z', 'X'])
+    state_and_parent(pid.as_raw()).is_none_or(|(state, _)| ["Z", "X"].contains(&state.as_str()))
+}
+
+fn parent(pid: i32) -> Option<i32> {
+    state_and_parent(pid)?.1.parse().ok()
+}
+
+/// The two fields after the name (proc(5)), which may hold anything.
+fn state_and_parent(pid: i32) -> Option<(String, String)> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = stat.rsplit(')').next()?.split_whitespace();
+    Some((fields.next()?.to_owned(), fields.next()?.to_owned()))
 }

@@ -9,10 +9,12 @@
 //!   --deny CALL         one more system call, may be repeated; CALL=ENOSYS, CALL=EPERM for another answer than the table's
 //!   --umask MODE        022 unless given
 //!   --left FILE         what is left at the end is written there, one process a line
+//!   --linger SECONDS    the first process stays that much longer than the program, for those who look from outside
 //! ```
 //!
 //! Inside: user 993, group 990, no groups, no capabilities; a pid namespace whose first process, this program, reaps nobody
-//! and forwards signals; an extension (a process that only waits) as pid 7 and the program as pid 8; a `/dev` of five
+//! and forwards signals; an extension (a process that only waits, and starts a child
+//! when it is sent SIGUSR2) as pid 7 and the program as pid 8; a `/dev` of five
 //! devices and three links; `/proc`; standard input from `/dev/null`. The filter comes last.
 //!
 //! Ends as the program ends: with its exit status, or by its signal.

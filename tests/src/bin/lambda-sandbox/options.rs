@@ -4,6 +4,7 @@ use std::{
     ffi::{OsStr, OsString},
     os::unix::ffi::OsStrExt,
     path::PathBuf,
+    time::Duration,
 };
 
 use anyhow::{Context as _, bail};
@@ -20,6 +21,7 @@ pub(crate) struct Options {
     denied: Vec<(String, Option<Answer>)>,
     pub(crate) umask: Mode,
     pub(crate) left: Option<PathBuf>,
+    pub(crate) linger: Duration,
     pub(crate) command: Vec<OsString>,
 }
 
@@ -33,6 +35,7 @@ impl Options {
             denied: Vec::new(),
             umask: Mode::from_bits_truncate(0o022),
             left: None,
+            linger: Duration::ZERO,
             command: Vec::new(),
         };
         while let Some(option) = words.next() {
@@ -56,6 +59,7 @@ impl Options {
             "--bind" => self.binds.push(pair(value)?),
             "--tmp" => self.tmp = Some(value.into()),
             "--left" => self.left = Some(value.into()),
+            "--linger" => self.linger = Duration::from_secs(text.parse()?),
             "--profile" => {
                 let profile = Profile::parse(&text);
                 self.profile = profile.with_context(|| format!("no profile {text}"))?;

@@ -1,0 +1,64 @@
+//! What a function's processes may use up or leave, beside their runs.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use crate::container::process_tree::lasting_zombies;
+
+/// Has no process of this function write its memory to a file when it crashes: on Lambda the limit is none, and the file goes
+/// to `/tmp`, where the room is for outputs.
+pub(super) fn write_no_cores() {
+    let set = getrlimit(Resource::RLIMIT_CORE)
+        .and_then(|(_, most)| setrlimit(Resource::RLIMIT_CORE, 0, most));
+    if let Err(error) = set {
+        tracing::debug!(%error, "cannot set the limit of core files");
+    }
+}
+
+/// Counts processes that have ended and that nobody collects: nothing on Lambda asks for the end of an orphan, and each counts
+/// against the limit of processes for as long as the environment lives.
+#[derive(Debug, Default)]
+pub(super) struct Zombies {
+    /// How many there were when that was last said.
+    said: AtomicU64,
+}
+
+impl Zombies {
+    /// Says it once half of the limit is used up, and again with every sixteenth more.
+    pub(super) fn look(&self) {
+        let Ok((limit, _)) = getrlimit(Resource::RLIMIT_NPROC) else {
+            return;
+        };
+        let zombies = u64::try_from(lasting_zombies()).unwrap_or(u64::MAX);
+        if is_worth_saying(zombies, self.said.load(Ordering::Relaxed), limit) {
+            self.said.store(zombies, Ordering::Relaxed);
+            tracing::warn!(
+                zombies,
+                limit,
+                "background processes of earlier runs have ended as zombies, which nobody collects here: at the limit no \
+                 process can be started until the platform replaces this environment; have the command wait for what it \
+                 starts in the background"
+            );
+        }
+    }
+}
+
+fn is_worth_saying(zombies: u64, said: u64, limit: u64) -> bool {
+    let half = limit / 2;
+    zombies >= half.max(1) && zombies >= said.saturating_add(limit / 16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_said_at_half_of_the_limit_and_now_and_then() {
+        assert!(!is_worth_saying(370, 0, 742));
+        assert!(is_worth_saying(371, 0, 742));
+        assert!(!is_worth_saying(380, 371, 742));
+        assert!(is_worth_saying(417, 371, 742));
+        assert!(!is_worth_saying(1000, 0, u64::MAX));
+    }
+}
