@@ -41,6 +41,8 @@ pub struct Surroundings {
     pub config_folder: Option<PathBuf>,
     /// This program's file.
     pub program: Option<PathBuf>,
+    /// `PATH`.
+    pub search: Option<PathBuf>,
     /// How AWS is reached.
     pub network: Network,
 }
@@ -56,7 +58,12 @@ pub async fn run(arguments: Arguments, surroundings: &Surroundings) -> Result<u8
         Verb::Update { function, all } => {
             Box::pin(verbs::update::update(&session, &function, all)).await?;
         }
-        Verb::Plan(options) => Box::pin(verbs::init::plan(&session, &options)).await?,
+        Verb::Plan { function, trial } => match &trial.event {
+            Some(event) => {
+                return verbs::trial::run(&session, surroundings, &function, &trial, event).await;
+            }
+            None => Box::pin(verbs::init::plan(&session, &function)).await?,
+        },
         Verb::Ls { bucket } => verbs::ls::ls(&session, bucket.as_deref()).await?,
         Verb::Run(options) => return verbs::run::run(&session, &options).await,
         Verb::Invoke(options) => return verbs::invoke::invoke(&session, &options).await,

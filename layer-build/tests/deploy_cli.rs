@@ -28,7 +28,10 @@ fn parse(line: &str) -> Verb {
 
 fn layer(line: &str) -> Value {
     match parse(line) {
-        Verb::Init(options) | Verb::Plan(options) => options.layer(),
+        Verb::Init(options)
+        | Verb::Plan {
+            function: options, ..
+        } => options.layer(),
         other => panic!("{other:?}"),
     }
 }

@@ -1,5 +1,6 @@
 //! The places the supervisor is started in: thin adapters over [`crate::invocation`].
 
+pub mod as_lambda;
 pub mod doctor;
 pub mod explain;
 pub mod job;

@@ -31,7 +31,7 @@ pub use self::{
     record::image_source,
     report::{RecordReport, Report},
     services::{Services, Site},
-    time::TimeBudget,
+    time::{MINIMUM_RUN, TimeBudget},
     understand::understand,
 };
 

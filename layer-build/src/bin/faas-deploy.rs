@@ -29,6 +29,7 @@ fn main() -> anyhow::Result<ExitCode> {
         home: variable("HOME"),
         config_folder: variable(cfg::FOLDER_VARIABLE),
         program: std::env::current_exe().ok(),
+        search: variable("PATH"),
         network: Network::of(&environment),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -72,8 +72,15 @@ pub enum Verb {
         #[arg(short, long)]
         all: bool,
     },
-    /// Show what init or update would change; nothing is touched.
-    Plan(Box<FunctionOptions>),
+    /// Show what init or update would change, or try the function on this machine; nothing is touched.
+    Plan {
+        /// The function.
+        #[command(flatten)]
+        function: Box<FunctionOptions>,
+        /// How to try it.
+        #[command(flatten)]
+        trial: TrialOptions,
+    },
     /// List functions, or the files of a bucket.
     Ls {
         /// Bucket, or bucket/folder, to list.
@@ -107,6 +114,21 @@ pub enum Verb {
     /// The configuration file.
     #[command(subcommand)]
     Config(ConfigVerb),
+}
+
+/// Options of `plan` for trying a function before it is deployed.
+#[derive(Debug, Clone, Default, Args)]
+pub struct TrialOptions {
+    /// Run the function on this event, a JSON file (- is standard input), on this machine as on Lambda, and show how close it
+    /// comes to its limits. Nothing is asked of AWS but what the function itself does.
+    #[arg(long = "try", value_name = "EVENT")]
+    pub event: Option<PathBuf>,
+    /// With --try: the supervisor to run. Default: beside faas-deploy, else on the PATH.
+    #[arg(long, value_name = "FILE", requires = "event")]
+    pub supervisor: Option<PathBuf>,
+    /// With --try: use this directory as the object store; its subdirectories are the buckets.
+    #[arg(long, value_name = "DIR", requires = "event")]
+    pub local_storage: Option<PathBuf>,
 }
 
 /// Which function.

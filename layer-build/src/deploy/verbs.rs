@@ -10,4 +10,5 @@ pub mod ls;
 pub mod objects;
 pub mod rm;
 pub mod run;
+pub mod trial;
 pub mod update;

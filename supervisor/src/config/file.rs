@@ -31,6 +31,9 @@ pub const FUNCTION_KEYS: &[&str] = &[
     "http",
 ];
 
+/// Keys of a function's size, which the platform keeps and not the package.
+const SIZE_KEYS: &[&str] = &["memory", "ephemeral_storage"];
+
 /// Parses the text and reads the function it describes.
 pub(super) fn read(text: &str, base_dir: &Path) -> Result<FunctionConfig, ConfigError> {
     let document = parse_yaml(text)?;
@@ -127,7 +130,7 @@ fn read_function(
     base_dir: &Path,
 ) -> Result<FunctionConfig, ConfigError> {
     let function = parts.function;
-    function.note_unknown(FUNCTION_KEYS);
+    function.note_unknown(&[FUNCTION_KEYS, SIZE_KEYS].concat());
     let resolve = |path: String| base_dir.join(path);
     let storage_providers = providers::read(&[parts.root, function])?;
     Ok(FunctionConfig {
@@ -157,7 +160,25 @@ fn read_function(
         on_failure: function.choice_or_default("on_failure")?,
         multi_node_parallel: parts.batch.as_ref().map(multi_node).transpose()?.flatten(),
         event_path: event_path(function, parts.batch.as_ref())?,
+        memory: function
+            .get("memory")?
+            .map(|node| node.count(1))
+            .transpose()?,
+        ephemeral_storage: ephemeral_storage(function)?,
     })
+}
+
+/// Lambda's own key is a map with `Size`; a number alone does too.
+fn ephemeral_storage(function: &Node<'_>) -> Result<Option<u32>, ConfigError> {
+    let Some(node) = function.get("ephemeral_storage")? else {
+        return Ok(None);
+    };
+    let size = if node.value().is_object() {
+        node.get("Size")?
+    } else {
+        Some(node)
+    };
+    size.map(|node| node.count(1)).transpose()
 }
 
 fn positive_seconds(node: &Node<'_>) -> Result<std::time::Duration, ConfigError> {

@@ -1,5 +1,8 @@
 //! The terminal entry: one event from a file, run like `docker run`.
 
+mod arguments;
+mod trial;
+
 use std::{
     ffi::OsString,
     fs,
@@ -18,7 +21,7 @@ use tokio::{
 };
 
 use crate::{
-    config::{ExecMode, FunctionConfig},
+    config::FunctionConfig,
     container::log::Keep,
     environment::Environment,
     invocation::{AnswerFiles, Invocation, Monitor, Services, TimeBudget, WhenCancelled, invoke},
@@ -28,78 +31,14 @@ use crate::{
     workspace::Retention,
 };
 
-use super::{block_on, complain, ended, explain, setup, sink, summary};
-
-/// Runs a container image on an event: a file lands in a bucket, your unmodified image processes it.
-///
-/// The input is downloaded, the image runs through udocker, what it writes to $TMP_OUTPUT_DIR is
-/// uploaded. The same binary is the runtime of an AWS Lambda function (it polls the Runtime API
-/// whenever AWS_LAMBDA_RUNTIME_API is set) and, without options, the command of a job: the event is
-/// then in EVENT or on standard input, and the script runs right here instead of in a container.
-#[allow(clippy::doc_markdown)] // shown as help text, where backticks are noise
-#[derive(Debug, Parser)]
-#[command(name = "supervisor", version, after_help = EXAMPLES)]
-struct Arguments {
-    /// The event, a JSON file as the function would receive it; `-` reads standard input
-    #[arg(long, value_name = "FILE")]
-    event: Option<PathBuf>,
-    /// The configuration: function_config.yaml, or a whole function definition file
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The image to run, a name in a registry or an archive file; wins over the configuration
-    #[arg(long, value_name = "IMAGE")]
-    image: Option<String>,
-    /// Use DIR as the object store: its subdirectories are the buckets, no AWS account is needed
-    #[arg(long, value_name = "DIR")]
-    local_storage: Option<PathBuf>,
-    /// Stop after this time; container.timeout_threshold of it is kept back for the uploads
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
-    timeout: Option<u64>,
-    /// A variable for the container; wins over the configuration, may be repeated
-    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
-    variables: Vec<(String, String)>,
-    /// udocker's execution mode: P1, P2, F1 to F4, R1 to R3, S1
-    #[arg(long, value_name = "MODE")]
-    execmode: Option<ExecMode>,
-    /// Keep the workspace with input, output and script, and print where it is
-    #[arg(long)]
-    keep: bool,
-    /// Print the report as one JSON object on standard output; the container's output goes to standard error
-    #[arg(long)]
-    json: bool,
-    /// Print what would be done, with the exact udocker command line, and do nothing
-    #[arg(long)]
-    explain: bool,
-}
-
-const EXAMPLES: &str = "\
-Examples:
-  supervisor --event s3-event.json --config function_config.yaml
-      Process an object that is in S3, exactly as the function would.
-  supervisor --event s3-event.json --config fn.yaml --local-storage ./buckets
-      The same on a directory: ./buckets/<bucket>/<key> is the object.
-  echo '{\"cmd_args\": [\"uname\", \"-a\"]}' | supervisor --event - --image busybox
-      Run a command in an image (the image's entrypoint with arguments, if it has one).
-  supervisor doctor --config fn.yaml
-      See what this machine can do, and what is missing.
-  supervisor --event s3-event.json --config fn.yaml --explain
-      See the plan and the udocker command line first.
-  EVENT=\"$(cat s3-event.json)\" SCRIPT=\"$(base64 -w0 script.sh)\" supervisor
-      Be the job: run the script here, as in an AWS Batch job whose image holds this binary.
-
-Exit status: the container's own; 128+N when signal N ended it; 124 when it was stopped at the
-deadline; 1 when anything around it failed.";
-
-fn variable(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("expected NAME=VALUE".to_owned()),
-    }
-}
+use super::{as_lambda, block_on, complain, ended, explain, setup, sink, summary};
+use arguments::Arguments;
+use as_lambda::Function;
 
 /// Runs the command line's event to its exit code.
 pub fn main(environment: &Environment, arguments: Vec<OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let words = arguments;
+    let arguments = match Arguments::try_parse_from(&words) {
         Ok(arguments) => arguments,
         Err(error) => {
             let _closed_pipe = error.print();
@@ -109,7 +48,7 @@ pub fn main(environment: &Environment, arguments: Vec<OsString>) -> ExitCode {
     let Some(event) = arguments.event.clone() else {
         return explain_use();
     };
-    ended(run(environment, &arguments, &event))
+    ended(run(environment, &arguments, &words, &event))
 }
 
 /// For someone who started the program with nothing to do.
@@ -121,18 +60,31 @@ pub(super) fn explain_use() -> ExitCode {
     ExitCode::from(2)
 }
 
-fn run(environment: &Environment, arguments: &Arguments, event: &PathBuf) -> anyhow::Result<i32> {
-    let config = configuration(environment, arguments)?;
+fn run(
+    environment: &Environment,
+    arguments: &Arguments,
+    words: &[OsString],
+    event: &PathBuf,
+) -> anyhow::Result<i32> {
+    let mut config = configuration(environment, arguments)?;
+    let mut timeout = arguments
+        .timeout
+        .map(Duration::from_secs)
+        .or(config.timeout);
+    let mut function = None;
+    if arguments.as_lambda {
+        as_lambda::settle(&mut config, environment)?;
+        let size = Function::new(&config, arguments.memory, arguments.tmp, timeout)?;
+        if !arguments.imitated && !arguments.explain {
+            return trial::run(environment, arguments, words, &config, size);
+        }
+        timeout = Some(size.timeout);
+        function = Some(size);
+    }
     telemetry::start(config.log_level, telemetry::Format::Text);
     let payload = read_event(event)?;
-    let time = TimeBudget::new(
-        Instant::now(),
-        arguments
-            .timeout
-            .map(Duration::from_secs)
-            .or(config.timeout),
-        config.container.timeout_threshold,
-    );
+    let threshold = config.container.timeout_threshold;
+    let time = TimeBudget::new(Instant::now(), timeout, threshold);
     let stores = setup::store_settings(&config, environment, arguments.local_storage.clone());
     let services = Services::new(config, environment, stores);
     let cancel = watch::Sender::new(None);
@@ -142,21 +94,28 @@ fn run(environment: &Environment, arguments: &Arguments, event: &PathBuf) -> any
         time,
         keep: KEPT,
         answer_files: AnswerFiles::Ignore,
-        retention: if arguments.keep {
-            Retention::Keep
-        } else {
-            Retention::Remove
-        },
+        retention: retention(arguments),
         cancelled: cancel.subscribe(),
         when_cancelled: WhenCancelled::Drop,
         monitor: Monitor::default(),
     };
     if arguments.explain {
-        let text = explain::explain(&services, &invocation)?;
+        let mut text = explain::explain(&services, &invocation)?;
+        if let Some(function) = function {
+            text = format!("{}\n{text}", function.describe());
+        }
         std::io::stdout().write_all(text.as_bytes())?;
         return Ok(0);
     }
     block_on(execute(&services, &invocation, &cancel, arguments))
+}
+
+fn retention(arguments: &Arguments) -> Retention {
+    if arguments.keep {
+        Retention::Keep
+    } else {
+        Retention::Remove
+    }
 }
 
 /// For the JSON report; the terminal has seen everything.

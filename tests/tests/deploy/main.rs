@@ -15,5 +15,6 @@ mod logs;
 mod network;
 mod partitions;
 mod several;
+mod trial;
 mod triggers;
 mod whole;

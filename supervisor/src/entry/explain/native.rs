@@ -40,7 +40,8 @@ pub(super) fn native_line(
     match launch {
         None => writeln!(
             text,
-            "  run: without udocker; the command line is known once the image is prepared"
+            "  run: without udocker in mode {}; the command line is known once the image is prepared",
+            services.udocker().settings().mode
         ),
         Some(Err(error)) => writeln!(text, "  run: refused: {error}"),
         Some(Ok(launch)) => {

@@ -1,0 +1,187 @@
+//! `plan --try`: runs a function on this machine as it would run on Lambda, from the package that would be deployed.
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+use tokio::process::Command;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::init::described;
+use crate::deploy::Surroundings;
+use crate::deploy::cli::{FunctionOptions, TrialOptions};
+use crate::deploy::error::DeployError;
+use crate::deploy::function_config as config;
+use crate::deploy::package::Package;
+use crate::deploy::report::Format;
+use crate::deploy::session::Session;
+use crate::deploy::settings::function::EXEC_WRAPPER;
+use crate::deploy::settings::{Runtime, Settings};
+
+/// The program that runs it.
+const SUPERVISOR: &str = "supervisor";
+/// Variables that would win over a profile.
+const KEYS: [&str; 3] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+];
+
+/// Runs it on an event; its output is passed through. Answers its exit code.
+///
+/// # Errors
+/// [`DeployError`] when it is not clear which function, when it cannot be tried here, or when there is no supervisor.
+pub async fn run(
+    session: &Session,
+    surroundings: &Surroundings,
+    function: &FunctionOptions,
+    options: &TrialOptions,
+    event: &Path,
+) -> Result<u8, DeployError> {
+    let settings = the_only(described(session, function)?)?;
+    for notice in &settings.notices {
+        session.reporter.note(notice);
+    }
+    runs_here(&settings)?;
+    let supervisor = supervisor(surroundings, options)?;
+    let task = unpacked(&settings)?;
+    let mut command = Command::new(&supervisor);
+    command
+        .arg("--event")
+        .arg(event)
+        .arg("--config")
+        .arg(task.path().join(config::FILE))
+        .arg("--as-lambda");
+    let function = &settings.function;
+    for (option, number) in [
+        ("--memory", function.memory),
+        ("--tmp", function.ephemeral_storage),
+        ("--timeout", function.timeout),
+    ] {
+        command.arg(option).arg(number.to_string());
+    }
+    if let Some(buckets) = &options.local_storage {
+        command.arg("--local-storage").arg(buckets);
+    }
+    if session.reporter.format != Format::Text {
+        command.arg("--json");
+    }
+    set_variables(&mut command, &settings, task.path());
+    let ended = to_the_end(command).await;
+    ended.map(code).map_err(|source| DeployError::Io {
+        path: supervisor,
+        source,
+    })
+}
+
+/// Signals are the supervisor's: it ends what it has started, and then this command.
+async fn to_the_end(mut command: Command) -> std::io::Result<ExitStatus> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut child = command.spawn()?;
+    let id = child.id().map(|id| Pid::from_raw(id.cast_signed()));
+    let pass_on = |signal| {
+        let _gone = id.map(|id| kill(id, signal));
+    };
+    loop {
+        tokio::select! {
+            status = child.wait() => return status,
+            _ = interrupt.recv() => pass_on(Signal::SIGINT),
+            _ = terminate.recv() => pass_on(Signal::SIGTERM),
+        }
+    }
+}
+
+fn the_only(mut all: Vec<Settings>) -> Result<Settings, DeployError> {
+    let names: Vec<String> = all.iter().map(|one| one.function.name.clone()).collect();
+    match (all.pop(), all.is_empty()) {
+        (Some(settings), true) => Ok(settings),
+        _ => Err(DeployError::Usage(format!(
+            "the file defines several functions, choose the one to try with --name: {}",
+            names.join(", ")
+        ))),
+    }
+}
+
+fn runs_here(settings: &Settings) -> Result<(), DeployError> {
+    let function = &settings.function;
+    let why = if function.runtime == Runtime::Image {
+        "it is an image itself, which only Lambda unpacks: try the image with a container.image of that name and another runtime"
+    } else if function.execution_mode == "batch" {
+        "its work is done by a job of AWS Batch (execution_mode: batch): try it with --execution-mode lambda"
+    } else {
+        return Ok(());
+    };
+    Err(DeployError::Usage(format!(
+        "function {} cannot be tried here: {why}",
+        function.name
+    )))
+}
+
+/// The package as Lambda unpacks it, in a directory that everyone may read.
+fn unpacked(settings: &Settings) -> Result<TempDir, DeployError> {
+    let value = config::configuration(settings, settings.deployment.bucket.as_deref());
+    config::check(&value)?;
+    let package = Package::pack(settings, &config::text(&value))?;
+    let failed = |source| DeployError::Io {
+        path: PathBuf::from("the function's package"),
+        source,
+    };
+    let folder = TempDir::new().map_err(failed)?;
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).map_err(failed)?;
+    let zip = File::open(package.path()).map_err(failed)?;
+    zip::ZipArchive::new(zip)
+        .and_then(|mut zip| zip.extract(folder.path()))
+        .map_err(|error| failed(std::io::Error::other(error)))?;
+    Ok(folder)
+}
+
+/// The function's own variables over those of this process, whose credentials it uses.
+fn set_variables(command: &mut Command, settings: &Settings, task: &Path) {
+    let own = settings.function.variables.iter();
+    // The wrapper starts the supervisor on Lambda; here it is started already.
+    command.envs(own.filter(|(name, _)| *name != EXEC_WRAPPER.0));
+    command.env("LAMBDA_TASK_ROOT", task);
+    command.env("AWS_REGION", &settings.lambda.region);
+    if settings.lambda.profile != "default" {
+        // A profile that was chosen on purpose wins over keys in variables.
+        for name in KEYS {
+            command.env_remove(name);
+        }
+        command.env("AWS_PROFILE", &settings.lambda.profile);
+    }
+}
+
+/// The supervisor that was named, or else the first of those beside this program and on the `PATH`.
+fn supervisor(surroundings: &Surroundings, options: &TrialOptions) -> Result<PathBuf, DeployError> {
+    if let Some(named) = &options.supervisor {
+        return std::path::absolute(named).map_err(|source| DeployError::Io {
+            path: named.clone(),
+            source,
+        });
+    }
+    let beside = surroundings.program.as_deref().and_then(Path::parent);
+    let search = surroundings.search.iter().flat_map(std::env::split_paths);
+    let mut folders = beside.map(Path::to_owned).into_iter().chain(search);
+    let found = folders.find_map(|folder| {
+        let file = folder.join(SUPERVISOR);
+        file.is_file().then_some(file)
+    });
+    found.ok_or_else(|| {
+        DeployError::Usage(
+            "there is no supervisor beside faas-deploy and none on the PATH: build it with `make build`, or name it with --supervisor"
+                .to_owned(),
+        )
+    })
+}
+
+fn code(status: ExitStatus) -> u8 {
+    let killed = || status.signal().map(|signal| 128 + signal);
+    let code = status.code().or_else(killed).unwrap_or(1);
+    u8::try_from(code & 0xff).unwrap_or(1)
+}

@@ -1,0 +1,123 @@
+//! `--as-lambda`: runs an event on this machine under what a function meets on AWS Lambda, and says what it used.
+//!
+//! Two processes of this program take part. The outer one prepares the surroundings ([`scratch`], [`user`]), starts the
+//! program once more inside them ([`inside`]), samples it and enforces what the kernel cannot ([`watch`]), and reports
+//! ([`usage`]). The inner one is an ordinary run that cannot leave the filter.
+
+mod devices;
+mod function;
+mod inside;
+mod processes;
+mod scratch;
+mod usage;
+mod user;
+mod watch;
+
+use std::{ffi::OsString, io::Write as _, process::Stdio};
+
+use anyhow::Context as _;
+use serde_json::Value;
+use tokio::io::AsyncReadExt as _;
+
+pub use function::{Function, settle};
+pub use inside::{MARK, user_files};
+pub use user::{Access, Need};
+
+use super::{block_on, complain};
+use crate::{config::FunctionConfig, environment::Environment, workspace::Retention};
+use scratch::Scratch;
+use usage::Usage;
+
+/// How the report is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Lines on standard error, after those of the run.
+    Text,
+    /// As the member `as_lambda` of the run's own object.
+    Json,
+}
+
+/// One run under the imitation.
+#[derive(Debug)]
+pub struct Trial<'a> {
+    /// The user's environment.
+    pub environment: &'a Environment,
+    /// The function's configuration.
+    pub config: &'a FunctionConfig,
+    /// The function's size.
+    pub function: Function,
+    /// The whole command line, which the inner process gets again.
+    pub words: &'a [OsString],
+    /// What the run needs of this machine's files.
+    pub needs: Vec<Need>,
+    /// How the report is shown.
+    pub format: Format,
+    /// Whether the workspace stays.
+    pub retention: Retention,
+}
+
+/// Runs it, and answers the exit code: that of the run, or 1 when it was stopped because its `/tmp` was too full, or 124
+/// when it outlived the function's timeout.
+///
+/// # Errors
+/// When the imitation cannot be started at all. What merely cannot be imitated here is reported with the usage.
+pub fn main(trial: &Trial<'_>) -> anyhow::Result<i32> {
+    let mut missing = function::never_imitated(&trial.function);
+    let scratch = Scratch::make(trial, &mut missing).context("cannot make the function's /tmp")?;
+    let user = user::choose(&trial.needs, scratch.path(), &mut missing)?;
+    let result = block_on(run(trial, &scratch, user));
+    scratch.remove();
+    let (code, usage, output) = result?;
+    show(trial, code, &usage, &missing, &output)
+}
+
+async fn run(
+    trial: &Trial<'_>,
+    scratch: &Scratch,
+    user: user::User,
+) -> anyhow::Result<(i32, Usage, Vec<u8>)> {
+    watch::adopt_orphans();
+    let mut command = inside::command(trial, scratch, user)?;
+    if trial.format == Format::Json {
+        command.stdout(Stdio::piped());
+    }
+    let mut child = command.spawn().context(
+        "cannot start the program under Lambda's filter; the kernel needs CONFIG_SECCOMP_FILTER, and an outer sandbox must allow seccomp(2)",
+    )?;
+    let stdout = child.stdout.take();
+    let read = async {
+        let mut output = Vec::new();
+        if let Some(mut stdout) = stdout {
+            stdout.read_to_end(&mut output).await?;
+        }
+        anyhow::Ok(output)
+    };
+    let (watched, output) = tokio::join!(watch::to_the_end(child, trial.function, scratch), read);
+    let (code, usage) = watched?;
+    Ok((code, usage, output?))
+}
+
+fn show(
+    trial: &Trial<'_>,
+    code: i32,
+    usage: &Usage,
+    missing: &[String],
+    output: &[u8],
+) -> anyhow::Result<i32> {
+    let text = usage::text(usage, &trial.function, missing);
+    if trial.format == Format::Text {
+        complain(&text);
+        return Ok(code);
+    }
+    let mut stdout = std::io::stdout();
+    if let Ok(mut report @ Value::Object(_)) = serde_json::from_slice(output) {
+        report["as_lambda"] = usage::json(usage, &trial.function, missing);
+        report["exit_code"] = code.into();
+        stdout.write_all(format!("{report}\n").as_bytes())?;
+    } else {
+        // The run ended before it had anything to report; standard error says why.
+        stdout.write_all(output)?;
+        complain(&text);
+    }
+    Ok(code)
+}

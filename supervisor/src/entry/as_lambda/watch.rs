@@ -1,0 +1,208 @@
+//! The outer process during a run: takes samples, passes signals on, and enforces what no limit of the kernel does here.
+//!
+//! Memory is one of those: a control group would count the files of the function's `/tmp`, which are in this machine's
+//! memory and on Lambda on a disk.
+
+use std::{
+    os::unix::process::ExitStatusExt as _,
+    process::ExitStatus,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::{
+        prctl::set_child_subreaper,
+        signal::{Signal, kill},
+        wait::{WaitPidFlag, waitpid},
+    },
+    unistd::Pid,
+};
+use tokio::{
+    process::Child,
+    signal::unix::{SignalKind, signal},
+};
+
+use super::{
+    Function,
+    processes::{self, Process},
+    scratch::{Kind, Scratch},
+    usage::Usage,
+};
+
+const MIB: u64 = 1024 * 1024;
+/// How often there is a look at `/tmp`, which costs next to nothing.
+const TICK: Duration = Duration::from_millis(5);
+/// How often there is a look at the processes, at most.
+const LONG_TICK: Duration = Duration::from_millis(20);
+/// What that took is waited for this many times over before the next one.
+const SHARE: u32 = 5;
+/// How much longer than its timeout a function may run here: its start and its end are not the platform's.
+const LENIENCE: Duration = Duration::from_millis(500);
+/// Longest that what was killed may take to go.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Exit codes of a run that was stopped from here.
+const FAILED: i32 = 1;
+const TIMED_OUT: i32 = 124;
+
+/// Has orphans of the run become children of this process, where they are seen. On Lambda they are pid 1's, which does not
+/// wait for them; neither does this process, before the end.
+pub(super) fn adopt_orphans() {
+    let _not_permitted = set_child_subreaper(true);
+}
+
+/// Watches the inner process until it has ended, and everything it left with it. Answers the exit code.
+///
+/// # Errors
+/// The operating system's.
+pub(super) async fn to_the_end(
+    mut child: Child,
+    function: Function,
+    scratch: &Scratch,
+) -> anyhow::Result<(i32, Usage)> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut watch = Watch::new(&child, function, scratch);
+    let mut due = watch.begun;
+    let status = loop {
+        watch.look_at_tmp();
+        let begun = Instant::now();
+        if begun >= due {
+            watch.look_at_processes();
+            due = Instant::now() + LONG_TICK.max(begun.elapsed() * SHARE);
+        }
+        tokio::select! {
+            status = child.wait() => break status?,
+            _ = interrupt.recv() => watch.send(Signal::SIGINT),
+            _ = terminate.recv() => watch.send(Signal::SIGTERM),
+            () = tokio::time::sleep(TICK) => {}
+        }
+    };
+    watch.usage.time = watch.begun.elapsed();
+    kill_what_is_left();
+    Ok((watch.code(status), watch.usage))
+}
+
+struct Watch<'a> {
+    child: Option<Pid>,
+    begun: Instant,
+    function: Function,
+    scratch: &'a Scratch,
+    usage: Usage,
+    /// The process that was killed for its memory, until that is free again.
+    dying: Option<i32>,
+    /// The exit code of a run that was stopped from here.
+    forced: Option<i32>,
+}
+
+impl<'a> Watch<'a> {
+    fn new(child: &Child, function: Function, scratch: &'a Scratch) -> Self {
+        let child = child.id().map(|id| Pid::from_raw(id.cast_signed()));
+        Self {
+            child,
+            begun: Instant::now(),
+            function,
+            scratch,
+            usage: Usage::default(),
+            dying: None,
+            forced: None,
+        }
+    }
+
+    fn send(&self, signal: Signal) {
+        let _gone = self.child.map(|child| kill(child, signal));
+    }
+
+    fn look_at_processes(&mut self) {
+        let all = processes::descendants(std::process::id().cast_signed());
+        let threads = all.iter().map(|process| process.threads).sum();
+        let files = all.iter().map(Process::open_files).max().unwrap_or(0);
+        self.usage.processes = self.usage.processes.max(threads);
+        self.usage.open_files = self.usage.open_files.max(files);
+        self.look_at_memory(&all);
+        self.look_at_the_clock(&all);
+    }
+
+    /// Kills the largest process when all of them together have more than the function, as the kernel does it there.
+    fn look_at_memory(&mut self, all: &[Process]) {
+        let resident: u64 = all.iter().map(|process| process.resident).sum();
+        // The exact number takes longer to find out, and is never higher.
+        if resident <= self.usage.memory {
+            return;
+        }
+        let used = all.iter().map(Process::memory).sum();
+        self.usage.memory = self.usage.memory.max(used);
+        let still_dying = |pid| all.iter().any(|p| p.pid == pid && p.resident > 0);
+        if used <= u64::from(self.function.memory) * MIB || self.dying.is_some_and(still_dying) {
+            return;
+        }
+        let Some(largest) = all.iter().max_by_key(|process| process.resident) else {
+            return;
+        };
+        let program = largest.program();
+        let _gone = kill(Pid::from_raw(largest.pid), Signal::SIGKILL);
+        self.dying = Some(largest.pid);
+        self.usage.stopped.push(format!(
+            "OutOfMemory: {} MB in use of {} MB; the largest process, {program} with {} MB, was ended as on Lambda (signal: killed): raise memory",
+            used.div_ceil(MIB),
+            self.function.memory,
+            largest.resident.div_ceil(MIB)
+        ));
+    }
+
+    /// Stops the run when its `/tmp` is fuller than it may be, where no file system prevents that.
+    fn look_at_tmp(&mut self) {
+        let used = self.scratch.used();
+        self.usage.tmp = self.usage.tmp.max(used);
+        let fits = used <= u64::from(self.function.tmp) * MIB;
+        if fits || self.scratch.kind() == Kind::Mounted || self.forced.is_some() {
+            return;
+        }
+        self.forced = Some(FAILED);
+        self.send(Signal::SIGTERM);
+        self.usage.stopped.push(format!(
+            "/tmp: {} MB in use of {} MB, the run was stopped; on Lambda a write fails with \"No space left on device\": raise ephemeral_storage",
+            used.div_ceil(MIB),
+            self.function.tmp
+        ));
+    }
+
+    /// Ends everything when the function's time is over, as the platform does it.
+    fn look_at_the_clock(&mut self, all: &[Process]) {
+        if self.begun.elapsed() < self.function.timeout + LENIENCE {
+            return;
+        }
+        for process in all {
+            let _gone = kill(Pid::from_raw(process.pid), Signal::SIGKILL);
+        }
+        if self.forced != Some(TIMED_OUT) {
+            self.forced = Some(TIMED_OUT);
+            self.usage.stopped.push(format!(
+                "Task timed out after {:.2} seconds: everything was killed, as on Lambda; raise timeout or container.timeout_threshold",
+                self.function.timeout.as_secs_f64()
+            ));
+        }
+    }
+
+    fn code(&self, status: ExitStatus) -> i32 {
+        let own = status.code();
+        let signal = || status.signal().map(|signal| 128 + signal);
+        self.forced.or(own).or_else(signal).unwrap_or(FAILED)
+    }
+}
+
+/// Nothing of a run survives this process.
+fn kill_what_is_left() {
+    let begun = Instant::now();
+    loop {
+        let left = processes::descendants(std::process::id().cast_signed());
+        for process in &left {
+            let _gone = kill(Pid::from_raw(process.pid), Signal::SIGKILL);
+        }
+        let any = Some(WaitPidFlag::WNOHANG);
+        while waitpid(None, any).is_ok_and(|status| status.pid().is_some()) {}
+        if left.is_empty() || begun.elapsed() > PATIENCE {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
