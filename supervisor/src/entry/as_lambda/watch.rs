@@ -203,6 +203,6 @@ fn kill_what_is_left() {
         if left.is_empty() || begun.elapsed() > PATIENCE {
             return;
         }
-        std::thread::sleep(Duration::from_millis(2));
+        crate::container::pause::pause(Duration::from_millis(2));
     }
 }
