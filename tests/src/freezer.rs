@@ -1,6 +1,7 @@
 //! Stops everything in a sandbox between two invocations, as the platform does, and lets it go on.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
@@ -29,12 +30,9 @@ pub enum FreezeBy {
 
 /// Everything in a sandbox, stopped; dropping it lets all go on.
 #[derive(Debug)]
-pub(crate) struct Frozen(Means);
-
-#[derive(Debug)]
-enum Means {
-    Cgroup(Cgroup),
-    Signals(Namespace),
+pub(crate) struct Frozen {
+    cgroup: Option<Cgroup>,
+    namespace: Namespace,
 }
 
 /// A control group of the test's own.
@@ -53,25 +51,37 @@ impl Frozen {
             FreezeBy::Cgroup => Cgroup::make(),
             FreezeBy::Signals => None,
         };
-        let Some(cgroup) = cgroup else {
-            stop_by_signals(namespace);
-            return Self(Means::Signals(namespace.clone()));
-        };
-        cgroup.take_in(namespace);
-        cgroup.write(cgroup.words[0]);
-        cgroup.wait_until_frozen();
-        Self(Means::Cgroup(cgroup))
+        match &cgroup {
+            Some(cgroup) => {
+                cgroup.take_in(namespace);
+                cgroup.freeze();
+            }
+            None => stop_by_signals(namespace),
+        }
+        let namespace = namespace.clone();
+        Self { cgroup, namespace }
     }
 }
 
 impl Drop for Frozen {
     fn drop(&mut self) {
-        match &self.0 {
-            Means::Cgroup(cgroup) => {
-                cgroup.write(cgroup.words[1]);
-                cgroup.remove();
+        // A control group does it itself.
+        if self.cgroup.is_none() {
+            signal_all(&self.namespace, Signal::SIGCONT);
+        }
+    }
+}
+
+impl Drop for Cgroup {
+    /// Lets everything go on, and out of it, and removes it.
+    fn drop(&mut self) {
+        let _ = self.write(self.words[1]);
+        let asked = Instant::now();
+        while fs::remove_dir(&self.directory).is_err() && asked.elapsed() < PATIENCE {
+            for pid in self.members() {
+                let _ = fs::write(self.parent.join("cgroup.procs"), pid.to_string());
             }
-            Means::Signals(namespace) => signal_all(namespace, Signal::SIGCONT),
+            sleep(Duration::from_millis(1));
         }
     }
 }
@@ -93,11 +103,7 @@ impl Cgroup {
                 file,
                 words,
             };
-            let usable = made.directory.join(file).exists();
-            if !usable {
-                made.remove();
-            }
-            usable.then_some(made)
+            made.directory.join(file).exists().then_some(made)
         };
         let first = cgroup(FREEZER, "freezer.state", ["FROZEN", "THAWED"]);
         let unified = || {
@@ -130,13 +136,15 @@ impl Cgroup {
         text.lines().filter_map(|line| line.parse().ok()).collect()
     }
 
-    fn write(&self, word: &str) {
-        fs::write(self.directory.join(self.file), word).unwrap();
+    fn write(&self, word: &str) -> io::Result<()> {
+        fs::write(self.directory.join(self.file), word)
     }
 
-    fn wait_until_frozen(&self) {
+    fn freeze(&self) {
         let asked = Instant::now();
         loop {
+            // Again and again: the first version passes over one that is just going to sleep until its child has started.
+            self.write(self.words[0]).unwrap();
             let state = fs::read_to_string(self.directory.join(self.file)).unwrap();
             let events = fs::read_to_string(self.directory.join("cgroup.events"));
             let frozen = match events {
@@ -150,17 +158,6 @@ impl Cgroup {
             sleep(Duration::from_millis(1));
         }
     }
-
-    /// Moves what is in it out, and removes it.
-    fn remove(&self) {
-        let asked = Instant::now();
-        while fs::remove_dir(&self.directory).is_err() && asked.elapsed() < PATIENCE {
-            for pid in self.members() {
-                let _ = fs::write(self.parent.join("cgroup.procs"), pid.to_string());
-            }
-            sleep(Duration::from_millis(1));
-        }
-    }
 }
 
 fn stop_by_signals(namespace: &Namespace) {
@@ -168,7 +165,8 @@ fn stop_by_signals(namespace: &Namespace) {
     let stopped = |pid: &i32| {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         let state = stat.rsplit(')').next().unwrap_or_default();
-        stat.is_empty() || state.trim_start().starts_with(['T', 'Z'])
+        // One that waits for a child to start (D) does so for as long as that is stopped.
+        stat.is_empty() || state.trim_start().starts_with(['T', 'Z', 'D'])
     };
     let asked = Instant::now();
     while !namespace.all().iter().all(stopped) && asked.elapsed() < PATIENCE {

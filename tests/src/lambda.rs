@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::freezer::{FreezeBy, Frozen};
 use crate::namespace::Namespace;
+use crate::processes::Process;
 use crate::run::{Finished, Launch, Running};
 use crate::runtime_api::{Reply, ReplyKind, RuntimeApi};
 use crate::sandbox::Sandbox;
@@ -92,6 +93,11 @@ impl Lambda {
     /// Lets everything go on.
     pub fn thaw(&mut self) {
         self.frozen = None;
+    }
+
+    /// Every process that runs with the runtime, but for the platform's own.
+    pub fn others(&self) -> Vec<Process> {
+        self.process.others()
     }
 
     /// The processes of the sandbox it runs in.

@@ -20,6 +20,8 @@ const LOOK: Duration = Duration::from_millis(20);
 pub struct Process {
     /// Its number.
     pub pid: i32,
+    /// Its number in the namespace it is in itself.
+    pub inside: i32,
     /// Its command line, spaces between the arguments.
     pub command: String,
 }
@@ -99,8 +101,12 @@ pub(crate) fn pids() -> Vec<i32> {
 
 pub(crate) fn describe(pid: i32) -> Process {
     let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let inside = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    let inside = inside.and_then(|numbers| numbers.split_whitespace().next_back()?.parse().ok());
     Process {
         pid,
+        inside: inside.unwrap_or(pid),
         command: String::from_utf8_lossy(&command)
             .replace('\0', " ")
             .trim()

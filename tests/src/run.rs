@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::confinement::Confinement;
 use crate::namespace::Namespace;
 use crate::paths;
-use crate::processes::processes_naming;
+use crate::processes::{Process, processes_naming};
 
 /// How long output may stay open after the supervisor has ended.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -229,6 +229,16 @@ impl Running {
         self.namespace
             .as_ref()
             .expect("it has started in a sandbox of Lambda's kind")
+    }
+
+    /// What has been started by it and runs: in a sandbox of Lambda's kind all but the platform's own.
+    pub fn others(&self) -> Vec<Process> {
+        if let Some(namespace) = &self.namespace {
+            return namespace.others();
+        }
+        let mut others = processes_naming(&self.directory);
+        others.retain(|process| process.pid != self.pid);
+        others
     }
 
     /// Sends it a signal.

@@ -21,6 +21,9 @@ use crate::run::Launch;
 /// Size of a function's `/tmp` unless it is configured, in bytes.
 const TMP_SIZE: u64 = 512 << 20;
 
+/// Which of a sandbox's directories a function on Lambda sees where.
+const INSIDE: [(&str, &str); 2] = [("work", "/var/task"), ("tmp", "/tmp")];
+
 /// Directories of one test:
 /// `work` (configuration, script and event; the working directory), `tmp` (`TMPDIR`, must be empty at the end), `udocker`
 /// (`UDOCKER_DIR`), `home`, and `buckets` (for `--local-storage`), with the buckets `inbox` and `outbox`.
@@ -102,16 +105,22 @@ impl Sandbox {
 
     /// A path inside the sandbox as the function sees it.
     pub fn inside(&self, relative: &str) -> PathBuf {
-        let known = [("work", "/var/task"), ("tmp", "/tmp")];
-        let of = |(from, to): (&str, &str)| {
+        let of = |(from, to): &(&str, &str)| {
             let rest = Path::new(relative).strip_prefix(from).ok()?;
             Some(Path::new(to).join(rest))
         };
-        let inside = self
-            .place
-            .as_ref()
-            .and_then(|_| known.into_iter().find_map(of));
+        let inside = self.place.as_ref().and_then(|_| INSIDE.iter().find_map(of));
         inside.unwrap_or_else(|| self.path(relative))
+    }
+
+    /// A path that the function sees as this machine sees it.
+    pub fn outside(&self, path: &Path) -> PathBuf {
+        let of = |(to, from): &(&str, &str)| {
+            let rest = path.strip_prefix(from).ok()?;
+            Some(self.path(to).join(rest))
+        };
+        let outside = self.place.as_ref().and_then(|_| INSIDE.iter().find_map(of));
+        outside.unwrap_or_else(|| path.to_path_buf())
     }
 
     /// Points the AWS variables at a server of this machine.
@@ -258,9 +267,10 @@ impl Sandbox {
             wait_until_gone(&self.path(part), left);
         }
         for path in self.in_tmp() {
-            let removed = match path.is_dir() {
-                true => fs::remove_dir_all(path),
-                false => fs::remove_file(path),
+            let removed = if path.is_dir() {
+                fs::remove_dir_all(path)
+            } else {
+                fs::remove_file(path)
             };
             removed.unwrap();
         }

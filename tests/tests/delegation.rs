@@ -11,17 +11,17 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use tests::{BatchService, Job, Lambda, Mode, Moto, Sandbox, SmallDisk, s3_event, s3_records};
+use tests::{BatchService, Job, Lambda, Mode, Moto, Sandbox, s3_event, s3_records};
 
 /// A function in a container of the mode, or one that is an image itself where there is none.
-fn function(moto: &Moto, script: &str, engine: Option<Mode>, more: &Value) -> Sandbox {
-    let mut sandbox = Sandbox::new(engine.unwrap_or(Mode::P1));
+fn function(moto: &Moto, script: &str, engine: Option<Mode>, more: &Value) -> Option<Sandbox> {
+    let mut sandbox = Sandbox::on_lambda(engine.unwrap_or(Mode::F1))?;
     sandbox.use_aws(moto.url(), "AKIDEXAMPLE", "secret");
     match engine {
         Some(_) => sandbox.function(script, more),
         None => sandbox.image_function(script, more),
     };
-    sandbox
+    Some(sandbox)
 }
 
 fn start(sandbox: &Sandbox, name: &str, mode: Option<Mode>) -> Lambda {
@@ -65,7 +65,9 @@ fn batch_mode_submits_each_record_and_the_job_does_what_the_function_would() {
     // An image is never looked at: this one does not exist.
     let image = json!({ "image_file": "/nowhere.tar" });
     let more = json!({ "execution_mode": "batch", "output": output, "container": image });
-    let sandbox = function(moto, script, Some(Mode::F1), &more);
+    let Some(sandbox) = function(moto, script, Some(Mode::F1), &more) else {
+        return;
+    };
     let mut lambda = start(&sandbox, "all-records", Some(Mode::F1));
     let answer = lambda.invoke(&s3_records(&[(&inbox, "a b.txt"), (&inbox, "c.txt")]));
     let (status, log) = answer.status_and_log();
@@ -102,7 +104,9 @@ fn what_does_not_fit_goes_through_an_object() {
     ] {
         let mut more = place;
         more["execution_mode"] = json!("batch");
-        let sandbox = function(moto, script, None, &more);
+        let Some(sandbox) = function(moto, script, None, &more) else {
+            return;
+        };
         let mut lambda = start(&sandbox, "through-object", None);
         for (size, inline) in [(100, true), (2_000_000, false)] {
             let answer = lambda.invoke(&json!("x".repeat(size)));
@@ -136,7 +140,9 @@ fn what_does_not_fit_goes_through_an_object() {
 fn without_a_place_for_it_a_large_event_is_a_clear_failure() {
     let moto = Moto::shared();
     let _batch = BatchService::with_function(moto, "no-place", None);
-    let sandbox = function(moto, "", None, &json!({ "execution_mode": "batch" }));
+    let Some(sandbox) = function(moto, "", None, &json!({ "execution_mode": "batch" })) else {
+        return;
+    };
     let mut lambda = start(&sandbox, "no-place", None);
     let (status, body) = lambda.invoke(&json!("x".repeat(9000))).status_and_log();
     assert_eq!(status, 500);
@@ -168,7 +174,9 @@ fn several_nodes_are_asked_for() {
         "execution_mode": "batch",
         "batch": { "multi_node_parallel": { "enabled": true, "number_nodes": 3 } },
     });
-    let sandbox = function(moto, "true", None, &more);
+    let Some(sandbox) = function(moto, "true", None, &more) else {
+        return;
+    };
     let mut lambda = start(&sandbox, "nodes", None);
     let answer = lambda.invoke(&json!({}));
     assert_eq!(answer.status_and_log().0, 202);
@@ -190,7 +198,9 @@ fn lambda_batch_delegates_at_the_deadline_and_uploads_nothing() {
     let output = json!([{ "storage_provider": "s3", "path": outbox }]);
     let more = json!({ "execution_mode": "lambda-batch", "output": output });
     for mode in [None, Some(Mode::F1)] {
-        let sandbox = function(moto, script, mode, &more);
+        let Some(sandbox) = function(moto, script, mode, &more) else {
+            return;
+        };
         let mut lambda = start(&sandbox, "at-deadline", mode);
         let quick = lambda.invoke(&s3_event(&inbox, "quick"));
         assert_eq!(quick.status_and_log().0, 200);
@@ -231,32 +241,24 @@ fn lambda_batch_delegates_what_does_not_fit_onto_the_disk() {
     let moto = Moto::shared();
     let _batch = BatchService::with_function(moto, "no-room", None);
     let inbox = moto.bucket();
-    moto.put(&inbox, "large.bin", vec![1_u8; 12_000_000]);
-    let mut sandbox = Sandbox::new(Mode::F1);
-    sandbox.use_aws(moto.url(), "AKIDEXAMPLE", "secret");
+    moto.put(&inbox, "large.bin", vec![1_u8; 120_000_000]);
     let archive = fs::metadata(Mode::F1.image()).unwrap().len();
-    let tmp = sandbox.path("tmp");
-    // An input that does not fit; an archive that does not; one that does, but not together with udocker's copy of it.
+    // An input that does not fit beside the image; an archive that does not; one that does, but not together with udocker's
+    // copy of it.
     for (size, key, prepare) in [
-        ("8m".to_owned(), "large.bin", "native"),
-        ("3m".to_owned(), "", "native"),
-        ((archive + archive / 4).to_string(), "", "udocker"),
+        (96 << 20, "large.bin", "native"),
+        (4 << 20, "", "native"),
+        (archive + archive / 2, "", "udocker"),
     ] {
-        let container = json!({ "prepare": prepare });
-        let more = json!({ "execution_mode": "lambda-batch", "container": container });
-        let Some(disk) = SmallDisk::mount(&tmp, &size) else {
+        let Some(mut sandbox) = Sandbox::on_lambda_with(Mode::F1, size) else {
             return;
         };
+        sandbox.use_aws(moto.url(), "AKIDEXAMPLE", "secret");
+        let container = json!({ "prepare": prepare });
+        let more = json!({ "execution_mode": "lambda-batch", "container": container });
         sandbox.function("echo here", &more);
-        // The store is on the small disk where the image is what does not fit.
-        let store = match key {
-            "" => tmp.join("udocker"),
-            _ => sandbox.path("udocker"),
-        };
         let mut lambda = Lambda::start_with(&sandbox, |launch| {
-            launch
-                .env("AWS_LAMBDA_FUNCTION_NAME", "no-room")
-                .env("UDOCKER_DIR", &store)
+            launch.env("AWS_LAMBDA_FUNCTION_NAME", "no-room")
         });
         let event = match key {
             "" => json!({}),
@@ -268,6 +270,5 @@ fn lambda_batch_delegates_what_does_not_fit_onto_the_disk() {
         assert!(log.contains("does not fit"), "{log}");
         assert_eq!(job_ids(&answer.payload()).len(), 1);
         lambda.stop();
-        drop(disk);
     }
 }

@@ -40,8 +40,8 @@ fn shape(name: &str) -> Shape {
 }
 
 /// A function that runs the samples' script in its own image, with the samples' buckets on a server that speaks S3.
-fn function() -> (Sandbox, DiskS3) {
-    let mut sandbox = Sandbox::new(Mode::P1);
+fn function() -> Option<(Sandbox, DiskS3)> {
+    let mut sandbox = Sandbox::on_lambda(Mode::F1)?;
     let examples = root().join("examples/events");
     copy(&examples.join("buckets"), &sandbox.path("buckets"));
     let s3 = DiskS3::start(&sandbox.path("buckets"));
@@ -57,7 +57,7 @@ fn function() -> (Sandbox, DiskS3) {
             "storage_providers": { "minio": { "lab": lab } },
         }),
     );
-    (sandbox, s3)
+    Some((sandbox, s3))
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -136,7 +136,9 @@ fn comparable(mut answer: Value) -> Value {
 
 #[test]
 fn every_sample_gets_the_same_answer_behind_both() {
-    let (sandbox, _s3) = function();
+    let Some((sandbox, _s3)) = function() else {
+        return;
+    };
     let samples = samples();
     assert!(samples.len() >= 15, "only {} samples", samples.len());
     let image = ("AWS_EXECUTION_ENV", "AWS_Lambda_Image");

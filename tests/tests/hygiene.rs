@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::json;
-use tests::{Lambda, Mode, Sandbox};
+use tests::{Lambda, Launch, Mode, Sandbox};
 
 /// Modes whose changes are kept away or undone, with the overlay or without.
 const PLACES: [(Mode, Overlay); 8] = [
@@ -49,19 +49,9 @@ fn what_a_run_changes_is_not_there_for_the_next() {
     for (mode, overlay) in PLACES {
         let sandbox = sandbox(mode, overlay);
         sandbox.function(VANDAL, &json!({}));
-        let mut lambda = Lambda::start(&sandbox);
-        let mut first = None;
-        for turn in 0..3 {
-            let (status, log) = lambda.invoke(&json!({})).status_and_log();
-            assert_eq!(status, 200, "{mode:?} {overlay:?} {turn}: {log}");
-            assert!(log.contains("home") && log.contains("root:"), "{log}");
-            assert!(
-                !log.contains("is there") && !log.contains("line"),
-                "{mode:?} {overlay:?} {turn}: {log}"
-            );
-            let first = first.get_or_insert_with(|| log.clone());
-            assert_eq!(first, &log, "{mode:?} {overlay:?} {turn}");
-        }
+        let mut lambda = Lambda::start_unconfined(&sandbox, |launch| launch);
+        let what = format!("{mode:?} {overlay:?}");
+        let first = Some(expect_the_same_three_times(&mut lambda, &what));
         let run = lambda.stop();
         assert!(!run.stderr().contains("anew"), "{}", run.stderr());
         // A supervisor of its own finds the same.
@@ -71,31 +61,103 @@ fn what_a_run_changes_is_not_there_for_the_next() {
     }
 }
 
+/// Three invocations of the vandal; what each finds.
+#[track_caller]
+fn expect_the_same_three_times(lambda: &mut Lambda, what: &str) -> String {
+    let mut first = None;
+    for turn in 0..3 {
+        let (status, log) = lambda.invoke(&json!({})).status_and_log();
+        assert_eq!(status, 200, "{what} {turn}: {log}");
+        assert!(log.contains("home") && log.contains("root:"), "{log}");
+        assert!(
+            !log.contains("is there") && !log.contains("line"),
+            "{what} {turn}: {log}"
+        );
+        let first = first.get_or_insert_with(|| log.clone());
+        assert_eq!(first, &log, "{what} {turn}");
+    }
+    first.unwrap()
+}
+
+/// On Lambda nobody mounts an overlay: what is changed is written down, and undone.
+#[test]
+fn on_lambda_what_a_run_changes_is_not_there_for_the_next() {
+    for mode in [Mode::F1, Mode::NativeF1] {
+        let Some(sandbox) = Sandbox::on_lambda(mode) else {
+            return;
+        };
+        sandbox.function(VANDAL, &json!({}));
+        let examined = sandbox.enter().args(["doctor", "--json"]).run();
+        assert_eq!(examined.json()["changes"], "journal", "{mode:?}");
+        let mut logs = Vec::new();
+        // The second environment finds the container of the first one.
+        for environment in 0..2 {
+            let mut lambda = Lambda::start(&sandbox);
+            let what = format!("{mode:?} {environment}");
+            logs.push(expect_the_same_three_times(&mut lambda, &what));
+            let run = lambda.stop();
+            assert!(!run.stderr().contains("anew"), "{}", run.stderr());
+        }
+        assert_eq!(logs[0], logs[1], "{mode:?}");
+    }
+}
+
+#[test]
+fn on_lambda_changes_of_a_run_that_was_killed_are_not_there_for_the_next() {
+    for mode in [Mode::F1, Mode::NativeF1] {
+        let Some(sandbox) = Sandbox::on_lambda(mode) else {
+            return;
+        };
+        let script = "[ -e /etc/mark ] && echo is there; echo x > /etc/mark; echo changed
+            case \"$EVENT\" in *long*) sleep 300;; esac";
+        sandbox.function(script, &json!({}));
+        let mut lambda = Lambda::start(&sandbox);
+        lambda.api().queue(&json!("long"), Duration::from_mins(1));
+        lambda.process().wait_for_stdout("changed");
+        lambda.process().signal(Signal::SIGKILL);
+        drop(lambda);
+        sandbox.clear_after_kill();
+        let mut lambda = Lambda::start(&sandbox);
+        let (status, log) = lambda.invoke(&json!("short")).status_and_log();
+        assert_eq!((status, log.as_str()), (200, "changed\n"), "{mode:?}");
+        lambda.stop();
+    }
+}
+
 #[test]
 fn a_large_file_that_is_changed_in_place_costs_one_new_container() {
-    for mode in [Mode::NativeF1, Mode::NativeP1] {
-        let sandbox = sandbox(mode, Overlay::Off);
-        // More than is kept of files that nobody is expected to change.
-        let large = if mode == Mode::NativeF1 {
-            "/usr/lib/x86_64-linux-gnu/libc.so.6"
-        } else {
-            "/bin/busybox"
-        };
-        let script = format!("wc -c < {large}; printf x >> {large}");
-        sandbox.function(&script, &json!({}));
-        let mut lambda = Lambda::start(&sandbox);
-        let logs: Vec<String> = (0..4)
-            .map(|_| lambda.invoke(&json!({})).status_and_log().1)
-            .collect();
-        assert!(logs.iter().all(|log| log == &logs[0]), "{logs:?}");
-        let run = lambda.stop();
-        assert_eq!(
-            run.stderr().matches("made anew").count(),
-            1,
-            "{}",
-            run.stderr()
-        );
-    }
+    // More than is kept of files that nobody is expected to change.
+    let Some(sandbox) = Sandbox::on_lambda(Mode::NativeF1) else {
+        return;
+    };
+    let large = "/usr/lib/x86_64-linux-gnu/libc.so.6";
+    expect_one_new_container(large, &sandbox, Lambda::start_with);
+}
+
+/// The same where proot runs: on a container host.
+#[test]
+fn a_large_file_that_is_changed_in_place_costs_one_new_container_under_proot() {
+    let sandbox = sandbox(Mode::NativeP1, Overlay::Off);
+    expect_one_new_container("/bin/busybox", &sandbox, Lambda::start_unconfined);
+}
+
+type Change = fn(Launch) -> Launch;
+
+fn expect_one_new_container(large: &str, sandbox: &Sandbox, start: fn(&Sandbox, Change) -> Lambda) {
+    let script = format!("wc -c < {large}; printf x >> {large}");
+    sandbox.function(&script, &json!({}));
+    let mut lambda = start(sandbox, |launch| launch);
+    let logs: Vec<String> = (0..4)
+        .map(|_| lambda.invoke(&json!({})).status_and_log().1)
+        .collect();
+    assert!(logs.iter().all(|log| log == &logs[0]), "{logs:?}");
+    let run = lambda.stop();
+    assert_eq!(
+        run.stderr().matches("made anew").count(),
+        1,
+        "{}",
+        run.stderr()
+    );
 }
 
 #[test]

@@ -6,16 +6,12 @@
 )]
 
 use std::ffi::OsString;
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
-use tests::{
-    Finished, Lambda, Mode, Moto, Sandbox, copy_program, root, s3_event, supervisor, tool,
-    wait_until_gone,
-};
+use tests::{Finished, Lambda, Launch, Mode, Moto, Sandbox, root, s3_event, tool, wait_until_gone};
 
 /// The X-Ray header that the emulator sends.
 const TRACE: &str = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1";
@@ -35,7 +31,9 @@ fn metrics(run: &Finished) -> Vec<Value> {
 
 #[test]
 fn a_managed_python_runtime_is_replaced_by_its_wrapper() {
-    let sandbox = Sandbox::new(Mode::F1);
+    let Some(sandbox) = Sandbox::on_lambda(Mode::F1) else {
+        return;
+    };
     sandbox.function("echo \"here runs $0\" | sed 's,/.*/,,'", &json!({}));
     sandbox.write(
         "app.py",
@@ -53,16 +51,11 @@ fn a_managed_python_runtime_is_replaced_by_its_wrapper() {
     lambda.process().signal(Signal::SIGKILL);
     drop(lambda);
     // With AWS_LAMBDA_EXEC_WRAPPER its command line becomes the wrapper's arguments.
-    let layer = sandbox.path("home").join("opt");
-    fs::create_dir(&layer).unwrap();
-    copy_program(
-        &root().join("layer-build/layer/exec-wrapper"),
-        &layer.join("exec-wrapper"),
-    );
-    symlink(supervisor(), layer.join("bootstrap")).unwrap();
-    let wrapper: Vec<OsString> = [vec![layer.join("exec-wrapper").into()], python].concat();
+    let wrapper: Vec<OsString> = [vec!["/opt/exec-wrapper".into()], python].concat();
+    let source = root().join("layer-build/layer/exec-wrapper");
     let mut lambda = Lambda::start_with(&sandbox, |launch| {
         launch
+            .confinement(|it| it.bind(&source, Path::new("/opt/exec-wrapper")))
             .through(wrapper)
             .env("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13")
     });
@@ -74,30 +67,50 @@ fn a_managed_python_runtime_is_replaced_by_its_wrapper() {
 
 #[test]
 fn shutdown_stops_a_running_container_in_time() {
-    for mode in [Mode::F1, Mode::P1, Mode::NativeF1, Mode::NativeP1] {
-        let sandbox = Sandbox::new(mode);
-        sandbox.function("echo begun; setsid sleep 600 & sleep 600", &json!({}));
-        let mut lambda = Lambda::start(&sandbox);
-        lambda.api().queue(&json!({}), Duration::from_mins(1));
-        lambda.process().wait_for_stdout("begun");
-        let asked = Instant::now();
-        lambda.stop();
-        // The platform waits for 300 ms; the machine of a test may be busier.
-        assert!(
-            asked.elapsed() < Duration::from_secs(2),
-            "{:?}",
-            asked.elapsed()
-        );
-        // On a busy machine the keeper may still be at it.
-        let left = Duration::from_secs(2).saturating_sub(asked.elapsed());
-        wait_until_gone(&sandbox.path(""), left);
-        sandbox.expect_clean();
+    for mode in [Mode::F1, Mode::NativeF1] {
+        let Some(sandbox) = Sandbox::on_lambda(mode) else {
+            return;
+        };
+        sandbox.function(ENDLESS, &json!({}));
+        expect_end_in_time(Lambda::start(&sandbox), &sandbox);
     }
 }
 
 #[test]
+fn a_container_host_stops_a_running_container_in_time() {
+    for mode in [Mode::F1, Mode::P1, Mode::NativeF1, Mode::NativeP1] {
+        let sandbox = Sandbox::new(mode);
+        sandbox.function(ENDLESS, &json!({}));
+        let lambda = Lambda::start_unconfined(&sandbox, |launch| launch);
+        expect_end_in_time(lambda, &sandbox);
+    }
+}
+
+/// Goes on, in two sessions.
+const ENDLESS: &str = "echo begun; setsid sleep 600 & sleep 600";
+
+fn expect_end_in_time(mut lambda: Lambda, sandbox: &Sandbox) {
+    lambda.api().queue(&json!({}), Duration::from_mins(1));
+    lambda.process().wait_for_stdout("begun");
+    let asked = Instant::now();
+    lambda.stop();
+    // The platform waits for 300 ms; the machine of a test may be busier.
+    assert!(
+        asked.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        asked.elapsed()
+    );
+    // On a busy machine the keeper may still be at it.
+    let left = Duration::from_secs(2).saturating_sub(asked.elapsed());
+    wait_until_gone(&sandbox.path(""), left);
+    sandbox.expect_clean();
+}
+
+#[test]
 fn every_line_names_the_request_and_the_trace() {
-    let sandbox = Sandbox::new(Mode::P1);
+    let Some(sandbox) = Sandbox::on_lambda(Mode::F1) else {
+        return;
+    };
     sandbox.function("echo out; echo err >&2", &json!({ "log_level": "DEBUG" }));
     let mut lambda = Lambda::start_with(&sandbox, |launch| {
         launch.env("AWS_LAMBDA_LOG_FORMAT", "JSON")
@@ -129,7 +142,9 @@ fn metrics_tell_time_bytes_and_outcome_of_each_phase() {
     let moto = Moto::shared();
     let (inbox, outbox) = (moto.bucket(), moto.bucket());
     moto.put(&inbox, "five", "12345");
-    let mut sandbox = Sandbox::new(Mode::P1);
+    let Some(mut sandbox) = Sandbox::on_lambda(Mode::F1) else {
+        return;
+    };
     sandbox.use_aws(moto.url(), "AKIDEXAMPLE", "secret");
     let script = "case $STORAGE_OBJECT_KEY in five) printf 1234567 > \"$TMP_OUTPUT_DIR/seven\";; *) exit 3;; esac";
     sandbox.function(
@@ -193,25 +208,42 @@ fn metrics_tell_time_bytes_and_outcome_of_each_phase() {
 /// Sixteen at once, fifty times: each has its own files, variables and image, whatever the others do.
 #[test]
 fn concurrent_invocations_do_not_see_each_other() {
-    run_at_once(&Sandbox::new(Mode::F1), 50);
+    if let Some(sandbox) = Sandbox::on_lambda_with(Mode::F1, FOR_SIXTEEN) {
+        run_at_once(&sandbox, 50, Lambda::start_for);
+    }
 }
 
-/// In one container, with an overlay each.
+/// In a container each, as no overlay is to be had.
 #[test]
 fn concurrent_invocations_without_udocker_do_not_see_each_other() {
-    run_at_once(&Sandbox::new(Mode::NativeF1), 20);
+    if let Some(sandbox) = Sandbox::on_lambda_with(Mode::NativeF1, FOR_SIXTEEN) {
+        run_at_once(&sandbox, 20, Lambda::start_for);
+    }
 }
 
-/// In a container each, where no overlay is to be had.
+/// In one container, with an overlay each, on an instance that lets its containers mount.
+#[test]
+fn concurrent_invocations_with_overlays_do_not_see_each_other() {
+    let sandbox = Sandbox::new(Mode::NativeF1);
+    run_at_once(&sandbox, 20, Lambda::start_on_instance);
+}
+
+/// In a container each, where a user has switched overlays off.
 #[test]
 fn concurrent_invocations_without_overlays_do_not_see_each_other() {
     let mut sandbox = Sandbox::new(Mode::NativeF1);
     sandbox.set("FAAS_OVERLAY", "off");
-    run_at_once(&sandbox, 20);
+    run_at_once(&sandbox, 20, Lambda::start_on_instance);
 }
 
-fn run_at_once(sandbox: &Sandbox, rounds: usize) {
-    const AT_ONCE: usize = 16;
+/// How many invocations go on at a time.
+const AT_ONCE: usize = 16;
+/// Bytes of `/tmp` for as many containers.
+const FOR_SIXTEEN: u64 = 4 << 30;
+
+type Change = fn(Launch) -> Launch;
+
+fn run_at_once(sandbox: &Sandbox, rounds: usize, start: fn(usize, &Sandbox, Change) -> Lambda) {
     // What is left in the image's own directories, in shared names of files, and in the directories of the invocation.
     let script = "mine=$(cat \"$INPUT_FILE_PATH\")
         for dir in /etc /tmp \"$TMP_OUTPUT_DIR\" \"$TMP_INPUT_DIR\"; do echo \"$mine\" >> $dir/left; done
@@ -219,7 +251,7 @@ fn run_at_once(sandbox: &Sandbox, rounds: usize) {
         for dir in /etc /tmp \"$TMP_OUTPUT_DIR\" \"$TMP_INPUT_DIR\"; do cat $dir/left; done
         cat \"$EVENT_FILE\"; rm /etc/left; cp \"$TMP_OUTPUT_DIR/result\" /etc/result; cat /etc/result";
     sandbox.function(script, &json!({ "container": { "timeout_threshold": 1 } }));
-    let mut lambda = Lambda::start_for(AT_ONCE, sandbox, |launch| {
+    let mut lambda = start(AT_ONCE, sandbox, |launch| {
         launch
             .env("AWS_LAMBDA_MAX_CONCURRENCY", AT_ONCE.to_string())
             .within(Duration::from_mins(10))

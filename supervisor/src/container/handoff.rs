@@ -92,13 +92,13 @@ impl Handoff {
         ] {
             let mut taken = 0;
             while taken < DRAIN_LIMIT
-                && let Ok(read @ 1..) = pipe.try_read(&mut buffer)
+                && let Ok(read @ 1..) = pipe.take(&mut buffer)
             {
                 pump.push(stream, &buffer[..read]);
                 taken += read;
             }
         }
-        if let Ok(read @ 1..) = self.status.try_read(&mut buffer) {
+        if let Ok(read @ 1..) = self.status.take(&mut buffer) {
             status.extend_from_slice(&buffer[..read]);
         }
     }

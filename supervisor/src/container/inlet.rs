@@ -2,8 +2,11 @@
 
 use std::{
     fs::File,
-    io,
-    os::{fd::OwnedFd, unix::net::UnixStream as StdStream},
+    io::{self, Read as _},
+    os::{
+        fd::OwnedFd,
+        unix::net::{UnixListener as StdListener, UnixStream as StdStream},
+    },
     path::Path,
     task::{Context, Poll},
 };
@@ -19,8 +22,8 @@ use tokio::{
 pub enum Inlet {
     /// A named pipe, open for reading *and* writing, so that no end is seen while nobody has opened it yet (fifo(7)).
     Pipe(pipe::Receiver),
-    /// A socket, and those who have connected to it.
-    Socket(UnixListener, Vec<UnixStream>),
+    /// A socket, for any number of writers.
+    Socket(Box<Socket>),
 }
 
 impl Inlet {
@@ -35,14 +38,14 @@ impl Inlet {
                 .open_receiver(path)
                 .map(Self::Pipe),
             Err(denied @ (Errno::EPERM | Errno::ENOSYS)) => {
-                let listener = UnixListener::bind(path).map_err(|error| {
+                let socket = Socket::bind(path).map_err(|error| {
                     let text = format!(
                         "neither a named pipe (mknod: {denied}) nor a socket ({error}) can be made at {}",
                         path.display()
                     );
                     io::Error::new(error.kind(), text)
-                })?;
-                Ok(Self::Socket(listener, Vec::new()))
+                });
+                socket.map(|socket| Self::Socket(Box::new(socket)))
             }
             Err(error) => Err(error.into()),
         }
@@ -55,52 +58,86 @@ impl Inlet {
     pub async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Pipe(pipe) => pipe.read(buffer).await,
-            Self::Socket(listener, streams) => {
-                std::future::poll_fn(|context| read_any(listener, streams, buffer, context)).await
+            Self::Socket(socket) => {
+                std::future::poll_fn(|context| socket.poll_read(buffer, context)).await
             }
         }
     }
 
-    /// Takes what is there.
+    /// Takes what is there, whether or not the runtime has heard of it: for the end, when nobody writes any more.
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when nothing is.
-    pub fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub fn take(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Pipe(pipe) => pipe.try_read(buffer),
-            Self::Socket(listener, streams) => {
-                let mut context = Context::from_waker(std::task::Waker::noop());
-                match read_any(listener, streams, buffer, &mut context) {
-                    Poll::Ready(read) => read,
-                    Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-                }
-            }
+            Self::Pipe(pipe) => Ok(nix::unistd::read(pipe, buffer)?),
+            Self::Socket(socket) => socket.take(buffer),
         }
     }
 }
 
-fn read_any(
-    listener: &UnixListener,
-    streams: &mut Vec<UnixStream>,
-    buffer: &mut [u8],
-    context: &mut Context<'_>,
-) -> Poll<io::Result<usize>> {
-    while let Poll::Ready(Ok((stream, _))) = listener.poll_accept(context) {
-        streams.push(stream);
+/// A listening socket and those who have connected to it.
+#[derive(Debug)]
+pub struct Socket {
+    listener: UnixListener,
+    streams: Vec<UnixStream>,
+    /// The same socket, to be asked without the runtime, and who is accepted so.
+    direct: StdListener,
+    late: Vec<StdStream>,
+}
+
+impl Socket {
+    fn bind(path: &Path) -> io::Result<Self> {
+        let direct = StdListener::bind(path)?;
+        direct.set_nonblocking(true)?;
+        Ok(Self {
+            listener: UnixListener::from_std(direct.try_clone()?)?,
+            streams: Vec::new(),
+            direct,
+            late: Vec::new(),
+        })
     }
-    let mut at = 0;
-    while let Some(stream) = streams.get(at) {
-        match stream.poll_read_ready(context) {
-            Poll::Pending => at += 1,
-            Poll::Ready(_) => match stream.try_read(buffer) {
-                Ok(read @ 1..) => return Poll::Ready(Ok(read)),
-                // Not ready after all: asked once more, so that the waker is noted.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Ok(_) | Err(_) => drop(streams.swap_remove(at)),
-            },
+
+    fn poll_read(
+        &mut self,
+        buffer: &mut [u8],
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        while let Poll::Ready(Ok((stream, _))) = self.listener.poll_accept(context) {
+            self.streams.push(stream);
         }
+        let mut at = 0;
+        while let Some(stream) = self.streams.get(at) {
+            match stream.poll_read_ready(context) {
+                Poll::Pending => at += 1,
+                Poll::Ready(_) => match stream.try_read(buffer) {
+                    Ok(read @ 1..) => return Poll::Ready(Ok(read)),
+                    // Not ready after all: asked once more, so that the waker is noted.
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Ok(_) | Err(_) => drop(self.streams.swap_remove(at)),
+                },
+            }
+        }
+        Poll::Pending
     }
-    Poll::Pending
+
+    fn take(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Ok((stream, _)) = self.direct.accept() {
+            stream.set_nonblocking(true)?;
+            self.late.push(stream);
+        }
+        for stream in &self.streams {
+            if let Ok(read @ 1..) = nix::unistd::read(stream, buffer) {
+                return Ok(read);
+            }
+        }
+        for stream in &mut self.late {
+            if let Ok(read @ 1..) = stream.read(buffer) {
+                return Ok(read);
+            }
+        }
+        Err(io::ErrorKind::WouldBlock.into())
+    }
 }
 
 /// The writing end of what [`Inlet::make`] has made at `path`.
@@ -125,7 +162,7 @@ mod tests {
 
     async fn passes_on_what_is_written(mut inlet: Inlet, path: &Path) {
         let mut buffer = [0; 16];
-        assert!(inlet.try_read(&mut buffer).is_err());
+        assert!(inlet.take(&mut buffer).is_err());
         let mut first = outlet(path).unwrap();
         first.write_all(b"one").unwrap();
         assert_eq!(inlet.read(&mut buffer).await.unwrap(), 3);
@@ -135,16 +172,11 @@ mod tests {
         drop(second);
         assert_eq!(inlet.read(&mut buffer).await.unwrap(), 6);
         assert_eq!(&buffer[..6], b"second");
-        assert!(inlet.try_read(&mut buffer).is_err());
+        assert!(inlet.take(&mut buffer).is_err());
+        // The runtime has no time to hear of it.
         outlet(path).unwrap().write_all(b"last").unwrap();
-        // Nobody has waited for it.
-        let read = loop {
-            tokio::task::yield_now().await;
-            if let Ok(read) = inlet.try_read(&mut buffer) {
-                break read;
-            }
-        };
-        assert_eq!(&buffer[..read], b"last");
+        assert_eq!(inlet.take(&mut buffer).unwrap(), 4);
+        assert_eq!(&buffer[..4], b"last");
     }
 
     #[tokio::test]
@@ -153,7 +185,7 @@ mod tests {
         let path = directory.path().join("pipe");
         passes_on_what_is_written(Inlet::make(&path).unwrap(), &path).await;
         let path = directory.path().join("socket");
-        let socket = Inlet::Socket(UnixListener::bind(&path).unwrap(), Vec::new());
+        let socket = Inlet::Socket(Box::new(Socket::bind(&path).unwrap()));
         passes_on_what_is_written(socket, &path).await;
     }
 }

@@ -219,6 +219,7 @@ impl Function {
 
     /// What the sandbox around this function allows, in place of a run of its container.
     async fn report_on_sandbox(&self) -> Result<Value, Diagnostic> {
+        tracing::info!("asked for a report on the sandbox: nothing is run");
         let environment = self.environment.clone();
         let made = tokio::task::spawn_blocking(move || doctor::sandbox::report(&environment));
         let failed = |why: &dyn std::fmt::Display| diagnostic("DoctorFailed", &why.to_string());

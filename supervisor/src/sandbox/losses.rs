@@ -12,9 +12,9 @@ pub(super) fn of(rows: &[Row], surroundings: &Surroundings) -> Vec<String> {
     let mut losses = Vec::new();
     losses.extend(modes(rows, surroundings.identity.uid));
     losses.extend(overlay(rows));
-    let refused = |name| outcome(rows, name).is_some_and(Outcome::is_refused);
+    losses.extend(output(rows));
     let told = all().filter_map(|facility| {
-        let sentence = facility.without.filter(|_| refused(facility.name))?;
+        let sentence = facility.without.filter(|_| denied(rows, facility.name))?;
         Some(format!("{}: {sentence}", facility.name))
     });
     losses.extend(told);
@@ -44,11 +44,23 @@ fn overlay(rows: &[Row]) -> Option<String> {
     })
 }
 
+/// It comes through named pipes, or through sockets.
+fn output(rows: &[Row]) -> Option<String> {
+    let both = [
+        "mkfifo in the temporary directory",
+        "path sockets in the temporary directory",
+    ];
+    both.iter().all(|name| denied(rows, name)).then(|| {
+        "named pipes and sockets: no container can be started, as its output comes through either."
+            .to_owned()
+    })
+}
+
 fn devices(surroundings: &Surroundings) -> Vec<String> {
     const USES: [(&str, &str); 4] = [
         (
             "fd",
-            "/dev/fd is not there: <(…) and >(…) of shells fail: use named pipes or files.",
+            "/dev/fd is not there: <(…) and >(…) of shells fail, but in F modes of the engine native: use named pipes or files.",
         ),
         (
             "pts",
@@ -144,6 +156,10 @@ mod tests {
             let losses = of(&rows(refused), &user(uid));
             losses.iter().any(|loss| loss.contains(words))
         };
+        let pipes = "mkfifo in the temporary directory";
+        let sockets = "path sockets in the temporary directory";
+        assert!(said(&[pipes, sockets], 993, "no container can be started"));
+        assert!(!said(&[pipes], 993, "no container can be started"));
         assert!(said(&["ptrace PTRACE_TRACEME"], 0, "P modes"));
         assert!(!said(&["ptrace PTRACE_TRACEME"], 0, "R modes"));
         assert!(said(&NAMESPACES, 993, "R modes"));

@@ -8,6 +8,11 @@ use tests::{Lambda, LambdaRoot, Mode, layer};
 
 use crate::{CAPITALS, Job, start};
 
+under_every_profile! {
+    an_object_goes_through_under_every_profile,
+    an_object_goes_through_with_nothing_but_the_layer,
+}
+
 fn runs_twice(job: &Job, mut lambda: Lambda) {
     for key in ["first", "second"] {
         assert_eq!(job.run(&mut lambda, key), Ok(()));
@@ -16,14 +21,11 @@ fn runs_twice(job: &Job, mut lambda: Lambda) {
     job.sandbox.expect_clean();
 }
 
-#[test]
-fn an_object_goes_through_under_every_profile() {
-    for profile in Profile::ALL {
-        let Some(job) = Job::new(Mode::NativeF1) else {
-            return;
-        };
-        runs_twice(&job, start(&job.sandbox, profile));
-    }
+fn an_object_goes_through_under_every_profile(profile: Profile) {
+    let Some(job) = Job::new(Mode::NativeF1) else {
+        return;
+    };
+    runs_twice(&job, start(&job.sandbox, profile));
 }
 
 #[test]
@@ -34,27 +36,24 @@ fn an_object_goes_through_by_udocker() {
     runs_twice(&job, start(&job.sandbox, Profile::Observed));
 }
 
-#[test]
-fn an_object_goes_through_with_nothing_but_the_layer() {
-    for profile in Profile::ALL {
-        let Some(job) = Job::new(Mode::NativeF1) else {
-            return;
-        };
-        let container = json!({ "image_file": "debian.tar", "execmode": null, "engine": "auto" });
-        let output = json!([{ "storage_provider": "s3", "path": job.outbox }]);
-        let more = json!({ "output": output, "container": container });
-        job.sandbox.function(CAPITALS, &more);
-        fs::copy(Mode::F1.image(), job.sandbox.path("work/debian.tar")).unwrap();
-        let root = LambdaRoot::new(&job.sandbox, &layer());
-        for directory in ["/var/lang/bin", "/var/runtime", "/usr", "/bin"] {
-            root.remove(directory);
-        }
-        let lambda = Lambda::start_with(&job.sandbox, |launch| {
-            root.enter(launch, &["/opt/bootstrap"])
-                .confinement(|confinement| confinement.profile(profile))
-        });
-        runs_twice(&job, lambda);
+fn an_object_goes_through_with_nothing_but_the_layer(profile: Profile) {
+    let Some(job) = Job::new(Mode::NativeF1) else {
+        return;
+    };
+    let container = json!({ "image_file": "debian.tar", "execmode": null, "engine": "auto" });
+    let output = json!([{ "storage_provider": "s3", "path": job.outbox }]);
+    let more = json!({ "output": output, "container": container });
+    job.sandbox.function(CAPITALS, &more);
+    fs::copy(Mode::F1.image(), job.sandbox.path("work/debian.tar")).unwrap();
+    let root = LambdaRoot::new(&job.sandbox, &layer());
+    for directory in ["/var/lang/bin", "/var/runtime", "/usr", "/bin"] {
+        root.remove(directory);
     }
+    let lambda = Lambda::start_with(&job.sandbox, |launch| {
+        root.enter(launch, &["/opt/bootstrap"])
+            .confinement(|confinement| confinement.profile(profile))
+    });
+    runs_twice(&job, lambda);
 }
 
 #[test]

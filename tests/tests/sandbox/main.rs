@@ -5,6 +5,21 @@
     reason = "a test that cannot go on has failed"
 )]
 
+/// Makes tests of functions that take a profile: one under each.
+macro_rules! under_every_profile {
+    ($($name:ident),* $(,)?) => {
+        mod observed {
+            $(#[test] fn $name() { super::$name(lambda_sandbox::Profile::Observed); })*
+        }
+        mod strict {
+            $(#[test] fn $name() { super::$name(lambda_sandbox::Profile::Strict); })*
+        }
+        mod strict_enosys {
+            $(#[test] fn $name() { super::$name(lambda_sandbox::Profile::StrictEnosys); })*
+        }
+    };
+}
+
 mod calls;
 mod facilities;
 mod job;

@@ -34,8 +34,8 @@ pub(in crate::sandbox) const FACILITIES: &[Facility] = &[
         .needed_for("unpacking images")
         .without("Images cannot be unpacked."),
     Facility::new("mkfifo in the temporary directory", Works, |directory| mknod(directory, libc::S_IFIFO, 0))
-        .needed_for("the pipes between a container and the supervisor")
-        .without("No container can be started: its output comes through named pipes."),
+        .needed_for("a container's output; it comes through sockets where this is denied")
+        .without("Programs that make named pipes fail."),
     Facility::new("symlink in the temporary directory", Works, |directory| {
         symlink("target", directory.join("link")).map_err(|error| errno(&error))
     })
@@ -45,8 +45,8 @@ pub(in crate::sandbox) const FACILITIES: &[Facility] = &[
         let source = directory.join("file");
         fs::write(&source, "").and_then(|()| fs::hard_link(&source, directory.join("link"))).map_err(|error| errno(&error))
     })
-    .needed_for("images with hard links; results in answers without a copy")
-    .without("Images with hard links cannot be unpacked."),
+    .needed_for("nothing: files are copied where it is refused")
+    .without("Programs that make hard links fail, or make copies (git clone of a directory, package managers)."),
     Facility::new("mknod, regular file", Unknown, |directory| mknod(directory, libc::S_IFREG, 0)),
     // The null device (devices.txt of the kernel: 1, 3), which does no harm for the moment that it is there.
     Facility::new("mknod, device", Unknown, |directory| mknod(directory, libc::S_IFCHR, 0x103)),
@@ -57,7 +57,7 @@ pub(in crate::sandbox) const FACILITIES: &[Facility] = &[
     .let_through(&[Errno::EOPNOTSUPP])
     .without("Programs that reserve room for files and take a refusal for an error fail (some databases, download managers)."),
     Facility::new("/dev/shm: shm_open, sem_open", Denied, |_| shared_memory())
-        .without("Programs that share memory or semaphores by name fail: Python's multiprocessing (locks, queues, pools), Chromium without --disable-dev-shm-usage, PyTorch data loaders with workers, MPI."),
+        .without("Programs that share memory or semaphores by name fail, but in F modes of the engine native, where the container has a directory for it: Python's multiprocessing (locks, queues, pools), Chromium without --disable-dev-shm-usage, PyTorch data loaders with workers, MPI."),
     Facility::new("memfd_create", Works, |_| done(syscall!(SYS_memfd_create, c"faas-probe", 0)))
         .without("Programs that keep files in memory without a name fail, or fall back on the temporary directory."),
     Facility::new("copy_file_range", Unknown, |directory| copy(directory, Copy::Range))

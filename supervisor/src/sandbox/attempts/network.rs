@@ -23,6 +23,7 @@ pub(in crate::sandbox) const FACILITIES: &[Facility] = &[
         done(syscall!(SYS_socketpair, libc::AF_UNIX, libc::SOCK_STREAM, 0, &mut [0_u8; 8]))
     }),
     Facility::new("path sockets in the temporary directory", Works, path_socket)
+        .needed_for("a container's output, where named pipes are denied")
         .without("Programs that talk through sockets in the file system fail (databases, X, ssh-agent)."),
     Facility::new("AF_INET6", Varies, |_| socket(libc::AF_INET6, libc::SOCK_DGRAM, 0))
         .without("Stores and registries that have IPv6 addresses only cannot be reached; servers that bind to :: fail."),

@@ -15,7 +15,7 @@ use super::{
     support::{done, text},
 };
 
-use KnownOfLambda::{Denied, Killed, Unknown};
+use KnownOfLambda::{Denied, Unknown};
 
 const SUBREAPER: &str = "nothing: where it works, orphans of a run come to its own supervisor";
 const DEATH_SIGNAL: &str =
@@ -55,7 +55,7 @@ pub(in crate::sandbox) const FACILITIES: &[Facility] = &[
     .needed_for("the overlay, for users other than root"),
     Facility::new("setns", Denied, |_| done(syscall!(SYS_setns, -1, 0))).let_through(&[Errno::EBADF]),
     #[cfg(target_arch = "x86_64")]
-    Facility::new("int 0x80", Killed, |_| int_0x80())
+    Facility::new("int 0x80", KnownOfLambda::Killed, |_| int_0x80())
         .without("32-bit programs do not work: use an image for this processor's 64 bits."),
     Facility::new("personality", Unknown, |_| {
         // 0xffff_ffff only asks.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Device {
     /// Its file name.
     pub name: String,
-    /// What it is, see [`kind`].
+    /// What it is, in a word or two: link, directory, character device.
     pub kind: String,
     /// Where a link leads.
     #[serde(default, skip_serializing_if = "Option::is_none")]

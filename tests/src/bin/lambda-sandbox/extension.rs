@@ -4,7 +4,10 @@ use std::os::fd::RawFd;
 
 use nix::{
     libc,
-    sys::signal::{SigSet, Signal},
+    sys::{
+        prctl,
+        signal::{SigSet, Signal},
+    },
     unistd::{ForkResult, fork, pause},
 };
 
@@ -22,6 +25,8 @@ pub(crate) fn main(ended: RawFd) -> ! {
     asked.add(START_A_CHILD);
     let _blocked = asked.thread_block();
     let _as_it_is = runtime::become_the_user();
+    // The function's processes see its entries below /proc, as they see those of any program of their user.
+    let _as_it_is = prctl::set_dumpable(true);
     // The function's output is not its own.
     let _has_none = runtime::replace_streams(&[0, 1, 2]);
     loop {
