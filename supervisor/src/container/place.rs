@@ -33,11 +33,11 @@ pub struct Place {
 /// Where a run's changes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Changes {
-    ToTheRecord,
+    Record,
     /// Of a container that nobody else runs meanwhile.
-    ToRoot,
+    Root,
     /// The same, but others may run it, too.
-    ToSharedRoot,
+    SharedRoot,
 }
 
 impl Place {
@@ -49,9 +49,9 @@ impl Place {
             image: prepared.image.clone(),
             mode: prepared.mode,
             changes: match prepared.undo {
-                Undo::Overlay => Changes::ToTheRecord,
-                Undo::Journal(_) => Changes::ToRoot,
-                Undo::Scratch(_) => Changes::ToSharedRoot,
+                Undo::Overlay => Changes::Record,
+                Undo::Journal(_) => Changes::Root,
+                Undo::Scratch(_) => Changes::SharedRoot,
             },
             guest: prepared.guest.clone(),
             task_root: container.task_root.map(Path::to_owned),
@@ -66,16 +66,16 @@ impl Place {
     /// The stage of a run with these directories.
     pub fn stage(&self, record: &RecordDir) -> Stage {
         match self.changes {
-            Changes::ToTheRecord => Stage {
+            Changes::Record => Stage {
                 root: self.root.clone(),
                 changes: Some(record.changes().to_owned()),
             },
-            Changes::ToRoot => Stage {
+            Changes::Root => Stage {
                 root: self.root.clone(),
                 changes: None,
             },
             // These engines need nothing in it.
-            Changes::ToSharedRoot => Stage::default(),
+            Changes::SharedRoot => Stage::default(),
         }
     }
 

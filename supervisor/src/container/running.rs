@@ -19,8 +19,10 @@ use tokio::{
 };
 
 use super::{
-    ContainerError, keeper,
-    order::{Order, Start},
+    ContainerError,
+    engine::proot::remove_files_of,
+    keeper,
+    order::{Order, Start, Variables},
     pause::pause,
     process_tree::{Lineage, Moment, Tree},
     role,
@@ -174,14 +176,17 @@ impl Waiting {
     fn running(self, grace: Duration, start: Option<Start>) -> io::Result<Running> {
         self.input.set_nonblocking(true)?;
         Ok(Running {
-            run: start.map(|start| Lineage {
-                supervisor: Pid::this(),
-                shim: pid(&self.child).unwrap_or(NOBODY),
-                leader: None,
-                directory: start.run_directory().to_owned(),
-                root: self.root,
-                began: self.began,
-                neighbours: start.neighbours,
+            run: start.map(|start| Run {
+                lineage: Lineage {
+                    supervisor: Pid::this(),
+                    shim: pid(&self.child).unwrap_or(NOBODY),
+                    leader: None,
+                    directory: start.run_directory().to_owned(),
+                    root: self.root,
+                    began: self.began,
+                    neighbours: start.neighbours,
+                },
+                variables: start.variables,
             }),
             child: self.child,
             lifeline: Some(UnixStream::from_std(self.input)?),
@@ -199,10 +204,18 @@ pub struct Running {
     /// that nothing of the run is left.
     lifeline: Option<UnixStream>,
     /// What the keeper has been told to run, as far as its processes can be told by it.
-    run: Option<Lineage>,
+    run: Option<Run>,
     grace: Duration,
     /// What the command says that is not the container's output.
     pub messages: Messages,
+}
+
+/// What clearing up behind a keeper needs.
+#[derive(Debug)]
+struct Run {
+    lineage: Lineage,
+    /// The engine's.
+    variables: Variables,
 }
 
 impl Running {
@@ -276,7 +289,8 @@ impl Running {
     fn clear_behind_the_keeper(&mut self) {
         // Once: what comes later under the keeper's number is another process.
         let Some(run) = self.run.take() else { return };
-        let killed = Tree::of(run).kill(Instant::now() + KILLED_WITHIN, || {});
+        let killed = Tree::of(run.lineage).kill(Instant::now() + KILLED_WITHIN, || {});
+        remove_files_of(&killed, &run.variables);
         if !killed.is_empty() {
             let killed = killed.len();
             tracing::warn!(
@@ -302,7 +316,7 @@ async fn is_gone(lifeline: Option<&UnixStream>) {
             }
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// No process has this number (proc(5), `pid_max`).
