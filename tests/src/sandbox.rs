@@ -234,6 +234,13 @@ impl Sandbox {
         files
     }
 
+    /// What outlived the runtimes of a sandbox on Lambda, one process a line, for a test that expects something. It is not held
+    /// against the sandbox any more.
+    pub fn take_outlived(&self) -> String {
+        let place = self.place.as_ref();
+        place.map(LambdaPlace::take_left).unwrap_or_default()
+    }
+
     /// What a supervisor that waits for invocations keeps below `TMPDIR`, but for the one workspace of its next run, in which
     /// there is no file yet. That is made after the last answer.
     #[track_caller]
