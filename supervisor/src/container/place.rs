@@ -34,7 +34,10 @@ pub struct Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Changes {
     ToTheRecord,
+    /// Of a container that nobody else runs meanwhile.
     ToRoot,
+    /// The same, but others may run it, too.
+    ToSharedRoot,
 }
 
 impl Place {
@@ -47,7 +50,8 @@ impl Place {
             mode: prepared.mode,
             changes: match prepared.undo {
                 Undo::Overlay => Changes::ToTheRecord,
-                Undo::Journal(_) | Undo::Scratch(_) => Changes::ToRoot,
+                Undo::Journal(_) => Changes::ToRoot,
+                Undo::Scratch(_) => Changes::ToSharedRoot,
             },
             guest: prepared.guest.clone(),
             task_root: container.task_root.map(Path::to_owned),
@@ -61,12 +65,17 @@ impl Place {
 
     /// The stage of a run with these directories.
     pub fn stage(&self, record: &RecordDir) -> Stage {
-        Stage {
-            root: self.root.clone(),
-            changes: match self.changes {
-                Changes::ToTheRecord => Some(record.changes().to_owned()),
-                Changes::ToRoot => None,
+        match self.changes {
+            Changes::ToTheRecord => Stage {
+                root: self.root.clone(),
+                changes: Some(record.changes().to_owned()),
             },
+            Changes::ToRoot => Stage {
+                root: self.root.clone(),
+                changes: None,
+            },
+            // These engines need nothing in it.
+            Changes::ToSharedRoot => Stage::default(),
         }
     }
 

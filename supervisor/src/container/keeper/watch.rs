@@ -127,17 +127,20 @@ impl<'a> Watch<'a> {
             }
             self.obey(came, grace, &mut tree);
             let children = self.reap();
-            // Whatever was orphaned is a child of ours by now, where orphans come to us: no child, no descendant.
-            if let (Some(code), Children::None) = (self.ended, children)
-                && (self.orphans == Orphans::ComeToUs || tree.is_gone())
-            {
-                remove_proot_files(&self.killed, self.variables);
-                return code;
-            }
             let overdue = self.kill_at.is_some_and(|at| Instant::now() >= at);
             let stopping = self.kill_at.is_some();
-            // Looked at while nothing comes: a look is a walk through all processes of the machine.
-            let nothing_left = stopping && came.is_nothing() && tree.is_gone();
+            let nothing_left = match (self.ended, children) {
+                // Whatever was orphaned is a child of ours by now, where orphans come to us: no child, no descendant.
+                (Some(code), Children::None)
+                    if self.orphans == Orphans::ComeToUs || tree.is_gone() =>
+                {
+                    remove_proot_files(&self.killed, self.variables);
+                    return code;
+                }
+                (Some(_), Children::None) => false,
+                // Looked at while nothing comes: a look is a walk through all processes of the machine.
+                _ => stopping && came.is_nothing() && tree.is_gone(),
+            };
             if overdue || nothing_left || (self.ended.is_some() && !stopping) {
                 return self.clear(tree);
             }
