@@ -175,7 +175,8 @@ def natively(setting, image):
     for changes in CHANGES:
         place = function_in(setting, image, "native", changes)
         plain, command = engine_alone(setting, image, changes)
-        (root,) = plain.tmp.glob("shared/udocker/containers/*/ROOT")
+        # Its name is a link beside it.
+        (root,) = (path for path in plain.tmp.glob("shared/udocker/containers/*/ROOT") if not path.parent.is_symlink())
         walls, alone, udocker = [], [], []
         with place.function() as function:
             function.invoke({})

@@ -65,10 +65,11 @@ def words(explained, what):
 def bare_f1(supervise, file, script, shared):
     """The same in F1, where the variables are half of it; they are asked of a script that lists them. `file` is the script on
     this machine; inside it is in `shared`."""
-    explained = supervise("--explain")
     file.write_text("env\n")
     listed = supervise()
     file.write_text(script)
+    # Of a container that is there; the run has made it, where it was not.
+    explained = supervise("--explain")
     known = dict(part.split("=", 1) for part in listed.splitlines() if "=" in part)
     assignments = [f"{name}={value}" for name, value in known.items() if not name.startswith(("TMP_", "EVENT"))]
     paths = [f"FAKECHROOT_EXCLUDE_PATH={known['FAKECHROOT_EXCLUDE_PATH']}:{shared}"]
