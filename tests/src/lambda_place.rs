@@ -86,7 +86,7 @@ fn next_umask() -> u32 {
     let number = STARTS.replace(STARTS.get() + 1);
     let mut hasher = DefaultHasher::new();
     std::thread::current().name().hash(&mut hasher);
-    if hasher.finish().wrapping_add(number) % 2 == 0 {
+    if hasher.finish().wrapping_add(number).is_multiple_of(2) {
         0o022
     } else {
         0o077

@@ -267,9 +267,10 @@ impl Sandbox {
             wait_until_gone(&self.path(part), left);
         }
         for path in self.in_tmp() {
-            let removed = match path.is_dir() {
-                true => fs::remove_dir_all(path),
-                false => fs::remove_file(path),
+            let removed = if path.is_dir() {
+                fs::remove_dir_all(path)
+            } else {
+                fs::remove_file(path)
             };
             removed.unwrap();
         }

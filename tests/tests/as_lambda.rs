@@ -132,6 +132,16 @@ fn root_stays_root_where_lambdas_user_could_not_use_the_files() {
 }
 
 #[test]
+fn root_that_cannot_become_another_user_stays_root() {
+    let sandbox = open_sandbox();
+    let launch = trial(&sandbox, "grep ^Uid: /proc/self/status");
+    let run = through(launch, &["setpriv", "--bounding-set=-setuid,-setgid"]).run();
+    run.expect_code(0)
+        .expect_stderr("unknown to this container");
+    assert!(run.stdout().contains("Uid:\t0"), "{}", run.stdout());
+}
+
+#[test]
 fn outputs_arrive_and_the_exit_code_is_the_containers() {
     let sandbox = open_sandbox();
     let output = json!([{ "storage_provider": "local", "path": "outbox" }]);

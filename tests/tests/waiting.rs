@@ -21,15 +21,15 @@ const PROOT: &str = "proot -v ";
 const READY_IN: Duration = Duration::from_secs(5);
 
 /// A function on Lambda, or on a container host for modes that do not run there; nothing for users who cannot imitate it.
-fn function(mode: Mode, script: &str, more: &Value) -> Option<(Sandbox, Lambda)> {
+fn function(mode: Mode, script: &str, settings: &Value) -> Option<(Sandbox, Lambda)> {
     if mode.runs_on_lambda() {
         let sandbox = Sandbox::on_lambda(mode)?;
-        sandbox.function(script, more);
+        sandbox.function(script, settings);
         let lambda = Lambda::start(&sandbox);
         return Some((sandbox, lambda));
     }
     let sandbox = Sandbox::new(mode);
-    sandbox.function(script, more);
+    sandbox.function(script, settings);
     let lambda = Lambda::start_unconfined(&sandbox, |launch| launch);
     Some((sandbox, lambda))
 }

@@ -122,18 +122,23 @@ const DEVICES: [&str; 8] = [
     "/dev/stderr",
 ];
 
-/// The same where this machine's `/dev` lacks what programs use, `/dev/shm` and `/dev/fd`, as on Lambda: they get their own
-/// from the container, see [`super::engine::setup`], and this machine's devices one by one.
-pub fn with_own_dev(paths: Vec<PathBuf>, exists: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
+/// This machine's devices one by one, where its `/dev` lacks what programs use, `/dev/shm` and `/dev/fd`, as on Lambda: those
+/// a container has of its own then, see [`super::engine::setup`].
+pub fn devices_instead_of_dev(exists: impl Fn(&Path) -> bool) -> Option<Vec<PathBuf>> {
     if exists(Path::new("/dev/shm")) {
-        return paths;
+        return None;
     }
-    let devices = DEVICES
-        .map(Path::new)
-        .into_iter()
-        .filter(|path| exists(path));
+    let devices = DEVICES.map(PathBuf::from).into_iter();
+    Some(devices.filter(|path| exists(path)).collect())
+}
+
+/// The shared paths, with [`devices_instead_of_dev`].
+pub fn with_own_dev(paths: Vec<PathBuf>, exists: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
+    let Some(devices) = devices_instead_of_dev(exists) else {
+        return paths;
+    };
     let others = paths.into_iter().filter(|path| path != Path::new("/dev"));
-    devices.map(Path::to_owned).chain(others).collect()
+    devices.into_iter().chain(others).collect()
 }
 
 /// Arguments of `udocker run` after the launcher and its general options.

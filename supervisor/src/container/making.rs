@@ -12,6 +12,7 @@ use crate::{
 
 use super::{
     ContainerError, ImageSource, Limits,
+    command::Family,
     engine::{Runs, setup},
     journal::Journal,
     off_thread::off_thread,
@@ -84,13 +85,20 @@ impl Making<'_> {
     async fn set_up(&self) -> Result<(), ContainerError> {
         let mode = self.preparer.udocker.settings().mode;
         let directory = self.preparer.store.container(self.name);
-        if self.runs() == Runs::Udocker {
+        let by_udocker = self.runs() == Runs::Udocker;
+        if by_udocker {
             let arguments = setup_arguments(mode, self.name);
-            return self.step("setup", &arguments).await.map(drop);
+            self.step("setup", &arguments).await?;
         }
-        let set_up = move || match directory {
-            Some(directory) => setup::set_up(&directory, mode),
-            None => Err(std::io::ErrorKind::NotFound.into()),
+        let set_up = move || {
+            let directory = directory.ok_or(std::io::ErrorKind::NotFound)?;
+            if !by_udocker {
+                setup::set_up(&directory, mode)?;
+            }
+            if Family::of(mode) == Family::Preload {
+                setup::make_devices(&directory);
+            }
+            Ok(())
         };
         let done = off_thread(set_up).await;
         done.map_err(ContainerError::io(format!(

@@ -23,6 +23,7 @@ macro_rules! under_every_profile {
 mod calls;
 mod facilities;
 mod job;
+mod native;
 mod remains;
 mod warm;
 mod zombies;

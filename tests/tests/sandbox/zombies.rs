@@ -6,7 +6,6 @@ use serde_json::json;
 use crate::{function, start};
 
 #[test]
-#[ignore = "the runtime does not count them yet"]
 fn zombies_are_warned_of_before_there_is_room_for_no_more() {
     const EACH_RUN: usize = 60;
     let script = format!(

@@ -48,7 +48,6 @@ pub fn set_up(directory: &Path, mode: ExecMode) -> io::Result<()> {
         if let Some(loader) = loader(&root) {
             fs::write(directory.join("ld.so.path"), loader.as_os_str().as_bytes())?;
         }
-        make_devices(&root);
     }
     fs::write(directory.join("root.path"), root.as_os_str().as_bytes())?;
     // Last: this is what makes it a container that has been set up.
@@ -84,8 +83,10 @@ fn make_working_directory(directory: &Path, root: &Path) {
     }
 }
 
-/// What a container finds in `/dev` where this machine's lacks it: see [`super::super::command::with_own_dev`].
-fn make_devices(root: &Path) {
+/// Makes what the container in `directory` finds in `/dev` where this machine's lacks it, see
+/// [`super::super::command::devices_instead_of_dev`]. After the set-up for an F mode, which would change the link.
+pub fn make_devices(directory: &Path) {
+    let root = &directory.join("ROOT");
     let everyone = fs::Permissions::from_mode(0o1777);
     let made = Root::open(root, Resolver::Kernel).and_then(|opened| {
         opened.directory(Path::new("dev/shm"), Missing::Create)?;
@@ -216,6 +217,7 @@ mod tests {
         symlink("../opt/app/sh", root.join("bin/ash")).unwrap();
         symlink("/nowhere", root.join("bin/broken")).unwrap();
         set_up(&directory, ExecMode::F1).unwrap();
+        make_devices(&directory);
         let target = |path: &str| fs::read_link(root.join(path)).unwrap();
         assert_eq!(target("bin/sh"), root.join("opt/app/sh"));
         assert_eq!(target("bin/ash"), Path::new("../opt/app/sh"));

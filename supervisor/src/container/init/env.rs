@@ -11,6 +11,7 @@ use super::{
     command::{command_words, pair},
     serve,
 };
+use crate::container::command::devices_instead_of_dev;
 
 /// Tells the stand-in for `env` where the handoff directory is.
 pub const HANDOFF_VARIABLE: &str = "FAAS_SUPERVISOR_HANDOFF";
@@ -25,6 +26,9 @@ pub fn play(arguments: &[OsString]) -> ExitCode {
     match (handoff, arguments) {
         (Some(handoff), [flag, rest @ ..]) if flag == "-i" => {
             let (mut variables, command) = split_assignments(rest);
+            if let Some(devices) = devices_instead_of_dev(Path::exists) {
+                share_devices(&mut variables, &devices);
+            }
             if let Some(shared) = std::env::var_os(SHARED_VARIABLE) {
                 share(&mut variables, &shared);
             }
@@ -72,6 +76,27 @@ fn share(variables: &mut Vec<(OsString, OsString)>, shared: &OsStr) {
     }
 }
 
+/// Has fakechroot take these from this machine, and not all of `/dev`, whichever of its two lists that is in.
+fn share_devices(variables: &mut [(OsString, OsString)], devices: &[PathBuf]) {
+    for (name, value) in variables {
+        let entry: fn(&OsStr) -> OsString = match name.as_bytes() {
+            b"FAKECHROOT_EXCLUDE_PATH" => OsStr::to_owned,
+            b"FAKECHROOT_DIR_MAP" => |path| [path, OsStr::new("!"), path].into_iter().collect(),
+            _ => continue,
+        };
+        let dev = entry(OsStr::new("/dev"));
+        let parts = value.as_bytes().split(|&b| b == b':');
+        let parts = parts.flat_map(|part| {
+            if part == dev.as_bytes() {
+                devices.iter().map(|path| entry(path.as_os_str())).collect()
+            } else {
+                vec![OsStr::from_bytes(part).to_owned()]
+            }
+        });
+        *value = parts.collect::<Vec<_>>().join(OsStr::new(":"));
+    }
+}
+
 /// Hands over to the next `env` on `PATH`.
 fn real_env(arguments: &[OsString]) -> ExitCode {
     let me = std::env::args_os().next().map(PathBuf::from);
@@ -113,6 +138,29 @@ mod tests {
         let mut variables = Vec::new();
         share(&mut variables, OsStr::new("/w/0"));
         assert_eq!(variables, [variable("/w/0")]);
+    }
+
+    #[test]
+    fn devices_are_shared_one_by_one() {
+        let pair = |name: &str, value: &str| (OsString::from(name), OsString::from(value));
+        let mut variables = [
+            pair("FAKECHROOT_EXCLUDE_PATH", "/proc:/dev:/device"),
+            pair("FAKECHROOT_DIR_MAP", "/dev!/dev:/w!/w"),
+            pair("OTHER", "/dev"),
+        ];
+        share_devices(&mut variables, &["/dev/null".into(), "/dev/full".into()]);
+        let expected = [
+            pair(
+                "FAKECHROOT_EXCLUDE_PATH",
+                "/proc:/dev/null:/dev/full:/device",
+            ),
+            pair(
+                "FAKECHROOT_DIR_MAP",
+                "/dev/null!/dev/null:/dev/full!/dev/full:/w!/w",
+            ),
+            pair("OTHER", "/dev"),
+        ];
+        assert_eq!(variables, expected);
     }
 
     #[test]

@@ -99,8 +99,10 @@ impl Search {
 
     /// The run's processes among `all`, zombies included; the shim is none of them.
     pub(super) fn of_the_run(&mut self, all: &[Process]) -> Vec<Process> {
+        let ancestry = Ancestry::new(all, &self.lineage);
+        let may_be = |process: &&Process| ancestry.allows(process);
+        let mut left: Vec<Process> = all.iter().filter(may_be).copied().collect();
         let mut found = Found::new(&self.lineage);
-        let mut left: Vec<Process> = all.iter().copied().filter(|p| found.may_be(p)).collect();
         loop {
             found.take_relatives(&mut left);
             let Some(at) = left.iter().position(|process| self.belongs(process, all)) else {
@@ -145,10 +147,60 @@ impl Search {
     }
 }
 
+/// Who descends from whom. What descends from a process that was there before the run is not the run's, whatever it has: the
+/// shim of another run, for a moment, is a copy of the supervisor, with all of its files.
+struct Ancestry<'a> {
+    shim: Pid,
+    began: Moment,
+    by_pid: HashMap<Pid, &'a Process>,
+    /// Where orphans may go: the machine's first process, and every subreaper above the supervisor.
+    reapers: BTreeSet<Pid>,
+}
+
+impl<'a> Ancestry<'a> {
+    fn new(all: &'a [Process], lineage: &Lineage) -> Self {
+        let by_pid: HashMap<Pid, &Process> = all.iter().map(|one| (one.pid, one)).collect();
+        let mut reapers = BTreeSet::from([Pid::from_raw(1)]);
+        let mut at = by_pid.get(&lineage.supervisor);
+        // Ends: each is new, and there are no more than processes.
+        while let Some(parent) = at.map(|process| process.parent)
+            && reapers.insert(parent)
+        {
+            at = by_pid.get(&parent);
+        }
+        Self {
+            shim: lineage.shim,
+            began: lineage.began,
+            by_pid,
+            reapers,
+        }
+    }
+
+    /// Whether a process can be the run's: it started no earlier, and so did all it descends from, up to the shim or to where
+    /// orphans go.
+    fn allows(&self, process: &Process) -> bool {
+        let mut at = process;
+        // More steps than processes would be a circle, seen while numbers were used again.
+        for _step in 0..=self.by_pid.len() {
+            if at.started < self.began || at.pid == self.shim || self.reapers.contains(&at.pid) {
+                return false;
+            }
+            if at.parent == self.shim || self.reapers.contains(&at.parent) {
+                return true;
+            }
+            match self.by_pid.get(&at.parent) {
+                Some(parent) => at = parent,
+                // Gone between two looks: the next look sees who has it now.
+                None => return false,
+            }
+        }
+        false
+    }
+}
+
 /// What a search has found so far.
 struct Found {
     shim: Pid,
-    began: Moment,
     processes: Vec<Process>,
     pids: BTreeSet<Pid>,
     /// Sessions and process groups, which are the run's alone: the first process of the run has made a session of its own.
@@ -159,16 +211,10 @@ impl Found {
     fn new(lineage: &Lineage) -> Self {
         Self {
             shim: lineage.shim,
-            began: lineage.began,
             processes: Vec::new(),
             pids: BTreeSet::new(),
             groups: lineage.leader.into_iter().collect(),
         }
-    }
-
-    /// Whether a process can be the run's: it started no earlier, and is neither the shim nor the machine's first one.
-    fn may_be(&self, process: &Process) -> bool {
-        process.started >= self.began && process.pid != self.shim && process.pid.as_raw() != 1
     }
 
     fn is_relative(&self, process: &Process) -> bool {
@@ -291,9 +337,11 @@ mod tests {
             process(103, 1, 101, 52),
             process(104, 103, 104, 53),
             process(105, 1, 104, 54),
-            // Others: there before, or nobody's.
+            // Others: there before, or of another run, even in a session of this one.
             process(106, 1, 106, 49),
             process(107, 90, 107, 60),
+            process(108, 107, 101, 61),
+            process(109, 106, 109, 62),
         ];
         let found = search("/none", Neighbours::Anybody).of_the_run(&all);
         let mut pids: Vec<i32> = found.iter().map(|p| p.pid.as_raw()).collect();

@@ -117,7 +117,7 @@ mod tests {
         let mut config = FunctionConfig::default();
         let plain = Function::new(&config, None, None, None).unwrap();
         assert_eq!((plain.memory, plain.tmp), (512, 512));
-        assert_eq!(plain.timeout, Duration::from_secs(900));
+        assert_eq!(plain.timeout, LONGEST);
         config.memory = Some(1024);
         config.ephemeral_storage = Some(2048);
         let configured = Function::new(&config, None, None, None).unwrap();

@@ -7,7 +7,8 @@ use anyhow::Context as _;
 use nix::{
     fcntl::{AT_FDCWD, AtFlags},
     unistd::{
-        AccessFlags, Gid, Uid, chown, faccessat, geteuid, getgroups, setegid, seteuid, setgroups,
+        AccessFlags, Gid, Uid, chown, faccessat, getegid, geteuid, getgroups, setegid, seteuid,
+        setgroups,
     },
 };
 
@@ -85,37 +86,56 @@ pub(super) fn choose(
         path: scratch.to_owned(),
         access: Access::Write,
     });
-    match first_obstacle(&all, user, group)? {
-        None if given => Ok(User::Function(user, group)),
-        None => {
-            missing.push(format!("user {USER}: its /tmp cannot be given to it"));
-            Ok(User::Own)
-        }
-        Some(need) => {
+    let obstacle = match first_obstacle(&all, user, group)? {
+        Verdict::Able if given => return Ok(User::Function(user, group)),
+        Verdict::Able => "its /tmp cannot be given to it".to_owned(),
+        Verdict::NoSuchUser => "it is unknown to this container".to_owned(),
+        Verdict::Obstacle(need) => {
             let (verb, path) = (need.access.verb(), need.path.display());
-            missing.push(format!(
-                "user {USER} without capabilities: it may not {verb} {path}; the run is root"
-            ));
-            Ok(User::Own)
+            format!("it may not {verb} {path}")
         }
-    }
+    };
+    // Root may be without the capability to write to what is another's.
+    let _as_before = chown(scratch, Some(geteuid()), Some(getegid()));
+    missing.push(format!(
+        "user {USER} without capabilities: {obstacle}; the run is root"
+    ));
+    Ok(User::Own)
+}
+
+/// What Lambda's user can do here.
+enum Verdict<'a> {
+    /// Everything that is needed.
+    Able,
+    /// Not this.
+    Obstacle(&'a Need),
+    /// Nothing: this process may not become it.
+    NoSuchUser,
 }
 
 /// The first need that the user cannot meet. Asked as that user: this process takes its place for a moment.
-fn first_obstacle(needs: &[Need], user: Uid, group: Gid) -> anyhow::Result<Option<&Need>> {
+fn first_obstacle(needs: &[Need], user: Uid, group: Gid) -> anyhow::Result<Verdict<'_>> {
     let groups = getgroups().context("which groups is this process in?")?;
     let there: Vec<&Need> = needs.iter().filter(|need| need.path.exists()).collect();
-    setgroups(&[])
+    let became = setgroups(&[])
         .and_then(|()| setegid(group))
-        .and_then(|()| seteuid(user))
-        .context("cannot try what Lambda's user may do")?;
-    let obstacle = there.into_iter().find(|need| {
+        .and_then(|()| seteuid(user));
+    let able = |need: &&Need| {
         let flags = need.access.flags();
-        faccessat(AT_FDCWD, &need.path, flags, AtFlags::AT_EACCESS).is_err()
-    });
-    seteuid(Uid::from_raw(0))
+        faccessat(AT_FDCWD, &need.path, flags, AtFlags::AT_EACCESS).is_ok()
+    };
+    let verdict = match became {
+        Err(_) => Verdict::NoSuchUser,
+        Ok(()) => there
+            .into_iter()
+            .find(|need| !able(need))
+            .map_or(Verdict::Able, Verdict::Obstacle),
+    };
+    let restored = seteuid(Uid::from_raw(0))
         .and_then(|()| setegid(Gid::current()))
-        .and_then(|()| setgroups(&groups))
-        .context("cannot become root again")?;
-    Ok(obstacle)
+        .and_then(|()| setgroups(&groups));
+    if became.is_ok() {
+        restored.context("cannot become root again")?;
+    }
+    Ok(verdict)
 }

@@ -78,7 +78,7 @@ pub(super) async fn to_the_end(
         }
     };
     watch.usage.time = watch.begun.elapsed();
-    kill_what_is_left();
+    kill_what_is_left().await;
     Ok((watch.code(status), watch.usage))
 }
 
@@ -191,7 +191,7 @@ impl<'a> Watch<'a> {
 }
 
 /// Nothing of a run survives this process.
-fn kill_what_is_left() {
+async fn kill_what_is_left() {
     let begun = Instant::now();
     loop {
         let left = processes::descendants(std::process::id().cast_signed());
@@ -203,6 +203,6 @@ fn kill_what_is_left() {
         if left.is_empty() || begun.elapsed() > PATIENCE {
             return;
         }
-        std::thread::sleep(Duration::from_millis(2));
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }

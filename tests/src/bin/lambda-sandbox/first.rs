@@ -22,7 +22,7 @@ use nix::{
     unistd::{ForkResult, Pid, fork},
 };
 
-use crate::{extension, mounts, options::Options, runtime};
+use crate::{extension, mounts, options::Options, runtime, user_namespace::UserNamespace};
 
 /// What a test, or a user at the terminal, sends to the program.
 const FORWARDED: [Signal; 4] = [
@@ -39,8 +39,13 @@ const LAST_PID: &str = "/proc/sys/kernel/ns_last_pid";
 const EXTENSION: i32 = 7;
 
 /// Plays it; does not return.
-pub(crate) fn main(options: &Options, filter: &Filter, mut ended: io::PipeWriter) -> ! {
-    let code = match play(options, filter, &ended) {
+pub(crate) fn main(
+    options: &Options,
+    filter: &Filter,
+    users: UserNamespace,
+    mut ended: io::PipeWriter,
+) -> ! {
+    let code = match play(options, filter, users, &ended) {
         Ok(raw) => {
             let _gone = ended.write_all(&raw.to_le_bytes());
             0
@@ -55,14 +60,21 @@ pub(crate) fn main(options: &Options, filter: &Filter, mut ended: io::PipeWriter
 }
 
 #[allow(unsafe_code)]
-fn play(options: &Options, filter: &Filter, ended: &io::PipeWriter) -> anyhow::Result<i32> {
-    prctl::set_pdeathsig(Signal::SIGKILL)?;
+fn play(
+    options: &Options,
+    filter: &Filter,
+    users: UserNamespace,
+    ended: &io::PipeWriter,
+) -> anyhow::Result<i32> {
     unshare(CloneFlags::CLONE_NEWNS).context("a mount namespace")?;
     let left = options.left.as_ref().map(File::create).transpose()?;
     // Before the roots are exchanged: the number of the next process is for those to set who may write below /proc.
     mounts::enter(options)?;
     fs::write("/proc/self/oom_score_adj", "0").ok();
     set_last_pid(EXTENSION - 1)?;
+    users.enter()?;
+    // A change of what this process may would undo it.
+    prctl::set_pdeathsig(Signal::SIGKILL)?;
     // SAFETY: this process has one thread.
     let extension = match unsafe { fork() }? {
         ForkResult::Child => extension::main(ended.as_raw_fd()),

@@ -12,7 +12,7 @@
 //!   --linger SECONDS    the first process stays that much longer than the program, for those who look from outside
 //! ```
 //!
-//! Inside: user 993, group 990, no groups, no capabilities; a pid namespace whose first process, this program, reaps nobody
+//! Inside: user 993, group 990, no groups, no capabilities; a user and a pid namespace whose first process, this program, reaps nobody
 //! and forwards signals; an extension (a process that only waits, and starts a child
 //! when it is sent SIGUSR2) as pid 7 and the program as pid 8; a `/dev` of five
 //! devices and three links; `/proc`; standard input from `/dev/null`. The filter comes last.
@@ -24,6 +24,7 @@ mod first;
 mod mounts;
 mod options;
 mod runtime;
+mod user_namespace;
 
 use std::{env, io, process::ExitCode};
 
@@ -38,6 +39,7 @@ use nix::{
 };
 
 use options::Options;
+use user_namespace::UserNamespace;
 
 fn main() -> ExitCode {
     let outcome = Options::parse(env::args_os().skip(1)).and_then(|options| run(&options));
@@ -58,15 +60,17 @@ fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let filter = options.filter()?;
     unshare(CloneFlags::CLONE_NEWPID).context("a pid namespace, which needs root")?;
     let (said, ended) = io::pipe()?;
+    let users = UserNamespace::new()?;
     // SAFETY: this process has one thread.
     let first = match unsafe { fork() }? {
         ForkResult::Child => {
             drop(said);
-            first::main(options, &filter, ended);
+            first::main(options, &filter, users, ended);
         }
         ForkResult::Parent { child } => child,
     };
     drop(ended);
+    users.map(first)?;
     first::forward_signals_to(first)?;
     Ok(finish(first::status_of_the_program(first, said)?))
 }
