@@ -7,7 +7,7 @@ TOOLS  := $(CURDIR)/target/tools
 BINARY := target/$(TARGET)/release/supervisor
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench fuzz build build-arm64 layer lint fmt tools tools-demo images clean
+.PHONY: help demo test bench bench-docs fuzz build build-arm64 layer lint fmt tools tools-demo images clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,8 +19,12 @@ test: tools images build build-arm64 ## every test: units, end to end against re
 	cargo run --quiet --locked -p layer-build -- check $(BINARY) target/$(ARM64)/release/supervisor
 	tests/setup/suite.sh cargo test --locked --workspace --no-fail-fast -- --test-threads=4
 
-bench: tools build ## measure against the physical limit and existing clients, as one table
+bench: tools build ## measure against the physical limit and existing clients, as a table and a chart
 	tests/bench/run.sh
+
+bench-docs: ## put the last benchmark's chart and figures into docs/
+	cp target/bench/bench.svg docs/benchmark.svg
+	cp target/bench/bench.json docs/benchmark.json
 
 fuzz: ## fuzz events, configuration and paths, a minute each
 	tests/setup/fuzz.sh

@@ -39,29 +39,41 @@ def variables(directory):
 
 
 def bare(setting, file, store, mode):
-    """The engine's command line and variables, as the supervisor has them; the script where it is."""
+    """The engine's command line, as the supervisor has it; the script where it is."""
     (file.parent / "event.json").write_text("{}")
     command = [setting.binary, "--config", file, "--event", file.parent / "event.json", "--local-storage", file.parent]
     environment = setting.environment(**store)
-    said = subprocess.run([*command, "--explain"], env=environment, capture_output=True, text=True, check=True).stdout
 
-    def words(what):
-        return shlex.split(re.search(f"^  {what}: (.*)$", said, re.M)[1])
+    def supervise(*options):
+        return subprocess.run([*command, *options], env=environment, capture_output=True, text=True, check=True).stdout
 
     if mode != "F1":
-        line = words("run")
+        line = words(supervise("--explain"), "run")
         end = line.index("/.faas-init")
         kept = [f"{file.parent}:{file.parent}" if "/faas-" in word and word.count(":") else word for word in line[:end]]
         first = next(number for number, word in enumerate(line[:end]) if word.endswith(":/.faas-init"))
         # Without the supervisor's own process, and without what is said of each process for its sake.
-        return [kept[0], *kept[3 : first - 1], *kept[first + 1 :], "/bin/sh", file.parent / "script.sh"], {}
-    (file.parent / "script.sh").write_text("env\n")
-    listed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-    (file.parent / "script.sh").write_text(SCRIPT)
+        return [kept[0], *kept[3 : first - 1], *kept[first + 1 :], "/bin/sh", file.parent / "script.sh"]
+    return bare_f1(supervise, file.parent / "script.sh", SCRIPT, file.parent)
+
+
+def words(explained, what):
+    """A line of `--explain`."""
+    return shlex.split(re.search(f"^  {what}: (.*)$", explained, re.M)[1])
+
+
+def bare_f1(supervise, file, script, shared):
+    """The same in F1, where the variables are half of it; they are asked of a script that lists them. `file` is the script on
+    this machine; inside it is in `shared`."""
+    file.write_text("env\n")
+    listed = supervise()
+    file.write_text(script)
+    # Of a container that is there; the run has made it, where it was not.
+    explained = supervise("--explain")
     known = dict(part.split("=", 1) for part in listed.splitlines() if "=" in part)
     assignments = [f"{name}={value}" for name, value in known.items() if not name.startswith(("TMP_", "EVENT"))]
-    shared = [f"FAKECHROOT_EXCLUDE_PATH={known['FAKECHROOT_EXCLUDE_PATH']}:{file.parent}"]
-    return ["/usr/bin/env", "-i", *assignments, *shared, *words("in the container")[:2], file.parent / "script.sh"], {}
+    paths = [f"FAKECHROOT_EXCLUDE_PATH={known['FAKECHROOT_EXCLUDE_PATH']}:{shared}"]
+    return ["/usr/bin/env", "-i", *assignments, *paths, *words(explained, "in the container")[:2], f"{shared}/{file.name}"]
 
 
 def udocker_run(setting, directory, mode, image):
@@ -85,14 +97,14 @@ def one(setting, mode, image):
     plain = setting.fresh(f"plain-{mode}")
     with Function(setting, file, **store) as function:
         function.invoke(event)
-        command, extra = bare(setting, file, store, mode)
+        command = bare(setting, file, store, mode)
         peer, peer_store = udocker_run(setting, plain, mode, image)
         for turn in range(INVOCATIONS):
             wall, answer = function.invoke(event)
             if b"hello from the container" not in base64.b64decode(answer["body"]):
                 raise SystemExit(f"bench: the container's output is missing in {answer}")
             walls.append(wall / 1e6)
-            alone += [line[0] / 1e6 for line in spawn(setting, 1, "exit", command, **extra)]
+            alone += [line[0] / 1e6 for line in spawn(setting, 1, "exit", command)]
             if turn % 4 == 0:
                 udocker += [line[0] / 1e6 for line in spawn(setting, 1, "exit", peer, **peer_store)]
     shutil.rmtree(plain)

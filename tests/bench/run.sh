@@ -4,7 +4,9 @@
 #   SUPERVISOR_BIN   the binary (default: the release build)      VENV           Python environment of the peers
 #   TRANSFER_BIN, PREPARE_BIN  the library's instruments (default: built)
 #   BENCH_DIR        where to work (default: see below)           REGISTRY_BIN   Debian's docker-registry
-#   BENCH_ONLY       sections, comma-separated: start,warm,native,large,small,prepare,size
+#   BENCH_ONLY       sections, comma-separated: start,warm,native,lambda,large,small,prepare,size
+#   BENCH_OUT        where bench.json and bench.svg are written (default: target/bench)
+#   LAMBDA_SANDBOX_BIN  the imitation of Lambda's sandbox (default: built, where root runs this: it needs root)
 #   BENCH_STRICT=1   exit status 1 when a target is missed
 #
 # It works in memory (/dev/shm) where that has room, so that a disk's mood is not part of the result, else below TMPDIR.
@@ -35,6 +37,13 @@ if [ -z "${TRANSFER_BIN:-}" ]; then instrument transfer; fi
 if [ -z "${PREPARE_BIN:-}" ]; then instrument prepare; fi
 export TRANSFER_BIN=${TRANSFER_BIN:-$root/target/$target/release/examples/transfer}
 export PREPARE_BIN=${PREPARE_BIN:-$root/target/$target/release/examples/prepare}
+export BENCH_OUT=${BENCH_OUT:-$root/target/bench}
+
+if [[ ,${BENCH_ONLY:-lambda}, == *,lambda,* ]] && [ -z "${LAMBDA_SANDBOX_BIN:-}" ] && [ "$(id -u)" = 0 ]; then
+  echo "bench: building the imitation of Lambda's sandbox" >&2
+  (cd "$root" && cargo build --quiet --locked -p tests --bins)
+  export LAMBDA_SANDBOX_BIN=$root/target/debug/lambda-sandbox
+fi
 
 # Twice the large object, its copy in the workspace, and as much again for the page cache: 6 GiB.
 if [ -z "${BENCH_DIR:-}" ]; then

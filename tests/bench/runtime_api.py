@@ -18,11 +18,7 @@ class Function:
     """A function's process and the API it talks to; a context manager."""
 
     def __init__(self, setting, configuration, **variables):
-        self._events, self._answers, self._sent = queue.Queue(), queue.Queue(), 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        threading.Thread(target=self._accept, daemon=True).start()
         environment = setting.environment(
-            AWS_LAMBDA_RUNTIME_API=f"127.0.0.1:{self._listener.getsockname()[1]}",
             AWS_LAMBDA_FUNCTION_NAME="bench",
             AWS_LAMBDA_FUNCTION_VERSION="$LATEST",
             AWS_LAMBDA_FUNCTION_MEMORY_SIZE="1024",
@@ -31,9 +27,25 @@ class Function:
             LAMBDA_TASK_ROOT=configuration.parent,
             **variables,
         )
-        self._log = configuration.parent / "function.log"
+        self._start([setting.binary], environment, configuration.parent / "function.log")
+
+    @classmethod
+    def started_by(cls, command, environment, log):
+        """One that another program starts, in a place of its own."""
+        function = cls.__new__(cls)
+        function._start(command, environment, log)
+        return function
+
+    def _start(self, command, environment, log):
+        self._events, self._answers, self._sent = queue.Queue(), queue.Queue(), 0
+        self._polls, self._polled_at = queue.Queue(), None
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._accept, daemon=True).start()
+        environment = environment | {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self._listener.getsockname()[1]}"}
+        self._log = log
         with open(self._log, "wb") as log:
-            self._process = subprocess.Popen([setting.binary], env=environment, stdout=log, stderr=log)
+            self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        self.pid = self._process.pid
 
     def __enter__(self):
         return self
@@ -49,14 +61,28 @@ class Function:
 
     def invoke(self, event, patience=120):
         """Answers the nanoseconds from handing out the event to having the whole answer, and the payload."""
+        self.until_next_poll(patience)
+        self._polled_at = None
         self._events.put(json.dumps(event).encode())
         try:
             path, sent, received, body = self._answers.get(timeout=patience)
         except queue.Empty:
             path, body = "no answer", b""
         if not path.endswith("/response") or json.loads(body).get("statusCode") != 200:
-            raise SystemExit(f"bench: an invocation failed: {path}: {body!r}\n{self._log.read_text()}")
+            raise SystemExit(f"bench: an invocation failed: {path}: {body!r}\n{self.log()}")
         return received - sent, json.loads(body)
+
+    def until_next_poll(self, patience=120):
+        """Answers the nanoseconds from handing out the last event to being asked for the next one; waits for that."""
+        if self._polled_at is None:
+            try:
+                self._polled_at = self._polls.get(timeout=patience)
+            except queue.Empty:
+                raise SystemExit(f"bench: the function does not ask for an event\n{self.log()}") from None
+        return self._polled_at - self._sent
+
+    def log(self):
+        return self._log.read_text(errors="replace")
 
     def memory_peak_mb(self):
         """VmHWM: the most memory that was resident at once."""
@@ -79,6 +105,7 @@ class Function:
                 # As an emulator without extensions answers; the event an extension waits for never comes.
                 connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
             elif path.endswith("/next"):
+                self._polls.put(received)
                 event = self._events.get()
                 head = (
                     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

@@ -148,13 +148,28 @@ class Setting:
         fields = Path(f"/proc/{self.server.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def machine(self):
+        """What it ran on, without its name."""
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return {
+            "architecture": platform.machine(),
+            "cores": os.cpu_count(),
+            "memory_gb": round(memory / 1e9, 1),
+            "kernel": f"Linux {platform.release()}",
+            "files_on": self.files_on(),
+            "load_average": round(os.getloadavg()[1], 1),
+            "versions": {"python": platform.python_version()} | self.versions(),
+        }
+
+    def files_on(self):
+        return subprocess.run(["stat", "-f", "-c", "%T", self.work], capture_output=True, text=True).stdout.strip()
+
     def describe(self, seconds):
-        kind = subprocess.run(["stat", "-f", "-c", "%T", self.work], capture_output=True, text=True).stdout.strip()
         versions = [f"Linux {platform.release()}", f"Python {platform.python_version()}"]
         versions += [f"{name} {version}" for name, version in self.versions().items()]
         return [
             f"One run of {seconds:.0f} s on {os.cpu_count()} cores, which clients and server share; load average "
-            f"{os.getloadavg()[1]:.1f}; all files on {kind}; plain HTTP on the loopback.",
+            f"{os.getloadavg()[1]:.1f}; all files on {self.files_on()}; plain HTTP on the loopback.",
             "'ours is better by' below 1: the other is better. Targets compare medians.",
             f"{', '.join(versions)}.",
             *self.notes,

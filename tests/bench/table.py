@@ -29,6 +29,17 @@ class Measure:
     target: float | str | dict | None = None
     peers: list = field(default_factory=list)
     limits: list = field(default_factory=list)
+    # Ours again, under another condition.
+    beside: list = field(default_factory=list)
+    # The section it belongs to; bench.py fills it in.
+    section: str = ""
+
+    def figures(self):
+        """All figures with what they are: "ours", "beside", "peer" or "limit"."""
+        yield "ours", self.ours
+        for kind, figures in (("beside", self.beside), ("peer", self.peers), ("limit", self.limits)):
+            for figure in figures:
+                yield kind, figure
 
     def ratio(self, other):
         """How many times better ours is; below 1 the other is ahead. None where that has no meaning."""
@@ -48,16 +59,18 @@ class Measure:
             return self.ours.median >= self.target
         return self.ours.median <= self.target
 
-    def target_text(self):
+    def wanted(self):
+        """The target as text; nothing where there is none."""
         if self.target is None:
             return ""
         if self.target == "ahead":
-            wanted = "ahead of all peers"
-        elif isinstance(self.target, dict):
-            wanted = ", ".join(f"≥ {factor} × {who}" for who, factor in self.target.items())
-        else:
-            wanted = f"{'≥' if self.better == 'higher' else '≤'} {self.target:g} {self.unit}".strip()
-        return f"{wanted}: {'met' if self.met() else 'MISSED'}"
+            return "ahead of all peers"
+        if isinstance(self.target, dict):
+            return ", ".join(f"≥ {factor} × {who}" for who, factor in self.target.items())
+        return f"{'≥' if self.better == 'higher' else '≤'} {self.target:g} {self.unit}".strip()
+
+    def target_text(self):
+        return f"{self.wanted()}: {'met' if self.met() else 'MISSED'}" if self.wanted() else ""
 
 
 def number(value, unit):
@@ -66,23 +79,27 @@ def number(value, unit):
 
 
 def rows(measure):
-    for kind, figures in (("", [measure.ours]), ("peer: ", measure.peers), ("limit: ", measure.limits)):
-        for figure in figures:
-            ratio = measure.ratio(figure) if kind else None
-            spread = ""
-            if len(figure.samples) > 1:
-                low, high = (number(value, "") if measure.unit == "" else number(value, measure.unit).split(" ")[0]
-                             for value in (min(figure.samples), max(figure.samples)))
-                spread = f"{low} … {high}"
-            yield (
-                "" if kind else measure.title,
-                kind + figure.who,
-                number(figure.median, measure.unit),
-                spread,
-                str(len(figure.samples)),
-                "" if ratio is None else f"{ratio:.2f} ×" if ratio < 100 else f"{ratio:.0f} ×",
-                "" if kind else measure.target_text(),
-            )
+    for kind, figure in measure.figures():
+        ratio = None if kind == "ours" else measure.ratio(figure)
+        spread = ""
+        if len(figure.samples) > 1:
+            low, high = (number(value, "") if measure.unit == "" else number(value, measure.unit).split(" ")[0]
+                         for value in (min(figure.samples), max(figure.samples)))
+            spread = f"{low} … {high}"
+        yield (
+            measure.title if kind == "ours" else "",
+            f"{kind}: {figure.who}" if kind in ("peer", "limit") else figure.who,
+            number(figure.median, measure.unit),
+            spread,
+            str(len(figure.samples)),
+            times(ratio),
+            measure.target_text() if kind == "ours" else "",
+        )
+
+
+def times(ratio):
+    """A ratio as text; nothing where there is none."""
+    return "" if ratio is None else f"{ratio:.2f} ×" if ratio < 100 else f"{ratio:.0f} ×"
 
 
 def show(measures, notes):

@@ -1,0 +1,22 @@
+//! What the benchmark makes of its measures.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+use std::process::Command;
+
+use tests::root;
+
+#[test]
+fn measures_become_a_table_data_and_a_chart() {
+    let output = Command::new("python3")
+        .args(["-B", "-m", "unittest", "--quiet"])
+        .current_dir(root().join("tests/bench"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("Ran 3 tests"), "{said}");
+}
