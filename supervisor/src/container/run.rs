@@ -97,11 +97,7 @@ pub async fn run(
         Some(guest) => natively::order(udocker, guest, container, &request, &argv, temp)?,
         None => by_udocker::order(udocker, container, &request, temp)?,
     };
-    // udocker makes what it needs itself.
-    let shared = prepared.guest.is_some() && Family::of(prepared.mode) == Family::Preload;
-    prepared
-        .undo
-        .before_run(shared.then(|| request.record.root()));
+    prepared.undo.before_run();
     let seen = attempts(
         udocker,
         &Place::of(container),

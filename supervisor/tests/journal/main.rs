@@ -7,7 +7,6 @@
 
 mod changes;
 mod hostile;
-mod linked;
 mod lost;
 mod random;
 mod support;
