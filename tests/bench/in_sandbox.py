@@ -243,7 +243,7 @@ def shim(setting, image):
     )
     return [
         Measure(
-            f"{PREFIX}warm run without udocker, F1: event → {until}", "ms", Figure("supervisor, shim waiting", of["waits"]),
+            f"{PREFIX}warm run after a pause, F1: event → {until}", "ms", Figure("supervisor, shim waiting", of["waits"]),
             beside=[Figure("supervisor, shim started at the event", of["killed"])],
         )
         for until, of in (("answer", answered), ("next poll", polled))
