@@ -6,7 +6,8 @@ use std::{ffi::OsString, path::Path};
 use faas_supervisor::{
     config::ExecMode,
     container::command::{
-        ContainerCommand, Family, ImageCommand, Volumes, run_arguments, with_own_dev,
+        ContainerCommand, Family, ImageCommand, Volumes, devices_instead_of_dev, run_arguments,
+        with_devices,
     },
     plan::Entry,
 };
@@ -155,10 +156,21 @@ fn families() {
 
 #[test]
 fn where_dev_has_no_shm_its_devices_are_shared_one_by_one() {
+    let dev = tempfile::tempdir().unwrap();
+    for name in ["null", "stdout", "fd"] {
+        std::fs::write(dev.path().join(name), "").unwrap();
+    }
+    let mut devices = devices_instead_of_dev(dev.path()).unwrap();
+    devices.sort();
+    assert_eq!(
+        devices,
+        ["null", "stdout"].map(|name| dev.path().join(name))
+    );
+    std::fs::create_dir(dev.path().join("shm")).unwrap();
+    assert_eq!(devices_instead_of_dev(dev.path()), None);
+
     let paths = || ["/dev", "/proc"].map(Into::into).to_vec();
-    assert_eq!(with_own_dev(paths(), |_| true), paths());
-    let devices = ["/dev/null", "/dev/stdout"];
-    let exists = |path: &Path| devices.map(Path::new).contains(&path);
-    let own = with_own_dev(paths(), exists);
-    assert_eq!(own, ["/dev/null", "/dev/stdout", "/proc"].map(Path::new));
+    assert_eq!(with_devices(paths(), None), paths());
+    let own = with_devices(paths(), Some(vec!["/dev/null".into()]));
+    assert_eq!(own, ["/dev/null", "/proc"].map(Path::new));
 }

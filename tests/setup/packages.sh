@@ -6,8 +6,8 @@
 APT_DEMO=(ca-certificates gcc libc6-dev musl-tools python3 python3-venv libfakechroot patchelf)
 
 # Further Debian packages the tests need: the engines of the P and R modes, a static shell for the image these
-# modes run, what pushes to a registry, and an emulator for the arm64 binary.
-APT_TESTS=(proot runc busybox-static skopeo qemu-user-static util-linux curl isal)
+# modes run, what pushes to a registry, an emulator for the arm64 binary, and what makes a disk for a function.
+APT_TESTS=(proot runc busybox-static skopeo qemu-user-static util-linux mount e2fsprogs curl isal)
 
 # Debian packages that are only unpacked, to target/tools/deb: installing this one would start a service.
 DEB_TESTS=(docker-registry)

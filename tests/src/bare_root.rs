@@ -6,8 +6,8 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::launch::Launch;
 use crate::paths;
-use crate::run::Launch;
 use crate::sandbox::Sandbox;
 
 /// What the root offers for writing.

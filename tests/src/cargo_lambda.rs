@@ -9,8 +9,8 @@ use reqwest::blocking::Client;
 use serde_json::Value;
 
 use crate::background::{Program, free_port, start_program};
+use crate::launch::Launch;
 use crate::paths;
-use crate::run::Launch;
 use crate::sandbox::Sandbox;
 
 /// The emulator, in a cargo project made for it; dropping it ends it.

@@ -7,10 +7,12 @@ use base64::engine::general_purpose::STANDARD;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
+use crate::finished::Finished;
 use crate::freezer::{FreezeBy, Frozen};
+use crate::launch::Launch;
 use crate::namespace::Namespace;
 use crate::processes::Process;
-use crate::run::{Finished, Launch, Running};
+use crate::run::Running;
 use crate::runtime_api::{Reply, ReplyKind, RuntimeApi};
 use crate::sandbox::Sandbox;
 

@@ -72,11 +72,24 @@ impl LambdaPlace {
 
     /// What outlived the programs, one process a line.
     pub(crate) fn left(&self) -> String {
+        let texts = self
+            .files()
+            .filter_map(|file| fs::read_to_string(file).ok());
+        texts.collect()
+    }
+
+    /// The same, and forgets it.
+    pub(crate) fn take_left(&self) -> String {
+        let left = self.left();
+        for file in self.files().filter(|file| file.exists()) {
+            fs::remove_file(file).unwrap();
+        }
+        left
+    }
+
+    fn files(&self) -> impl Iterator<Item = PathBuf> {
         let number = self.starts.load(Ordering::Relaxed);
-        let files = (0..number).map(|number| self.directory.join(format!("left-{number}")));
-        files
-            .filter_map(|file| fs::read_to_string(file).ok())
-            .collect()
+        (0..number).map(|number| self.directory.join(format!("left-{number}")))
     }
 }
 

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::function_root::accounts;
+use crate::launch::Launch;
 use crate::paths;
-use crate::run::Launch;
 use crate::sandbox::Sandbox;
 
 /// Programs of the runtime that udocker cannot do without: `env` starts it and the container, `curl` it wants to find.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -12,11 +11,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::lambda_place::{LambdaPlace, SHARED};
+use crate::launch::Launch;
 use crate::leftovers::{entries, kept_below};
 use crate::mode::{Mode, udocker_variables};
 use crate::platform;
 use crate::processes::{KILLED_IN, left_behind, wait_until_gone};
-use crate::run::Launch;
 
 /// Size of a function's `/tmp` unless it is configured, in bytes.
 const TMP_SIZE: u64 = 512 << 20;
@@ -141,37 +140,16 @@ impl Sandbox {
         self.mode
     }
 
+    /// Whether it is one on Lambda.
+    pub(crate) fn is_on_lambda(&self) -> bool {
+        self.place.is_some()
+    }
+
     /// Writes a file below `work`.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path("work").join(name);
         fs::write(&path, content).unwrap();
         path
-    }
-
-    /// Writes `script.sh` and a configuration that runs it in the mode's image with a time threshold of one second.
-    /// `more` is laid over that configuration, object by object.
-    pub fn function(&self, script: &str, more: &Value) -> PathBuf {
-        let container = json!({
-            "image_file": self.mode.image(), "execmode": self.mode.name(), "engine": self.mode.engine() });
-        self.configure(script, &container, more)
-    }
-
-    /// The same for a function that is an image itself: the configuration names none.
-    pub fn image_function(&self, script: &str, more: &Value) -> PathBuf {
-        self.configure(script, &json!({}), more)
-    }
-
-    fn configure(&self, script: &str, container: &Value, more: &Value) -> PathBuf {
-        self.write("script.sh", script);
-        let mut config = json!({
-            "name": "test-function",
-            "init_script": "script.sh",
-            "container": container,
-        });
-        config["container"]["timeout_threshold"] = json!(1);
-        overlay(&mut config, more);
-        // JSON is YAML.
-        self.write("function_config.yaml", config.to_string())
     }
 
     /// A supervisor with the sandbox's environment and no arguments.
@@ -229,33 +207,6 @@ impl Sandbox {
         fs::read_to_string(self.path("buckets").join(bucket).join(key)).ok()
     }
 
-    /// Puts a recorder in front of udocker; [`Self::udocker_commands`] tells what it was asked to do.
-    pub fn record_udocker(&mut self) {
-        let script = format!(
-            "#!/bin/sh\nprintf '%s\\n' \"$*\" >> '{}'\nexec '{}' \"$@\"\n",
-            self.inside(self.commands()).display(),
-            self.mode.udocker().display()
-        );
-        let recorder = self.write("udocker-recorder", script);
-        fs::set_permissions(&recorder, fs::Permissions::from_mode(0o755)).unwrap();
-        let name = Path::new("work").join(recorder.file_name().unwrap());
-        self.set("UDOCKER_EXEC", self.inside(name.to_str().unwrap()));
-    }
-
-    /// Where the recorder writes.
-    fn commands(&self) -> &'static str {
-        match self.place {
-            Some(_) => "tmp/shared/udocker-commands",
-            None => "udocker-commands",
-        }
-    }
-
-    /// The udocker commands since the recorder was set up, one line each.
-    pub fn udocker_commands(&self) -> Vec<String> {
-        let log = fs::read_to_string(self.path(self.commands())).unwrap_or_default();
-        log.lines().map(str::to_owned).collect()
-    }
-
     /// For a supervisor that was killed: waits until its container is gone too, and removes what it left below `TMPDIR`,
     /// as nobody else would.
     #[track_caller]
@@ -279,8 +230,15 @@ impl Sandbox {
     /// Everything below `TMPDIR`, but for what stays there on Lambda.
     fn in_tmp(&self) -> Vec<PathBuf> {
         let mut files = entries(&self.path("tmp"));
-        files.retain(|path| self.place.is_none() || !path.ends_with(SHARED));
+        files.retain(|path| !self.is_on_lambda() || !path.ends_with(SHARED));
         files
+    }
+
+    /// What outlived the runtimes of a sandbox on Lambda, one process a line, for a test that expects something. It is not held
+    /// against the sandbox any more.
+    pub fn take_outlived(&self) -> String {
+        let place = self.place.as_ref();
+        place.map(LambdaPlace::take_left).unwrap_or_default()
     }
 
     /// What a supervisor that waits for invocations keeps below `TMPDIR`, but for the one workspace of its next run, in which
@@ -288,7 +246,7 @@ impl Sandbox {
     #[track_caller]
     pub fn kept(&self) -> Vec<PathBuf> {
         let mut kept = kept_below(&self.path("tmp"));
-        kept.retain(|path| self.place.is_none() || !path.ends_with(SHARED));
+        kept.retain(|path| !self.is_on_lambda() || !path.ends_with(SHARED));
         kept
     }
 
@@ -315,21 +273,5 @@ impl Drop for Sandbox {
             assert!(left.is_empty(), "processes left behind: {left:#?}");
             self.expect_clean();
         }
-    }
-}
-
-/// Lays `more` over `base`: objects are merged, anything else replaces; `null` takes a key out.
-fn overlay(base: &mut Value, more: &Value) {
-    match (base, more) {
-        (Value::Object(base), Value::Object(more)) => {
-            for (key, value) in more {
-                if value.is_null() {
-                    base.remove(key);
-                } else {
-                    overlay(base.entry(key).or_insert(Value::Null), value);
-                }
-            }
-        }
-        (base, more) => *base = more.clone(),
     }
 }

@@ -7,7 +7,6 @@ use tokio::time::Instant;
 use super::{
     ContainerError, Limits, Stop,
     handoff::{Handoff, READ_SIZE, parse_status},
-    init::GONE,
     log::{LogFile, LogPump, LogSink, Stream},
     run::{RunEnd, RunReport, RunRequest},
     running::Running,
@@ -136,15 +135,14 @@ impl Attended<'_> {
 
     /// Waits for the keeper, or for its word that nothing is left: what it takes down with itself, an overlay, takes time.
     async fn see_off(&mut self, running: &mut Running) -> Over {
-        let ending = running.finish(AFTER_THE_END);
+        let ending = running.gone_or_ended(AFTER_THE_END);
         tokio::pin!(ending);
-        while !self.status.ends_with(GONE) {
+        loop {
             tokio::select! {
                 status = &mut ending => return Over::Ended(status),
                 () = self.pump_to_the_end() => {}
             }
         }
-        Over::Ended(None)
     }
 
     /// Completes when the container's first process has told how the container ended.

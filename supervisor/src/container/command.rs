@@ -110,31 +110,28 @@ pub fn shared_paths(
     host.chain(own).map(Path::to_owned).collect()
 }
 
-/// What `/dev` holds everywhere (Lambda's holds nothing else).
-const DEVICES: [&str; 8] = [
-    "/dev/null",
-    "/dev/zero",
-    "/dev/full",
-    "/dev/random",
-    "/dev/urandom",
-    "/dev/stdin",
-    "/dev/stdout",
-    "/dev/stderr",
-];
-
-/// This machine's devices one by one, where its `/dev` lacks what programs use, `/dev/shm` and `/dev/fd`, as on Lambda: those
-/// a container has of its own then, see [`super::engine::setup`].
-pub fn devices_instead_of_dev(exists: impl Fn(&Path) -> bool) -> Option<Vec<PathBuf>> {
-    if exists(Path::new("/dev/shm")) {
+/// This machine's devices one by one, where its `/dev` lacks `/dev/shm`, as on Lambda: that and `/dev/fd` a container has of its
+/// own then, see [`super::engine::setup::make_devices`].
+pub fn devices_instead_of_dev(dev: &Path) -> Option<Vec<PathBuf>> {
+    let entries: Vec<PathBuf> = std::fs::read_dir(dev)
+        .ok()?
+        .flatten()
+        .map(|e| e.path())
+        .collect();
+    if entries.contains(&dev.join("shm")) {
         return None;
     }
-    let devices = DEVICES.map(PathBuf::from).into_iter();
-    Some(devices.filter(|path| exists(path)).collect())
+    Some(
+        entries
+            .into_iter()
+            .filter(|path| *path != dev.join("fd"))
+            .collect(),
+    )
 }
 
-/// The shared paths, with [`devices_instead_of_dev`].
-pub fn with_own_dev(paths: Vec<PathBuf>, exists: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
-    let Some(devices) = devices_instead_of_dev(exists) else {
+/// The shared paths, with these `devices` in place of `/dev` where there are any.
+pub fn with_devices(paths: Vec<PathBuf>, devices: Option<Vec<PathBuf>>) -> Vec<PathBuf> {
+    let Some(devices) = devices else {
         return paths;
     };
     let others = paths.into_iter().filter(|path| path != Path::new("/dev"));

@@ -181,7 +181,9 @@ async fn try_overlay(settings: &UdockerSettings, temp: &Path) -> Result<bool, Co
         root: store.clone(),
         changes: Some(scratch.clone()),
     };
-    let mut keeper = Waiting::start(&settings.supervisor, &stage)?.without_order(PATIENCE);
+    let mut keeper = Waiting::start(&settings.supervisor, &stage)?
+        .without_order(PATIENCE)
+        .map_err(ContainerError::io("listen to the keeper"))?;
     let ended = keeper.finish(PATIENCE).await;
     tracing::debug!(message = keeper.messages.text(), ?ended, "overlay tried");
     crate::workspace::remove_tree(&scratch);

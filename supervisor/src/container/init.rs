@@ -53,7 +53,7 @@ use super::{
 use command::{command_words, take_variables};
 
 pub(super) use command::{Pipes, prepare};
-pub(super) use teller::{GONE, Teller};
+pub(super) use teller::Teller;
 
 /// File of the handoff that is there from the moment on in which the keeper lets the command begin.
 pub(super) const BEGUN: &str = "begun";

@@ -76,6 +76,9 @@ impl Inlet {
     }
 }
 
+/// Most writers at a time: a container must not use up the descriptors of the supervisor.
+const MOST_STREAMS: usize = 64;
+
 /// A listening socket and those who have connected to it.
 #[derive(Debug)]
 pub struct Socket {
@@ -103,7 +106,10 @@ impl Socket {
         buffer: &mut [u8],
         context: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        while let Poll::Ready(Ok((stream, _))) = self.listener.poll_accept(context) {
+        // Whoever comes then waits until another one goes.
+        while self.streams.len() < MOST_STREAMS
+            && let Poll::Ready(Ok((stream, _))) = self.listener.poll_accept(context)
+        {
             self.streams.push(stream);
         }
         let mut at = 0;
@@ -122,7 +128,9 @@ impl Socket {
     }
 
     fn take(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while let Ok((stream, _)) = self.direct.accept() {
+        while self.late.len() < MOST_STREAMS
+            && let Ok((stream, _)) = self.direct.accept()
+        {
             stream.set_nonblocking(true)?;
             self.late.push(stream);
         }

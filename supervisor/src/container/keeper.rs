@@ -48,6 +48,8 @@ use super::{
 pub const STOP: Signal = Signal::SIGTERM;
 /// Told that the container is over: what is left goes at once.
 pub const KILL: Signal = Signal::SIGINT;
+/// Said to the supervisor when nothing of the run is left, which may be long before the keeper itself has ended.
+pub const GONE: &[u8] = b"g";
 /// What the keeper exits with after it had to stop the command.
 pub const STOPPED: u8 = 143;
 /// What the keeper exits with when the command could not be started.
@@ -134,7 +136,7 @@ fn run(start: &Start, stage: &Stage, inbox: &mut Inbox, orphans: Orphans) -> io:
         Some(errand) => watch.see_through(inbox, errand.grace, tree),
         None => watch.let_go(inbox, tree),
     };
-    part.gone();
+    inbox.say_gone();
     Ok(code)
 }
 

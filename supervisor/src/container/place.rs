@@ -33,8 +33,11 @@ pub struct Place {
 /// Where a run's changes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Changes {
-    ToTheRecord,
-    ToRoot,
+    Record,
+    /// Of a container that nobody else runs meanwhile.
+    Root,
+    /// The same, but others may run it, too.
+    SharedRoot,
 }
 
 impl Place {
@@ -46,8 +49,9 @@ impl Place {
             image: prepared.image.clone(),
             mode: prepared.mode,
             changes: match prepared.undo {
-                Undo::Overlay => Changes::ToTheRecord,
-                Undo::Journal(_) | Undo::Scratch(_) => Changes::ToRoot,
+                Undo::Overlay => Changes::Record,
+                Undo::Journal(_) => Changes::Root,
+                Undo::Scratch(_) => Changes::SharedRoot,
             },
             guest: prepared.guest.clone(),
             task_root: container.task_root.map(Path::to_owned),
@@ -61,12 +65,17 @@ impl Place {
 
     /// The stage of a run with these directories.
     pub fn stage(&self, record: &RecordDir) -> Stage {
-        Stage {
-            root: self.root.clone(),
-            changes: match self.changes {
-                Changes::ToTheRecord => Some(record.changes().to_owned()),
-                Changes::ToRoot => None,
+        match self.changes {
+            Changes::Record => Stage {
+                root: self.root.clone(),
+                changes: Some(record.changes().to_owned()),
             },
+            Changes::Root => Stage {
+                root: self.root.clone(),
+                changes: None,
+            },
+            // These engines need nothing in it.
+            Changes::SharedRoot => Stage::default(),
         }
     }
 

@@ -67,19 +67,32 @@ impl Tree {
 
     /// Sends `signal` to all of it.
     ///
-    /// By process groups, none of which holds anybody else, as the first process of a run has made a session of its own. One
-    /// by one, what is forked between the look and the signal would be missed; and to look again would catch what a trap has
-    /// started to save its work. The kernel does not let a process fork while its group is being signalled (fork(2) starts
-    /// over with the signal pending).
+    /// By process groups, where those hold nobody else: one by one, what is forked between the look and the signal would be
+    /// missed, and to look again would catch what a trap has started to save its work. The kernel does not let a process fork
+    /// while its group is being signalled (fork(2) starts over with the signal pending).
     pub fn signal(&mut self, signal: Signal) {
         if let Kind::Group(main) = self.0 {
             let _gone_already = killpg(main, signal);
             return;
         }
-        let groups: BTreeSet<Pid> = self.living().iter().map(|process| process.group).collect();
+        let all: Vec<Process> = processes().collect();
+        let living = self.living_of(&all);
+        let pids: BTreeSet<Pid> = living.iter().map(|process| process.pid).collect();
+        let shared = all
+            .iter()
+            .filter(|other| other.state == State::Live && !pids.contains(&other.pid));
+        let shared: BTreeSet<Pid> = shared.map(|other| other.group).collect();
         // 0 is a group that this process cannot see, and to killpg(3) the caller's own.
-        for group in groups.into_iter().filter(|group| group.as_raw() > 1) {
+        let whole = |group: Pid| group.as_raw() > 1 && !shared.contains(&group);
+        let groups = living.iter().map(|process| process.group);
+        for group in groups
+            .filter(|group| whole(*group))
+            .collect::<BTreeSet<_>>()
+        {
             let _gone_already = killpg(group, signal);
+        }
+        for process in living.iter().filter(|process| !whole(process.group)) {
+            let _gone_already = kill(process.pid, signal);
         }
     }
 
@@ -104,7 +117,9 @@ impl Tree {
             return BTreeSet::new();
         }
         let mut killed = self.freeze();
-        if killed.is_empty() {
+        reap();
+        // Once more: `/proc` is no picture of one moment.
+        if killed.is_empty() && self.living().is_empty() {
             return killed;
         }
         loop {
@@ -141,9 +156,13 @@ impl Tree {
 
     /// Every live (not zombie) process of it.
     fn living(&mut self) -> Vec<Process> {
+        self.living_of(&processes().collect::<Vec<_>>())
+    }
+
+    fn living_of(&mut self, all: &[Process]) -> Vec<Process> {
         let mut found = match &mut self.0 {
-            Kind::Below(root) => below(*root),
-            Kind::Of(search) => search.of_the_run(&processes().collect::<Vec<_>>()),
+            Kind::Below(root) => below(*root, all),
+            Kind::Of(search) => search.of_the_run(all),
             Kind::Group(_) => Vec::new(),
         };
         found.retain(|process| process.state == State::Live);
@@ -156,10 +175,10 @@ fn can_see() -> bool {
 }
 
 /// Every process below `root`, `root` itself not included.
-fn below(root: Pid) -> Vec<Process> {
+fn below(root: Pid, all: &[Process]) -> Vec<Process> {
     let mut children: HashMap<Pid, Vec<Process>> = HashMap::new();
-    for process in processes() {
-        children.entry(process.parent).or_default().push(process);
+    for process in all {
+        children.entry(process.parent).or_default().push(*process);
     }
     let mut found = Vec::new();
     let mut open = vec![root];

@@ -2,7 +2,10 @@
 
 use std::{
     io::{self, Write},
-    os::{fd::OwnedFd, unix::process::ExitStatusExt as _},
+    os::{
+        fd::OwnedFd,
+        unix::{net::UnixStream as StdStream, process::ExitStatusExt as _},
+    },
     path::{Path, PathBuf},
     process::ExitStatus,
     time::{Duration, Instant},
@@ -11,13 +14,15 @@ use std::{
 use nix::{sys::signal::kill, unistd::Pid};
 use tokio::{
     io::AsyncReadExt,
-    net::unix::pipe,
+    net::{UnixStream, unix::pipe},
     process::{Child, Command},
 };
 
 use super::{
-    ContainerError, keeper,
-    order::{Order, Start},
+    ContainerError,
+    engine::proot::remove_files_of,
+    keeper,
+    order::{Order, Start, Variables},
     pause::pause,
     process_tree::{Lineage, Moment, Tree},
     role,
@@ -31,6 +36,8 @@ const KEEPER_LIMIT: Duration = Duration::from_secs(6);
 
 /// A keeper without an order is given this long to end, and what it started.
 const DISMISSED_WITHIN: Duration = Duration::from_secs(1);
+/// An order is a few kilobytes: whoever does not take it in this time is stopped.
+const TOLD_WITHIN: Duration = Duration::from_secs(2);
 /// A process that is killed while it mounts is gone within this.
 const KILLED_WITHIN: Duration = Duration::from_secs(1);
 
@@ -38,7 +45,7 @@ const KILLED_WITHIN: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Waiting {
     child: Child,
-    input: io::PipeWriter,
+    input: StdStream,
     messages: Messages,
     /// What it has been told.
     started: Started,
@@ -64,7 +71,10 @@ impl Waiting {
         let no_pipe = || ContainerError::io("make a pipe");
         let (messages, writer) = message_pipe().map_err(no_pipe())?;
         let copy = writer.try_clone().map_err(no_pipe())?;
-        let (reader, input) = io::pipe().map_err(no_pipe())?;
+        let (input, theirs) = StdStream::pair().map_err(no_pipe())?;
+        input
+            .set_write_timeout(Some(TOLD_WITHIN))
+            .map_err(no_pipe())?;
         let mut command = Command::new(supervisor);
         command
             .arg0(role::KEEPER)
@@ -73,7 +83,7 @@ impl Waiting {
             .arg(std::process::id().to_string())
             .args(stage.arguments())
             .env_clear()
-            .stdin(reader)
+            .stdin(OwnedFd::from(theirs))
             .stdout(writer)
             .stderr(copy);
         let began = Moment::now();
@@ -147,33 +157,42 @@ impl Waiting {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 Err(ContainerError::io("tell the keeper what to run")(error))
             }
-            Ok(()) | Err(_) => Ok(self.running(errand.grace, Some(order.start.clone()))),
+            Ok(()) | Err(_) => self
+                .running(errand.grace, Some(order.start.clone()))
+                .map_err(ContainerError::io("listen to the keeper")),
         }
     }
 
     /// Without anything to run: it ends as soon as it finds that out.
-    pub fn without_order(self, grace: Duration) -> Running {
-        let mut running = self.running(grace, None);
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn without_order(self, grace: Duration) -> io::Result<Running> {
+        let mut running = self.running(grace, None)?;
         running.lifeline = None;
-        running
+        Ok(running)
     }
 
-    fn running(self, grace: Duration, start: Option<Start>) -> Running {
-        Running {
-            run: start.map(|start| Lineage {
-                supervisor: Pid::this(),
-                shim: pid(&self.child).unwrap_or(NOBODY),
-                leader: None,
-                directory: start.run_directory().to_owned(),
-                root: self.root,
-                began: self.began,
-                neighbours: start.neighbours,
+    fn running(self, grace: Duration, start: Option<Start>) -> io::Result<Running> {
+        self.input.set_nonblocking(true)?;
+        Ok(Running {
+            run: start.map(|start| Run {
+                lineage: Lineage {
+                    supervisor: Pid::this(),
+                    shim: pid(&self.child).unwrap_or(NOBODY),
+                    leader: None,
+                    directory: start.run_directory().to_owned(),
+                    root: self.root,
+                    began: self.began,
+                    neighbours: start.neighbours,
+                },
+                variables: start.variables,
             }),
             child: self.child,
-            lifeline: Some(self.input),
+            lifeline: Some(UnixStream::from_std(self.input)?),
             grace,
             messages: self.messages,
-        }
+        })
     }
 }
 
@@ -181,13 +200,22 @@ impl Waiting {
 #[derive(Debug)]
 pub struct Running {
     child: Child,
-    /// The keeper's standard input. It ends with this process, and that is how the keeper learns of it.
-    lifeline: Option<io::PipeWriter>,
+    /// The keeper's standard input. It ends with this process, and that is how the keeper learns of it; the keeper says there
+    /// that nothing of the run is left.
+    lifeline: Option<UnixStream>,
     /// What the keeper has been told to run, as far as its processes can be told by it.
-    run: Option<Lineage>,
+    run: Option<Run>,
     grace: Duration,
     /// What the command says that is not the container's output.
     pub messages: Messages,
+}
+
+/// What clearing up behind a keeper needs.
+#[derive(Debug)]
+struct Run {
+    lineage: Lineage,
+    /// The engine's.
+    variables: Variables,
 }
 
 impl Running {
@@ -235,6 +263,16 @@ impl Running {
         self.kill_over_its_head().await
     }
 
+    /// Waits for the keeper's word that nothing is left, or for its end as [`Self::finish`] does. No status where it is only
+    /// known that nothing is left.
+    pub async fn gone_or_ended(&mut self, patience: Duration) -> Option<ExitStatus> {
+        let lifeline = self.lifeline.take();
+        tokio::select! {
+            () = is_gone(lifeline.as_ref()) => None,
+            status = self.finish(patience) => status,
+        }
+    }
+
     async fn kill_over_its_head(&mut self) -> Option<ExitStatus> {
         let pid = self.pid()?;
         let killed = Tree::below(pid, pid).kill(Instant::now() + KILLED_WITHIN, || {});
@@ -251,7 +289,8 @@ impl Running {
     fn clear_behind_the_keeper(&mut self) {
         // Once: what comes later under the keeper's number is another process.
         let Some(run) = self.run.take() else { return };
-        let killed = Tree::of(run).kill(Instant::now() + KILLED_WITHIN, || {});
+        let killed = Tree::of(run.lineage).kill(Instant::now() + KILLED_WITHIN, || {});
+        remove_files_of(&killed, &run.variables);
         if !killed.is_empty() {
             let killed = killed.len();
             tracing::warn!(
@@ -264,6 +303,20 @@ impl Running {
     fn pid(&self) -> Option<Pid> {
         pid(&self.child)
     }
+}
+
+/// Completes when the keeper has said it; never where it cannot.
+async fn is_gone(lifeline: Option<&UnixStream>) {
+    if let Some(lifeline) = lifeline {
+        while lifeline.readable().await.is_ok() {
+            match lifeline.try_read(&mut [0; keeper::GONE.len()]) {
+                Ok(1..) => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(0) | Err(_) => break,
+            }
+        }
+    }
+    std::future::pending::<()>().await;
 }
 
 /// No process has this number (proc(5), `pid_max`).

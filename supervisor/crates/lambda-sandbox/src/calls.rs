@@ -26,7 +26,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// Every answer, the ones first that must be installed first: `EPERM` denies the installation of more filters.
+    /// Every answer.
     pub const ALL: [Self; 3] = [Self::Enosys, Self::Eafnosupport, Self::Eperm];
 
     /// The value of `errno`.

@@ -12,6 +12,9 @@ use crate::{
     calls::{Answer, Call, Uses},
 };
 
+/// What a filter is installed with.
+const INSTALLS: [&str; 2] = ["prctl", "seccomp"];
+
 /// A policy, ready to be installed. One filter for each answer: a filter can have only one.
 ///
 /// System calls of another architecture (`int 0x80` on `x86_64`) kill the process.
@@ -24,11 +27,15 @@ impl Filter {
     /// # Errors
     /// [`SandboxError::Compile`].
     pub fn of(policy: &Policy) -> Result<Self, SandboxError> {
-        let programs = Answer::ALL.iter().filter_map(|&answer| {
+        let of_answer = |answer: Answer| -> (Answer, Vec<&Call>) {
             let calls = policy.denied().iter().filter(|call| call.answer == answer);
-            let calls: Vec<_> = calls.collect();
-            (!calls.is_empty()).then(|| program(&calls, answer))
-        });
+            (answer, calls.collect())
+        };
+        let mut filters = Answer::ALL.map(of_answer);
+        // The one that denies what installs filters comes last.
+        filters.sort_by_key(|(_, calls)| calls.iter().any(|call| INSTALLS.contains(&call.name)));
+        let filters = filters.iter().filter(|(_, calls)| !calls.is_empty());
+        let programs = filters.map(|(answer, calls)| program(calls, *answer));
         let programs = programs.collect::<Result<_, _>>();
         programs.map(Self).map_err(SandboxError::Compile)
     }

@@ -85,24 +85,41 @@ fn make_working_directory(directory: &Path, root: &Path) {
 
 /// Makes what the container in `directory` finds in `/dev` where this machine's lacks it, see
 /// [`super::super::command::devices_instead_of_dev`]. After the set-up for an F mode, which would change the link.
+///
+/// An image may bring either, as a link, too.
 pub fn make_devices(directory: &Path) {
     let root = &directory.join("ROOT");
-    let everyone = fs::Permissions::from_mode(0o1777);
     let made = Root::open(root, Resolver::Kernel).and_then(|opened| {
-        opened.directory(Path::new("dev/shm"), Missing::Create)?;
-        // Where an image has links there, they stay inside of it.
-        let (shm, fd) = (root.join("dev/shm"), root.join("dev/fd"));
-        if is_directory_itself(&root.join("dev")) && is_directory_itself(&shm) {
-            fs::set_permissions(shm, everyone)?;
-            match symlink("/proc/self/fd", fd) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                _ => {}
-            }
+        opened.directory(Path::new("dev"), Missing::Create)?;
+        if !is_directory_itself(&root.join("dev")) {
+            return Ok(());
         }
-        Ok(())
+        make_fd(&root.join("dev/fd"))?;
+        let shm = root.join("dev/shm");
+        match fs::create_dir(&shm) {
+            Ok(()) => fs::set_permissions(shm, fs::Permissions::from_mode(0o1777)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(error),
+        }
     });
     if let Err(error) = made {
         tracing::debug!(%error, "no /dev/shm or /dev/fd in the container");
+    }
+}
+
+/// The link that the kernel follows to this machine's `/proc`, which is the container's; in place of one that the set-up for an F
+/// mode has changed.
+fn make_fd(link: &Path) -> io::Result<()> {
+    let target = Path::new("/proc/self/fd");
+    match fs::read_link(link) {
+        Ok(there) if there == target => return Ok(()),
+        Ok(there) if there.ends_with("proc/self/fd") => fs::remove_file(link)?,
+        Ok(_) => return Ok(()),
+        Err(_not_a_link) => {}
+    }
+    match symlink(target, link) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -216,6 +233,8 @@ mod tests {
         symlink("/opt/app/sh", root.join("bin/sh")).unwrap();
         symlink("../opt/app/sh", root.join("bin/ash")).unwrap();
         symlink("/nowhere", root.join("bin/broken")).unwrap();
+        fs::create_dir(root.join("dev")).unwrap();
+        symlink("/proc/self/fd", root.join("dev/fd")).unwrap();
         set_up(&directory, ExecMode::F1).unwrap();
         make_devices(&directory);
         let target = |path: &str| fs::read_link(root.join(path)).unwrap();

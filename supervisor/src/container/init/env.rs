@@ -26,7 +26,7 @@ pub fn play(arguments: &[OsString]) -> ExitCode {
     match (handoff, arguments) {
         (Some(handoff), [flag, rest @ ..]) if flag == "-i" => {
             let (mut variables, command) = split_assignments(rest);
-            if let Some(devices) = devices_instead_of_dev(Path::exists) {
+            if let Some(devices) = devices_instead_of_dev(Path::new("/dev")) {
                 share_devices(&mut variables, &devices);
             }
             if let Some(shared) = std::env::var_os(SHARED_VARIABLE) {

@@ -16,8 +16,6 @@ use crate::container::inlet::outlet;
 const NOT_FOUND: u8 = 127;
 /// Exit status for a command that cannot be executed.
 pub(in crate::container) const NOT_EXECUTABLE: u8 = 126;
-/// Told after the status by who has seen to it that nothing is left.
-pub(in crate::container) const GONE: &[u8] = b"gone\n";
 
 /// Who tells.
 #[derive(Debug)]
@@ -71,11 +69,6 @@ impl Teller {
         }
         let _told = self.status.write_all(format!("exit {code}\n").as_bytes());
         code
-    }
-
-    /// Nothing of it is left.
-    pub(in crate::container) fn gone(&mut self) {
-        let _told = self.status.write_all(GONE);
     }
 }
 

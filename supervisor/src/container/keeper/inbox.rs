@@ -1,8 +1,10 @@
 //! What comes to a keeper from the supervisor: through its standard input, which is open for as long as the supervisor lives.
+//!
+//! It is a socket: unlike a pipe, nobody else can open it by its path in `/proc`.
 
 use std::{
     fs::File,
-    io,
+    io::{self, Write as _},
     os::fd::{AsFd, BorrowedFd},
 };
 
@@ -10,7 +12,7 @@ use nix::poll::{PollFd, PollFlags};
 
 use crate::container::order::read_part;
 
-use super::signals::Signals;
+use super::{GONE, signals::Signals};
 
 /// Its standard input and its signals.
 #[derive(Debug)]
@@ -46,6 +48,11 @@ impl Inbox {
     /// The supervisor's end of this closes when the supervisor is gone, or has no more use for the run.
     pub(super) fn lifeline(&self) -> BorrowedFd<'_> {
         self.input.as_fd()
+    }
+
+    /// Tells the supervisor that nothing of the run is left. A container cannot say that.
+    pub(super) fn say_gone(&mut self) {
+        let _nobody_there = self.input.write_all(GONE);
     }
 
     /// Waits for it.

@@ -16,6 +16,8 @@ use crate::container::init::{BEGINS, Teller};
 
 /// Longest line that is looked at, in bytes.
 const LONGEST_LINE: usize = 4096;
+/// Most reads before it is looked whether something else has happened.
+const MOST_READS: usize = 64;
 
 /// Hears it and tells the supervisor.
 #[derive(Debug)]
@@ -86,7 +88,7 @@ impl Listener {
     pub(super) fn hear(&mut self) -> Option<u8> {
         let mut buffer = [0; 4096];
         let mut code = None;
-        loop {
+        for _read in 0..MOST_READS {
             let read = match self.voice.as_mut()?.read(&mut buffer) {
                 Ok(read @ 1..) => read,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return code,
@@ -103,6 +105,7 @@ impl Listener {
                 }
             }
         }
+        code
     }
 
     fn take_line(&mut self) -> Option<u8> {

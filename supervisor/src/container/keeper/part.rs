@@ -141,14 +141,6 @@ impl Part {
             Self::Listener(listener) => listener.ended(status),
         }
     }
-
-    /// Nothing of it is left.
-    pub(super) fn gone(&mut self) {
-        match self {
-            Self::None => {}
-            Self::StandIn(teller) | Self::Listener(Listener { teller, .. }) => teller.gone(),
-        }
-    }
 }
 
 /// The engine's command.

@@ -94,7 +94,15 @@ impl Signals {
             mask.remove(signal);
         }
         let timeout = timeout.map(TimeSpec::from_duration);
-        let _interrupted = ppoll(files, timeout, Some(mask));
+        let ready = ppoll(files, timeout, Some(mask)).is_ok_and(|ready| ready > 0);
+        if ready {
+            // It returns without a look at signals when a file is ready: one that always is must not hide them.
+            let _interrupted = ppoll(
+                &mut [],
+                Some(TimeSpec::from_duration(Duration::ZERO)),
+                Some(mask),
+            );
+        }
         Arrived(PENDING.swap(0, Ordering::Relaxed))
     }
 }

@@ -2,10 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    ffi::OsStr,
-    fs,
     os::unix::process::ExitStatusExt,
-    path::Path,
     process::ExitStatus,
     time::{Duration, Instant},
 };
@@ -21,6 +18,7 @@ use nix::{
 };
 
 use crate::container::{
+    engine::proot::remove_files_of,
     order::{Start, Variables},
     process_tree::{Lineage, Moment, Tree},
     stage::Stage,
@@ -127,17 +125,20 @@ impl<'a> Watch<'a> {
             }
             self.obey(came, grace, &mut tree);
             let children = self.reap();
-            // Whatever was orphaned is a child of ours by now, where orphans come to us: no child, no descendant.
-            if let (Some(code), Children::None) = (self.ended, children)
-                && (self.orphans == Orphans::ComeToUs || tree.is_gone())
-            {
-                remove_proot_files(&self.killed, self.variables);
-                return code;
-            }
             let overdue = self.kill_at.is_some_and(|at| Instant::now() >= at);
             let stopping = self.kill_at.is_some();
-            // Looked at while nothing comes: a look is a walk through all processes of the machine.
-            let nothing_left = stopping && came.is_nothing() && tree.is_gone();
+            let nothing_left = match (self.ended, children) {
+                // Whatever was orphaned is a child of ours by now, where orphans come to us: no child, no descendant.
+                (Some(code), Children::None)
+                    if self.orphans == Orphans::ComeToUs || tree.is_gone() =>
+                {
+                    remove_files_of(&self.killed, self.variables);
+                    return code;
+                }
+                (Some(_), Children::None) => false,
+                // Looked at while nothing comes: a look is a walk through all processes of the machine.
+                _ => stopping && came.is_nothing() && tree.is_gone(),
+            };
             if overdue || nothing_left || (self.ended.is_some() && !stopping) {
                 return self.clear(tree);
             }
@@ -190,7 +191,7 @@ impl<'a> Watch<'a> {
             self.reap();
         });
         self.killed.extend(killed);
-        remove_proot_files(&self.killed, self.variables);
+        remove_files_of(&self.killed, self.variables);
         self.ended.unwrap_or(STOPPED)
     }
 
@@ -221,33 +222,6 @@ impl<'a> Watch<'a> {
         self.part.ended(ExitStatus::from_raw(wait));
         let code = u8::try_from(code & 0xff).unwrap_or(u8::MAX);
         self.ended.get_or_insert(code);
-    }
-}
-
-/// A proot that is killed leaves its temporary files, named after its process: `proot-PID-XXXXXX`
-/// and `prooted-PID-XXXXXX`. Before 5.4 they are in `/tmp` whatever the environment says.
-fn remove_proot_files(killed: &BTreeSet<Pid>, variables: &Variables) {
-    if killed.is_empty() {
-        return;
-    }
-    let named = ["PROOT_TMP_DIR", "TMPDIR"]
-        .iter()
-        .filter_map(|name| variables.get(OsStr::new(name)))
-        .map(Path::new);
-    for directory in named.chain([Path::new("/tmp")]) {
-        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let mut parts = name.to_str().unwrap_or_default().split('-');
-            let of_proot = matches!(parts.next(), Some("proot" | "prooted"));
-            let pid = parts
-                .next()
-                .and_then(|pid| pid.parse().ok())
-                .map(Pid::from_raw);
-            if of_proot && pid.is_some_and(|pid| killed.contains(&pid)) {
-                let path = entry.path();
-                let _other_users = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
-            }
-        }
     }
 }
 

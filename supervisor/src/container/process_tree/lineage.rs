@@ -1,7 +1,8 @@
 //! The processes of one run, where orphans go to the machine's first process and not to the shim (`prctl(2)` is denied).
 //!
-//! A process is the run's when its parent is, when it is in a session or process group of the run, when the directory of the
-//! run is named in the environment it was started with or among its open files, when its program is a file of a container
+//! A process can be the run's only when it started no earlier, and nothing that it descends from did. It is the run's then when
+//! its parent is, when it is in a session or process group of the run, when the environment it was started with names the
+//! run's directory, when it has one of the run's pipes open, when its program is a file of that directory or of a container
 //! that nobody else runs, or when nothing else can have started it.
 
 use std::{
@@ -22,10 +23,13 @@ use super::processes::{Moment, Process, State};
 pub enum Neighbours {
     /// Anybody: a process that nothing ties to the run is not touched.
     Anybody,
-    /// Only the platform's extensions, as on Lambda: an orphan that came during the run is the run's, unless it was started
-    /// with the platform's own variables.
+    /// Only the platform's extensions, as on Lambda: an orphan that came during the run is the run's, unless its program is an
+    /// extension and it was started with the platform's own variables.
     Extensions,
 }
+
+/// Where external extensions are (Lambda developer guide, "Lambda extensions"); functions cannot write there.
+const EXTENSIONS: &str = "/opt/extensions";
 
 impl Neighbours {
     /// Those of a process there.
@@ -73,9 +77,9 @@ pub struct Lineage {
 /// Whether something but its parent ties a process to a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tie {
-    /// A directory of the run is in its environment, among its files, or holds its program.
+    /// It has something that only the run's processes have.
     Run,
-    /// It has the platform's variables: an extension, or started by one.
+    /// It is an extension's.
     Platform,
     /// Nothing.
     None,
@@ -85,15 +89,18 @@ enum Tie {
 #[derive(Debug)]
 pub(super) struct Search {
     lineage: Lineage,
-    /// What was found out of processes, by number and start: an environment does not change.
-    ties: HashMap<(Pid, Moment), Tie>,
+    /// Processes that are tied to the run, by number and start. They may get rid of that; what is not tied may become so.
+    tied: BTreeSet<(Pid, Moment)>,
+    /// This program's file, which the shims of other runs are, too.
+    own_program: Option<PathBuf>,
 }
 
 impl Search {
     pub(super) fn new(lineage: Lineage) -> Self {
         Self {
             lineage,
-            ties: HashMap::new(),
+            tied: BTreeSet::new(),
+            own_program: fs::read_link("/proc/self/exe").ok(),
         }
     }
 
@@ -102,7 +109,7 @@ impl Search {
         let ancestry = Ancestry::new(all, &self.lineage);
         let may_be = |process: &&Process| ancestry.allows(process);
         let mut left: Vec<Process> = all.iter().filter(may_be).copied().collect();
-        let mut found = Found::new(&self.lineage);
+        let mut found = Found::new(&self.lineage, all);
         loop {
             found.take_relatives(&mut left);
             let Some(at) = left.iter().position(|process| self.belongs(process, all)) else {
@@ -117,19 +124,52 @@ impl Search {
         if process.state == State::Zombie {
             return false;
         }
-        let (lineage, key) = (&self.lineage, (process.pid, process.started));
-        let tie = *self
-            .ties
-            .entry(key)
-            .or_insert_with(|| tie(process.pid, lineage));
-        match (tie, self.lineage.neighbours) {
-            (Tie::Run, _) => true,
+        let key = (process.pid, process.started);
+        if self.tied.contains(&key) {
+            return true;
+        }
+        match (self.tie(process.pid), self.lineage.neighbours) {
+            (Tie::Run, _) => {
+                self.tied.insert(key);
+                true
+            }
             (Tie::None, Neighbours::Extensions) => {
                 process.parent.as_raw() == 1
                     && runs_as(process.pid, Uid::effective())
                     && !self.may_be_of_another_run(process, all)
             }
             (Tie::Platform, _) | (Tie::None, Neighbours::Anybody) => false,
+        }
+    }
+
+    /// Looks at one process. One of another user shows nothing.
+    fn tie(&self, pid: Pid) -> Tie {
+        let Lineage {
+            directory, root, ..
+        } = &self.lineage;
+        let program = fs::read_link(format!("/proc/{pid}/exe")).ok();
+        // A shim, or a copy of the supervisor that is about to be one and has all of its files still.
+        if program.is_some() && program == self.own_program {
+            return Tie::None;
+        }
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let there = |path: &&PathBuf| !path.as_os_str().is_empty();
+        let program = program.unwrap_or_default();
+        let of_run = [directory, root]
+            .into_iter()
+            .filter(there)
+            .any(|path| program.starts_with(path));
+        let named =
+            |directory: &PathBuf| names(&environment, directory) || has_pipe(pid, directory);
+        if of_run || Some(directory).filter(there).is_some_and(named) {
+            return Tie::Run;
+        }
+        let platform = b"AWS_LAMBDA_RUNTIME_API=";
+        let mut variables = environment.split(|&b| b == 0);
+        if program.starts_with(EXTENSIONS) && variables.any(|v| v.starts_with(platform)) {
+            Tie::Platform
+        } else {
+            Tie::None
         }
     }
 
@@ -190,8 +230,8 @@ impl<'a> Ancestry<'a> {
             }
             match self.by_pid.get(&at.parent) {
                 Some(parent) => at = parent,
-                // Gone between two looks: the next look sees who has it now.
-                None => return false,
+                // Gone while we looked: an orphan by now.
+                None => return true,
             }
         }
         false
@@ -205,15 +245,22 @@ struct Found {
     pids: BTreeSet<Pid>,
     /// Sessions and process groups, which are the run's alone: the first process of the run has made a session of its own.
     groups: BTreeSet<Pid>,
+    /// Those of the supervisor and the shim, in which the first process is for a moment.
+    foreign: BTreeSet<Pid>,
 }
 
 impl Found {
-    fn new(lineage: &Lineage) -> Self {
+    fn new(lineage: &Lineage, all: &[Process]) -> Self {
+        let others = [lineage.supervisor, lineage.shim];
+        let others = all.iter().filter(|process| others.contains(&process.pid));
         Self {
             shim: lineage.shim,
             processes: Vec::new(),
             pids: BTreeSet::new(),
             groups: lineage.leader.into_iter().collect(),
+            foreign: others
+                .flat_map(|other| [other.session, other.group])
+                .collect(),
         }
     }
 
@@ -233,55 +280,27 @@ impl Found {
 
     fn take(&mut self, process: Process) {
         self.pids.insert(process.pid);
-        self.groups.extend([process.session, process.group]);
+        let groups = [process.session, process.group].into_iter();
+        self.groups
+            .extend(groups.filter(|group| !self.foreign.contains(group)));
         self.processes.push(process);
     }
 }
 
-/// Looks at one process. One of another user shows nothing.
-fn tie(pid: Pid, lineage: &Lineage) -> Tie {
-    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    let Lineage {
-        directory, root, ..
-    } = lineage;
-    let named = |directory: &PathBuf| {
-        holds(&environment, directory.as_os_str().as_bytes()) || has_open(pid, directory)
-    };
-    let is_program_of = |root: &PathBuf| {
-        fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|program| program.starts_with(root))
-    };
-    let there = |path: &&PathBuf| !path.as_os_str().is_empty();
-    if Some(directory).filter(there).is_some_and(named)
-        || Some(root).filter(there).is_some_and(is_program_of)
-    {
-        return Tie::Run;
-    }
-    let platform = b"AWS_LAMBDA_RUNTIME_API=";
-    let of_platform = environment
-        .split(|&b| b == 0)
-        .any(|v| v.starts_with(platform));
-    if of_platform {
-        Tie::Platform
-    } else {
-        Tie::None
-    }
+/// Whether an environment names a directory, or something in it.
+fn names(environment: &[u8], directory: &Path) -> bool {
+    let path = directory.as_os_str().as_bytes();
+    let ends = |at: usize| matches!(environment.get(at), None | Some(0 | b'/' | b':' | b' '));
+    let mut windows = environment.windows(path.len()).enumerate();
+    windows.any(|(at, window)| window == path && ends(at + path.len()))
 }
 
-fn holds(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|window| window == part)
-}
-
-/// Whether a file of the directory is open in a process, or is where it works.
-fn has_open(pid: Pid, directory: &Path) -> bool {
+/// Whether a process has a pipe of the run open, see [`crate::container::handoff`]. Its other files may be anybody's who looks.
+fn has_pipe(pid: Pid, directory: &Path) -> bool {
+    let pipes = ["stdout", "stderr"].map(|name| directory.join("handoff").join(name));
     let files = fs::read_dir(format!("/proc/{pid}/fd"));
-    let files = files
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|file| file.path());
-    files
-        .chain([PathBuf::from(format!("/proc/{pid}/cwd"))])
-        .any(|link| fs::read_link(link).is_ok_and(|target| target.starts_with(directory)))
+    let mut files = files.into_iter().flatten().flatten();
+    files.any(|file| fs::read_link(file.path()).is_ok_and(|target| pipes.contains(&target)))
 }
 
 /// Whether a process runs as `user`. Who owns its files in `/proc` would not tell: those of a program that may not be read are

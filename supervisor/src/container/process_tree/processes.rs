@@ -25,7 +25,8 @@ impl Moment {
         let ticks = ticks.and_then(|ticks| u64::try_from(ticks).ok());
         let ticks = ticks.unwrap_or(100).max(1);
         let Ok(up) = clock_gettime(ClockId::CLOCK_BOOTTIME) else {
-            return Self(0);
+            // Without a clock nothing is known to have started later.
+            return Self(u64::MAX);
         };
         let number = |value: i64| u64::try_from(value).unwrap_or_default();
         Self(number(up.tv_sec()) * ticks + number(up.tv_nsec()) * ticks / 1_000_000_000)

@@ -9,7 +9,7 @@ use crate::{
     config::ExecMode,
     container::{
         ContainerError, EngineError,
-        command::{Family, Volumes, shared_paths, with_own_dev},
+        command::{Family, Volumes, devices_instead_of_dev, shared_paths, with_devices},
         engine::{
             Guest,
             launch::{Command, Launch, Shared, launch},
@@ -64,7 +64,7 @@ impl Planned<'_> {
         let paths = shared_paths(self.mode, &volumes, Path::exists);
         let shared = Shared {
             paths: &match Family::of(self.mode) {
-                Family::Preload => with_own_dev(paths, Path::exists),
+                Family::Preload => with_devices(paths, devices_instead_of_dev(Path::new("/dev"))),
                 Family::Inside => paths,
             },
             own: &own,

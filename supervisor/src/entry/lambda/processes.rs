@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 
 use crate::container::process_tree::lasting_zombies;
 
@@ -30,6 +30,9 @@ impl Zombies {
         let Ok((limit, _)) = getrlimit(Resource::RLIMIT_NPROC) else {
             return;
         };
+        if limit == RLIM_INFINITY {
+            return;
+        }
         let zombies = u64::try_from(lasting_zombies()).unwrap_or(u64::MAX);
         if is_worth_saying(zombies, self.said.load(Ordering::Relaxed), limit) {
             self.said.store(zombies, Ordering::Relaxed);
