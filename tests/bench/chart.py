@@ -95,7 +95,8 @@ class Drawing:
 
     def measure(self, measure):
         left = MARGIN + LABELS
-        self._text(MARGIN, self._y + 12, "measure", measure.title.removeprefix("sandbox: "))
+        title = measure.title.removeprefix("sandbox: ") + (", more is better" if measure.better == "higher" else "")
+        self._text(MARGIN, self._y + 12, "measure", title)
         if measure.target is not None:
             met = measure.met()
             self._text(WIDTH - MARGIN, self._y + 12, f"{'met' if met else 'missed'} right", measure.target_text())
@@ -135,8 +136,8 @@ class Drawing:
             x += BAR + 6 + LETTER * len(what) + 18
         head._line(x + 4, 50, x + 4, 66, "target")
         head._text(x + 12, 62, "note", "target")
-        head._text(MARGIN, 82, "note", "Medians; every measure has a scale of its own. “2 ×” on the right: the supervisor is "
-                                       "twice as good. Targets compare medians.")
+        head._text(MARGIN, 82, "note", "Medians, less is better where nothing else is said; every measure has a scale of its own. “2 ×” on the "
+                                       "right: the supervisor is twice as good.")
         body = "\n  ".join(head._parts + self._parts)
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:g}" width="{WIDTH}" height="{height:g}" '
