@@ -14,6 +14,9 @@ BAR = 12
 GAP = 30
 HEAD = 92
 SECTION = 38
+# The least of a bar, and the width of a letter.
+THIN = 1.5
+LETTER = 7.2
 
 SECTIONS = {
     "start": "Start",
@@ -92,31 +95,34 @@ class Drawing:
 
     def measure(self, measure):
         left = MARGIN + LABELS
-        self._text(MARGIN, self._y + 12, "measure", measure.title.removeprefix("sandbox: "))
+        title = measure.title.removeprefix("sandbox: ") + (", more is better" if measure.better == "higher" else "")
+        self._text(MARGIN, self._y + 12, "measure", title)
         if measure.target is not None:
             met = measure.met()
-            mark = "met" if met else "missed"
-            self._text(WIDTH - MARGIN, self._y + 12, f"{mark} right", measure.target_text())
+            self._text(WIDTH - MARGIN, self._y + 12, f"{'met' if met else 'missed'} right", measure.target_text())
         top = self._y + ROW
         figures = list(measure.figures())
         # A figure that is no amount (a difference below 0) has no bar.
-        most = max([figure.median for _, figure in figures] + [0]) or 1
         wanted = measure.target if isinstance(measure.target, int | float) else None
+        most = max([figure.median for _, figure in figures] + [wanted or 0, 0]) or 1
+        mark = left + (wanted or 0) / most * BARS
         for row, (kind, figure) in enumerate(figures):
             y = top + row * ROW
             self._text(left - 10, y + 11, "right" if kind == "ours" else "note right", shortened(figure.who))
-            width = max(figure.median / most, 0) * BARS
-            self._bar(kind, left, y + 1, max(width, 1.5))
+            width = max(figure.median / most * BARS, THIN)
+            self._bar(kind, left, y + 1, width)
             said = number(figure.median, measure.unit)
             ratio = times(None if kind == "ours" else measure.ratio(figure))
-            self._text(left + max(width, 1.5) + 8, y + 11, "" if kind == "ours" else "note", said)
+            beside = left + width
+            if wanted is not None and kind == "ours" and 0 <= mark - beside < 8 + LETTER * len(said):
+                beside = mark
+            self._text(beside + 8, y + 11, "" if kind == "ours" else "note", said)
             if ratio:
                 self._text(WIDTH - MARGIN, y + 11, "note right", ratio)
         bottom = top + len(figures) * ROW - 3
         self._line(left, top - 2, left, bottom, "axis")
-        if wanted is not None and wanted <= most:
-            x = left + wanted / most * BARS
-            self._line(x, top - 2, x, top + BAR + 4, "target")
+        if wanted is not None:
+            self._line(mark, top - 2, mark, top + BAR + 4, "target")
         self._y = bottom + GAP - ROW // 2
 
     def finish(self):
@@ -127,11 +133,11 @@ class Drawing:
         for kind, what in KINDS.items():
             head._bar(kind, x, 52, BAR)
             head._text(x + BAR + 6, 62, "note", what)
-            x += BAR + 6 + 7.2 * len(what) + 18
+            x += BAR + 6 + LETTER * len(what) + 18
         head._line(x + 4, 50, x + 4, 66, "target")
         head._text(x + 12, 62, "note", "target")
-        head._text(MARGIN, 82, "note", "Medians; every measure has a scale of its own. “2 ×” on the right: the supervisor is "
-                                       "twice as good. Targets compare medians.")
+        head._text(MARGIN, 82, "note", "Medians, less is better where nothing else is said; every measure has a scale of its own. “2 ×” on the "
+                                       "right: the supervisor is twice as good.")
         body = "\n  ".join(head._parts + self._parts)
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:g}" width="{WIDTH}" height="{height:g}" '

@@ -9,7 +9,6 @@ import signal
 import sys
 import tarfile
 import time
-from pathlib import Path
 from statistics import median
 
 import prepare
@@ -244,7 +243,7 @@ def shim(setting, image):
     )
     return [
         Measure(
-            f"{PREFIX}warm run without udocker, F1: event → {until}", "ms", Figure("supervisor, shim waiting", of["waits"]),
+            f"{PREFIX}warm run after a pause, F1: event → {until}", "ms", Figure("supervisor, shim waiting", of["waits"]),
             beside=[Figure("supervisor, shim started at the event", of["killed"])],
         )
         for until, of in (("answer", answered), ("next poll", polled))
@@ -253,7 +252,9 @@ def shim(setting, image):
 
 def cold(setting):
     """Preparing the large image."""
-    image = Image(setting.fresh("image"), Path(ROOT), setting.venv)
+    image = Image(setting.fresh("image"), ROOT, setting.venv)
+    # The function's user reads it.
+    image.layout.parent.chmod(0o755)
     place = Place(setting, (image.layout.parent, "/opt/image"), (os.environ["PREPARE_BIN"], "/opt/prepare"))
     udocker = [setting.venv / "bin/python", setting.venv / "bin/udocker"]
     times = {"registry": [[], []], "archive": [[], []]}
@@ -272,10 +273,10 @@ def cold(setting):
                 variables["UDOCKER_DIR"] = "/tmp/theirs"
                 theirs.append(sum(seconds(place, udocker + step, **variables) for step in (fetch, create)))
                 finished(place.outside("/tmp/theirs"))
-            place.outside("/tmp/tar").mkdir(mode=0o777)
-            os.chmod(place.outside("/tmp/tar"), 0o777)
-            untar = [["tar", "--no-same-owner", "-xf", layer, "-C", "/tmp/tar"] for layer in layers]
-            inflate = [["igzip", "-dc", layer] for layer in layers]
+            place.outside("/tmp/tar").mkdir()
+            place.outside("/tmp/tar").chmod(0o777)
+            untar = [[shutil.which("tar"), "--no-same-owner", "-xf", layer, "-C", "/tmp/tar"] for layer in layers]
+            inflate = [[shutil.which("igzip"), "-dc", layer] for layer in layers]
             for name, steps in zip(limits, (untar, inflate)):
                 limits[name].append(sum(seconds(place, step) for step in steps))
             shutil.rmtree(place.outside("/tmp/tar"))

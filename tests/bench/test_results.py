@@ -48,7 +48,8 @@ class Written(unittest.TestCase):
         drawn = xml.fromstring(chart.to_svg(measures()))
         width, height = float(drawn.get("width")), float(drawn.get("height"))
         texts = ["".join(text.itertext()) for text in drawn.iter(f"{SVG}text")]
-        for expected in ("start <of> a & b", "1.25 ms", "250 ms", "200 ×", "≤ 1.5 ms: met", "ahead of all peers: MISSED", "-0.50 ms"):
+        for expected in ("start <of> a & b", "1.25 ms", "250 ms", "200 ×", "≤ 1.5 ms: met", "ahead of all peers: MISSED", "-0.50 ms",
+                         "throughput, more is better"):
             self.assertIn(expected, texts)
         bars = [bar for bar in drawn.iter(f"{SVG}rect") if bar.get("class") != "page"]
         figures = sum(len(list(measure.figures())) for measure in measures())
