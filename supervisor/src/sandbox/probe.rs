@@ -15,6 +15,7 @@ use std::{
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::resource::{Resource, setrlimit},
 };
 
 use super::{
@@ -97,6 +98,8 @@ fn ends_in_time(child: &mut Child) -> bool {
 pub fn play(arguments: &[OsString]) -> ExitCode {
     let word = arguments.first().and_then(|word| word.to_str());
     let argument = arguments.get(1).cloned().unwrap_or_default();
+    // Being killed is what some attempts are for: no core is written for it.
+    let _as_it_is = setrlimit(Resource::RLIMIT_CORE, 0, 0);
     let tried = match word {
         Some(NUDGE) => attempts::waiting::nudge(argument.to_str().unwrap_or_default()),
         Some(name) => match all().find(|facility| facility.name == name) {

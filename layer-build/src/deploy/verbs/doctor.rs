@@ -28,9 +28,11 @@ pub async fn doctor(session: &Session, which: &Which) -> Result<u8, DeployError>
         }
         DeployError::Usage(format!("function {name} {why}"))
     })?;
-    session
-        .reporter
-        .result(&report.to_string(), &answer.payload);
+    // It comes from the function: nothing in it may steer the terminal.
+    let text = report
+        .to_string()
+        .replace(|c: char| c.is_control() && c != '\n', "\u{fffd}");
+    session.reporter.result(&text, &answer.payload);
     Ok(0)
 }
 
