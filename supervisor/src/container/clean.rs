@@ -90,6 +90,7 @@ pub enum Last {
 /// finds the image as it was made.
 pub fn after_run(prepared: &Prepared, record: &Path, last: Last) -> State {
     let root = prepared.directory.join("ROOT");
+    prepared.undo.run_is_over();
     remove_mount_point(&root, record);
     remove_mount_notes(&prepared.directory, record);
     if last == Last::No {

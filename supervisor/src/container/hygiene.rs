@@ -94,12 +94,24 @@ impl Undo {
         Self::Journal(Arc::new(Mutex::new(claimed)))
     }
 
-    /// To be called right before a run.
-    pub fn before_run(&self) {
+    /// To be called right before a run. `shared` is a directory of this machine that the container gets a link to, if any.
+    pub fn before_run(&self, shared: Option<&Path>) {
         let Self::Journal(journal) = self else { return };
-        let marked = lock(journal).journal.mark_dirty();
-        if let Err(error) = marked {
+        let journal = &mut lock(journal).journal;
+        if let Err(error) = journal.mark_dirty() {
             tracing::warn!(%error, "should this process be killed now, the next one would not know that the image has changed");
+        }
+        let linked = shared.map_or(Ok(()), |shared| journal.link(shared));
+        if let Err(error) = linked {
+            // The keeper makes it, or says why it cannot.
+            tracing::debug!(%error, "no link in advance");
+        }
+    }
+
+    /// To be called when all processes of a run are gone, before anything is removed from the container.
+    pub fn run_is_over(&self) {
+        if let Self::Journal(journal) = self {
+            lock(journal).journal.run_is_over();
         }
     }
 

@@ -24,7 +24,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::{errno::Errno, fcntl::OFlag};
+use nix::{
+    errno::Errno,
+    fcntl::OFlag,
+    sys::stat::{Mode, mkdirat},
+    unistd::symlinkat,
+};
 use thiserror::Error;
 
 use self::{
@@ -34,7 +39,7 @@ use self::{
     take::Taking,
     tree::{Tree, open_path, open_state},
     undo::{Undo, Work},
-    watch::{Seen, Watch},
+    watch::{Seen, Sight, Watch},
 };
 
 const DIRTY: &str = "dirty";
@@ -170,6 +175,62 @@ impl Journal {
         at::open_file(&self.state, DIRTY.as_ref(), flags)
             .map(drop)
             .map_err(JournalError::io("mark the container as in use"))
+    }
+
+    /// Puts a link to `path`, a directory of this machine, at the same path inside, for the next run, together with the directory
+    /// it is in: nobody watches a directory that comes with a run, and all files of the image are compared after it. This one
+    /// is watched until [`Self::run_is_over`], and only what the run does in it counts. Where the directory above is not
+    /// the image's, nothing is made.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn link(&mut self, path: &Path) -> Result<(), JournalError> {
+        self.drain()?;
+        let Some(directory) = self.directory_for(path) else {
+            return Ok(());
+        };
+        self.make_link(directory, path)
+            .map_err(JournalError::io("link a directory of the run"))?;
+        // No run goes on yet: what is heard of is the link alone.
+        let mut heard = Seen::nothing();
+        self.watch
+            .collect(&self.inventory, &mut heard)
+            .map_err(JournalError::io("read what has changed"))?;
+        self.seen.touched.insert(directory);
+        if heard.sight == Sight::Lost {
+            self.seen.sight = Sight::Lost;
+        }
+        Ok(())
+    }
+
+    /// The image's directory in which that of the link is to be; none where there is none, or something has its name.
+    fn directory_for(&self, path: &Path) -> Option<u32> {
+        let own = path.strip_prefix("/").ok()?.parent()?;
+        let directory = self.inventory.directory_at(own.parent()?)?;
+        let is_free = self.inventory.find(directory, own.file_name()?).is_none();
+        is_free.then_some(directory)
+    }
+
+    fn make_link(&mut self, directory: u32, path: &Path) -> nix::Result<()> {
+        let own = path.parent().and_then(Path::file_name);
+        let (Some(own), Some(name)) = (own, path.file_name()) else {
+            return Ok(());
+        };
+        let above = self.tree.directory(&self.inventory, directory)?;
+        mkdirat(&above, own, Mode::from_bits_truncate(0o755))?;
+        let opened = at::open_directory(&above, own)?;
+        if self.watch.add_foreign(&opened) {
+            symlinkat(path, &opened, name)?;
+        }
+        Ok(())
+    }
+
+    /// To be called when all processes of a run are gone, before anything else is done in ROOT.
+    pub fn run_is_over(&mut self) {
+        if self.drain().is_err() {
+            self.seen = Seen::unknown();
+        }
+        self.watch.leave_foreign();
     }
 
     /// To be called when the container was made anew: what a journal in `state` knew of the old one's runs is forgotten,

@@ -97,7 +97,11 @@ pub async fn run(
         Some(guest) => natively::order(udocker, guest, container, &request, &argv, temp)?,
         None => by_udocker::order(udocker, container, &request, temp)?,
     };
-    prepared.undo.before_run();
+    // udocker makes what it needs itself.
+    let shared = prepared.guest.is_some() && Family::of(prepared.mode) == Family::Preload;
+    prepared
+        .undo
+        .before_run(shared.then(|| request.record.root()));
     let seen = attempts(
         udocker,
         &Place::of(container),

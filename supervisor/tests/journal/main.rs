@@ -7,6 +7,7 @@
 
 mod changes;
 mod hostile;
+mod linked;
 mod lost;
 mod random;
 mod support;

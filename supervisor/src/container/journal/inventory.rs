@@ -141,6 +141,15 @@ impl Inventory {
         found.ok().and_then(|at| range.clone().nth(at))
     }
 
+    /// The directory at a path below ROOT, where it is the image's.
+    pub(super) fn directory_at(&self, path: &Path) -> Option<u32> {
+        path.iter().try_fold(ROOT, |directory, name| {
+            let found = self.entry(self.find(directory, name)?);
+            let is_directory = found.kind() == Kind::Directory && found.detail < self.directories();
+            is_directory.then_some(found.detail)
+        })
+    }
+
     /// The path below ROOT.
     pub(super) fn path(&self, mut entry: u32) -> PathBuf {
         let mut names = Vec::new();

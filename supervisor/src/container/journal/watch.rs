@@ -107,6 +107,8 @@ pub(super) struct Watch {
     places: Vec<(WatchDescriptor, u32)>,
     /// Directories without one.
     unwatched: BTreeSet<u32>,
+    /// That of a directory which is not the image's: anything that happens in it is something that nobody can follow.
+    foreign: Option<WatchDescriptor>,
 }
 
 impl Watch {
@@ -118,6 +120,7 @@ impl Watch {
             most,
             places: Vec::new(),
             unwatched: BTreeSet::new(),
+            foreign: None,
         }
     }
 
@@ -127,6 +130,31 @@ impl Watch {
 
     /// Watches the open directory.
     pub(super) fn add(&mut self, opened: &OwnedFd, directory: u32) {
+        let room = self.places.len() < self.most;
+        let Some(watch) = room.then(|| self.watch(opened)).flatten() else {
+            self.unwatched.insert(directory);
+            return;
+        };
+        self.unwatched.remove(&directory);
+        match self.places.binary_search_by_key(&watch, |place| place.0) {
+            Ok(at) => self.places[at].1 = directory,
+            Err(at) => self.places.insert(at, (watch, directory)),
+        }
+    }
+
+    /// Watches a directory that is not the image's, until [`Self::leave_foreign`]; whether that is possible.
+    pub(super) fn add_foreign(&mut self, opened: &OwnedFd) -> bool {
+        self.foreign = self.watch(opened);
+        self.foreign.is_some()
+    }
+
+    pub(super) fn leave_foreign(&mut self) {
+        if let (Some(inotify), Some(watch)) = (&self.inotify, self.foreign.take()) {
+            let _gone_with_the_directory = inotify.rm_watch(watch);
+        }
+    }
+
+    fn watch(&self, opened: &OwnedFd) -> Option<WatchDescriptor> {
         let flags = Flags::IN_CREATE
             | Flags::IN_DELETE
             | Flags::IN_MOVE
@@ -139,17 +167,8 @@ impl Watch {
             | Flags::IN_ONLYDIR;
         // By the directory itself, whatever its path leads to by now.
         let path = format!("/proc/self/fd/{}/.", opened.as_raw_fd());
-        let room = self.places.len() < self.most;
-        let inotify = self.inotify.as_ref().filter(|_| room);
-        let Some(Ok(watch)) = inotify.map(|inotify| inotify.add_watch(path.as_str(), flags)) else {
-            self.unwatched.insert(directory);
-            return;
-        };
-        self.unwatched.remove(&directory);
-        match self.places.binary_search_by_key(&watch, |place| place.0) {
-            Ok(at) => self.places[at].1 = directory,
-            Err(at) => self.places.insert(at, (watch, directory)),
-        }
+        let inotify = self.inotify.as_ref()?;
+        inotify.add_watch(path.as_str(), flags).ok()
     }
 
     /// The directories without a watch.
@@ -183,6 +202,10 @@ impl Watch {
     fn take(&mut self, inventory: &Inventory, seen: &mut Seen, event: &InotifyEvent) {
         if event.mask.contains(Flags::IN_Q_OVERFLOW) {
             seen.sight = Sight::Lost;
+            return;
+        }
+        if self.foreign == Some(event.wd) {
+            seen.sight = seen.sight.max(Sight::Blurred);
             return;
         }
         let place = self.places.binary_search_by_key(&event.wd, |place| place.0);
