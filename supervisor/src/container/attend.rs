@@ -26,6 +26,8 @@ pub struct Seen {
     status: Option<ExitStatus>,
     /// What that said itself.
     messages: String,
+    /// Removed with this, and not earlier: what is undone after a run is told from what the run did in its directories.
+    _handoff: Handoff,
 }
 
 impl Seen {
@@ -95,6 +97,7 @@ pub async fn see_through(
             Over::Stopped(_) => None,
         },
         messages: running.messages.text(),
+        _handoff: handoff,
     }
 }
 

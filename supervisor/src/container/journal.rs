@@ -8,6 +8,7 @@
 //! processes of the run must be gone before it is restored.
 
 mod at;
+mod foreign;
 mod inventory;
 mod limbo;
 mod noted;
@@ -33,6 +34,7 @@ use nix::{
 use thiserror::Error;
 
 use self::{
+    foreign::Expected,
     inventory::{Inventory, ROOT},
     limbo::Limbo,
     originals::Originals,
@@ -179,8 +181,8 @@ impl Journal {
 
     /// Puts a link to `path`, a directory of this machine, at the same path inside, for the next run, together with the directory
     /// it is in: nobody watches a directory that comes with a run, and all files of the image are compared after it. This one
-    /// is watched until [`Self::run_is_over`], and only what the run does in it counts. Where the directory above is not
-    /// the image's, nothing is made.
+    /// is watched until [`Self::run_is_over`], and so are `path` and the directories in it, as a run can give a file of the
+    /// image another name there. Where the directory above is not the image's, nothing is made.
     ///
     /// # Errors
     /// The operating system's.
@@ -189,7 +191,8 @@ impl Journal {
         let Some(directory) = self.directory_for(path) else {
             return Ok(());
         };
-        self.make_link(directory, path)
+        let watched = self
+            .make_link(directory, path)
             .map_err(JournalError::io("link a directory of the run"))?;
         // No run goes on yet: what is heard of is the link alone.
         let mut heard = Seen::nothing();
@@ -200,7 +203,19 @@ impl Journal {
         if heard.sight == Sight::Lost {
             self.seen.sight = Sight::Lost;
         }
+        if !(watched && self.watch_shared(path)) {
+            self.seen.sight = self.seen.sight.max(Sight::Blurred);
+        }
         Ok(())
+    }
+
+    /// Watches what a run shares with this machine; whether that is possible.
+    fn watch_shared(&mut self, path: &Path) -> bool {
+        let directories = foreign::directories(path).unwrap_or_default();
+        let watched = |path: &PathBuf| {
+            open_path(path).is_ok_and(|opened| self.watch.add_foreign(opened, Expected::Files))
+        };
+        !directories.is_empty() && directories.iter().all(watched)
     }
 
     /// The image's directory in which that of the link is to be; none where there is none, or something has its name.
@@ -211,18 +226,17 @@ impl Journal {
         is_free.then_some(directory)
     }
 
-    fn make_link(&mut self, directory: u32, path: &Path) -> nix::Result<()> {
+    /// Whether the directory of the link is watched.
+    fn make_link(&mut self, directory: u32, path: &Path) -> nix::Result<bool> {
         let own = path.parent().and_then(Path::file_name);
         let (Some(own), Some(name)) = (own, path.file_name()) else {
-            return Ok(());
+            return Ok(false);
         };
         let above = self.tree.directory(&self.inventory, directory)?;
         mkdirat(&above, own, Mode::from_bits_truncate(0o755))?;
         let opened = at::open_directory(&above, own)?;
-        if self.watch.add_foreign(&opened) {
-            symlinkat(path, &opened, name)?;
-        }
-        Ok(())
+        symlinkat(path, &opened, name)?;
+        Ok(self.watch.add_foreign(opened, Expected::Nothing))
     }
 
     /// To be called when all processes of a run are gone, before anything else is done in ROOT.
@@ -230,7 +244,7 @@ impl Journal {
         if self.drain().is_err() {
             self.seen = Seen::unknown();
         }
-        self.watch.leave_foreign();
+        self.watch.leave_foreign(&mut self.seen);
     }
 
     /// To be called when the container was made anew: what a journal in `state` knew of the old one's runs is forgotten,

@@ -137,6 +137,8 @@ async fn attempts(
         return Ok(seen);
     }
     tracing::debug!("what waited for this run has ended: once more");
+    // Its directory, before there is another of that name.
+    drop(seen);
     let keeper = udocker.new_keeper(place, request.record, &order.start)?;
     attempt(keeper, order, argv, request, sink).await
 }

@@ -15,7 +15,10 @@ use nix::{
     sys::inotify::{AddWatchFlags as Flags, InitFlags, Inotify, InotifyEvent, WatchDescriptor},
 };
 
-use super::inventory::Inventory;
+use super::{
+    foreign::{Expected, Foreign, Verdict},
+    inventory::Inventory,
+};
 
 /// How much of what happened can be told from the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,6 +101,13 @@ impl Seen {
     }
 }
 
+/// What becomes of names in a directory, and of that itself.
+const NAMES: Flags = Flags::IN_CREATE
+    .union(Flags::IN_DELETE)
+    .union(Flags::IN_MOVE)
+    .union(Flags::IN_DELETE_SELF)
+    .union(Flags::IN_MOVE_SELF);
+
 #[derive(Debug)]
 pub(super) struct Watch {
     inotify: Option<Inotify>,
@@ -107,8 +117,8 @@ pub(super) struct Watch {
     places: Vec<(WatchDescriptor, u32)>,
     /// Directories without one.
     unwatched: BTreeSet<u32>,
-    /// That of a directory which is not the image's: anything that happens in it is something that nobody can follow.
-    foreign: Option<WatchDescriptor>,
+    /// Those of directories which are not the image's.
+    foreign: Vec<Foreign>,
 }
 
 impl Watch {
@@ -120,7 +130,7 @@ impl Watch {
             most,
             places: Vec::new(),
             unwatched: BTreeSet::new(),
-            foreign: None,
+            foreign: Vec::new(),
         }
     }
 
@@ -143,28 +153,33 @@ impl Watch {
     }
 
     /// Watches a directory that is not the image's, until [`Self::leave_foreign`]; whether that is possible.
-    pub(super) fn add_foreign(&mut self, opened: &OwnedFd) -> bool {
-        self.foreign = self.watch(opened);
-        self.foreign.is_some()
+    pub(super) fn add_foreign(&mut self, opened: OwnedFd, expected: Expected) -> bool {
+        let watch = self.watch_for(&opened, NAMES);
+        let foreign = watch.map(|watch| Foreign::new(watch, opened, expected));
+        let watched = foreign.is_some();
+        self.foreign.extend(foreign);
+        watched
     }
 
-    pub(super) fn leave_foreign(&mut self) {
-        if let (Some(inotify), Some(watch)) = (&self.inotify, self.foreign.take()) {
-            let _gone_with_the_directory = inotify.rm_watch(watch);
+    /// Looks at what came there, and watches them no more.
+    pub(super) fn leave_foreign(&mut self, seen: &mut Seen) {
+        for foreign in std::mem::take(&mut self.foreign) {
+            if foreign.look() == Verdict::Suspect {
+                seen.sight = seen.sight.max(Sight::Blurred);
+            }
+            if let Some(inotify) = &self.inotify {
+                let _gone_with_the_directory = inotify.rm_watch(foreign.watch);
+            }
         }
     }
 
     fn watch(&self, opened: &OwnedFd) -> Option<WatchDescriptor> {
-        let flags = Flags::IN_CREATE
-            | Flags::IN_DELETE
-            | Flags::IN_MOVE
-            | Flags::IN_MODIFY
-            | Flags::IN_CLOSE_WRITE
-            | Flags::IN_ATTRIB
-            | Flags::IN_DELETE_SELF
-            | Flags::IN_MOVE_SELF
-            | Flags::IN_DONT_FOLLOW
-            | Flags::IN_ONLYDIR;
+        let contents = Flags::IN_MODIFY | Flags::IN_CLOSE_WRITE | Flags::IN_ATTRIB;
+        self.watch_for(opened, NAMES | contents)
+    }
+
+    fn watch_for(&self, opened: &OwnedFd, events: Flags) -> Option<WatchDescriptor> {
+        let flags = events | Flags::IN_DONT_FOLLOW | Flags::IN_ONLYDIR;
         // By the directory itself, whatever its path leads to by now.
         let path = format!("/proc/self/fd/{}/.", opened.as_raw_fd());
         let inotify = self.inotify.as_ref()?;
@@ -204,8 +219,11 @@ impl Watch {
             seen.sight = Sight::Lost;
             return;
         }
-        if self.foreign == Some(event.wd) {
-            seen.sight = seen.sight.max(Sight::Blurred);
+        let foreign = self.foreign.iter_mut().find(|one| one.watch == event.wd);
+        if let Some(foreign) = foreign {
+            if foreign.take(event) == Verdict::Suspect {
+                seen.sight = seen.sight.max(Sight::Blurred);
+            }
             return;
         }
         let place = self.places.binary_search_by_key(&event.wd, |place| place.0);
