@@ -1,4 +1,4 @@
-//! `plan --try`: a function is run as it would be deployed, and AWS is not asked.
+//! `plan --try`: a function is run as it would be deployed, without AWS.
 
 use serde_json::{Value, json};
 use tests::{Deploy, archive, supervisor, texts};
