@@ -15,7 +15,7 @@ use tests::{Launch, Mode, Sandbox, s3_event, supervisor};
 
 /// Asks for everything that is different on Lambda, and writes what it is told into the output.
 const LOOK: &str = "grep -E '^(Uid|CapEff|NoNewPrivs|Seccomp):' /proc/self/status
-grep -E '^Max (processes|open files)' /proc/self/limits; echo "core: $(ulimit -S -c)"
+grep -E '^Max (processes|open files)' /proc/self/limits; echo core: $(ulimit -S -c)
 setpriv --nnp true && echo 'prctl works'
 unshare --user true && echo 'unshare works'
 fallocate -l 1M /tmp/f && echo 'fallocate works'
@@ -120,6 +120,20 @@ fn it_works_without_any_privilege() {
     }
     assert!(!log.contains("works"), "{log}");
     assert!(missing(&report).contains("user 993: only root"), "{report}");
+    sandbox.expect_clean();
+}
+
+#[test]
+fn a_user_stays_who_it_is_where_a_user_namespace_is_of_no_use() {
+    let sandbox = open_sandbox();
+    let launch = trial(&sandbox, "grep ^Uid: /proc/self/status");
+    // The namespace itself is allowed, and its maps cannot be written.
+    let closed = "mount --bind /proc /proc && mount -o remount,bind,ro /proc &&
+exec setpriv --reuid=1234 --regid=1234 --clear-groups \"$@\"";
+    let run = through(launch, &["unshare", "--mount", "sh", "-c", closed, "sh"]).run();
+    run.expect_code(0)
+        .expect_stderr("/tmp of 512 MB: this user may not mount");
+    assert!(run.stdout().contains("Uid:\t1234"), "{}", run.stdout());
     sandbox.expect_clean();
 }
 
@@ -330,12 +344,12 @@ fn the_event_may_be_standard_input_and_nothing_else_may_be_a_stream() {
     let run = launch("function_config.yaml", "-");
     run.expect_code(0);
     assert!(run.stdout().contains("stdin"), "{}", run.stdout());
-    launch("/dev/stdin", "event.json")
+    launch("/proc/self/fd/0", "event.json")
         .expect_code(1)
-        .expect_stderr("--config /dev/stdin: it is no regular file");
-    launch("function_config.yaml", "/dev/stdin")
+        .expect_stderr("--config /proc/self/fd/0: it is no regular file");
+    launch("function_config.yaml", "/proc/self/fd/0")
         .expect_code(1)
-        .expect_stderr("--event /dev/stdin: it is no regular file");
+        .expect_stderr("--event /proc/self/fd/0: it is no regular file");
 }
 
 #[test]

@@ -27,7 +27,7 @@ const NAMED_FILES: [&str; 4] = [
 /// Runs it; answers the exit code.
 ///
 /// # Errors
-/// Those of [`as_lambda::main`], and when a file of the command line cannot be read once more.
+/// Those of [`as_lambda::main`].
 pub(super) fn run(
     environment: &Environment,
     arguments: &Arguments,
@@ -35,7 +35,6 @@ pub(super) fn run(
     config: &FunctionConfig,
     function: Function,
 ) -> anyhow::Result<i32> {
-    refuse_streams(arguments)?;
     let format = if arguments.json {
         Format::Json
     } else {
@@ -53,7 +52,10 @@ pub(super) fn run(
 }
 
 /// Both processes read the configuration, and the inner one, which may be another user with another `/dev`, opens the event.
-fn refuse_streams(arguments: &Arguments) -> anyhow::Result<()> {
+///
+/// # Errors
+/// When one of them is something that can be read only once or from one place.
+pub(super) fn refuse_streams(arguments: &Arguments) -> anyhow::Result<()> {
     let options = [
         ("--config", arguments.config.as_deref(), "a file"),
         (
