@@ -87,6 +87,17 @@ impl Scratch {
         })
     }
 
+    /// A directory that is there already.
+    #[cfg(test)]
+    pub(super) fn at(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            kind: Kind::Measured,
+            retention: Retention::Remove,
+            measured: Cell::new((0, Instant::now())),
+        }
+    }
+
     /// Where it is.
     pub(super) fn path(&self) -> &Path {
         &self.path

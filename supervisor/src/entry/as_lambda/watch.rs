@@ -250,3 +250,33 @@ async fn kill_what_is_left() {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_has_too_much_memory_is_killed_though_more_has_been_in_use_before() {
+        let directory = tempfile::tempdir().unwrap();
+        let scratch = Scratch::at(directory.path());
+        let function = Function {
+            memory: 0,
+            tmp: 512,
+            timeout: Duration::from_mins(1),
+            threshold: Duration::ZERO,
+        };
+        let mut child = tokio::process::Command::new("sleep")
+            .arg("60")
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut watch = Watch::new(&child, function, &scratch);
+        watch.usage.memory = 1 << 40;
+        let mut all = processes::descendants(std::process::id().cast_signed());
+        all.retain(|process| Some(process.pid) == watch.child.map(Pid::as_raw));
+        watch.look_at_memory(&all);
+        assert_eq!(watch.usage.stopped.len(), 1);
+        let ended = child.wait().await.unwrap();
+        assert_eq!(ended.signal(), Some(Signal::SIGKILL as i32));
+    }
+}
