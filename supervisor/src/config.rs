@@ -75,10 +75,10 @@ pub struct FunctionConfig {
     pub on_failure: OnFailure,
     /// Several nodes per job (`batch.multi_node_parallel`).
     pub multi_node_parallel: Option<MultiNode>,
-    /// Memory of the function (`memory`, in MB); it counts with `--as-lambda` only.
-    pub memory: Option<u32>,
-    /// Size of `/tmp` (`ephemeral_storage`, in MB, or a map with `Size`); it counts with `--as-lambda` only.
-    pub ephemeral_storage: Option<u32>,
+    /// Memory of the function (`memory`, in MB). It counts with `--as-lambda` only: elsewhere a wrong one is no error.
+    pub memory: Option<Result<u32, ConfigError>>,
+    /// Size of `/tmp` (`ephemeral_storage`, in MB, or a map with `Size`). It counts with `--as-lambda` only, too.
+    pub ephemeral_storage: Option<Result<u32, ConfigError>>,
     /// Where events go that a job's variables cannot hold: `batch.event_path`, else `deployment.bucket` with
     /// [`EVENT_FOLDER`]; `bucket` or `bucket/folder`.
     pub event_path: Option<String>,

@@ -773,3 +773,18 @@ fn addresses_of_servers() {
         assert_eq!(ServerUrl::parse(text), None, "{text}");
     }
 }
+
+#[test]
+fn sizes_count_for_a_trial_only_and_a_wrong_one_is_no_error_elsewhere() {
+    let config = parse("memory: 512\nephemeral_storage: {Size: 10240}").unwrap();
+    assert_eq!(config.memory, Some(Ok(512)));
+    assert_eq!(config.ephemeral_storage, Some(Ok(10_240)));
+    for value in ["1Gi", "\"512\"", "512.0", "[1]", "127", "10241", "-1"] {
+        let config = parse(&format!("memory: {value}\nephemeral_storage: {value}")).unwrap();
+        for (size, least) in [(config.memory, 128), (config.ephemeral_storage, 512)] {
+            let error = size.unwrap().expect_err(value).to_string();
+            let expected = format!("expected a whole number of MB from {least} to 10240");
+            assert!(error.ends_with(&expected), "{error}");
+        }
+    }
+}

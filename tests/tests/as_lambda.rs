@@ -15,7 +15,7 @@ use tests::{Launch, Mode, Sandbox, s3_event, supervisor};
 
 /// Asks for everything that is different on Lambda, and writes what it is told into the output.
 const LOOK: &str = "grep -E '^(Uid|CapEff|NoNewPrivs|Seccomp):' /proc/self/status
-grep -E '^Max (processes|open files)' /proc/self/limits
+grep -E '^Max (processes|open files)' /proc/self/limits; echo core: $(ulimit -S -c)
 setpriv --nnp true && echo 'prctl works'
 unshare --user true && echo 'unshare works'
 fallocate -l 1M /tmp/f && echo 'fallocate works'
@@ -85,6 +85,7 @@ fn what_lambda_denies_is_denied_to_root_too() {
         "NoNewPrivs:\t1",
         "Seccomp:\t2",
         "Operation not permitted",
+        "core: 0",
     ] {
         assert!(log.contains(expected), "no {expected:?} in {log}");
     }
@@ -119,6 +120,20 @@ fn it_works_without_any_privilege() {
     }
     assert!(!log.contains("works"), "{log}");
     assert!(missing(&report).contains("user 993: only root"), "{report}");
+    sandbox.expect_clean();
+}
+
+#[test]
+fn a_user_stays_who_it_is_where_a_user_namespace_is_of_no_use() {
+    let sandbox = open_sandbox();
+    let launch = trial(&sandbox, "grep ^Uid: /proc/self/status");
+    // The namespace itself is allowed, and its maps cannot be written.
+    let closed = "mount --bind /proc /proc && mount -o remount,bind,ro /proc &&
+exec setpriv --reuid=1234 --regid=1234 --clear-groups \"$@\"";
+    let run = through(launch, &["unshare", "--mount", "sh", "-c", closed, "sh"]).run();
+    run.expect_code(0)
+        .expect_stderr("/tmp of 512 MB: this user may not mount");
+    assert!(run.stdout().contains("Uid:\t1234"), "{}", run.stdout());
     sandbox.expect_clean();
 }
 
@@ -285,6 +300,59 @@ fn the_size_comes_from_the_function_definition() {
 }
 
 #[test]
+fn a_size_that_lambda_does_not_accept_is_an_error_only_where_it_counts() {
+    let sandbox = open_sandbox();
+    let more = json!({ "memory": "1Gi", "ephemeral_storage": { "Size": 100 }, "container": { "execmode": null } });
+    sandbox.function("true", &more);
+    let launch = || sandbox.invoke_local(&json!({}));
+    launch().run().expect_code(0);
+    launch().arg("--as-lambda").run().expect_code(1).expect_stderr(
+        "configuration key memory: found \"1Gi\", expected a whole number of MB from 128 to 10240",
+    );
+    let run = launch().args(["--as-lambda", "--memory", "512"]).run();
+    run.expect_code(1)
+        .expect_stderr("configuration key ephemeral_storage.Size: found 100");
+    let run = launch().args(["--as-lambda", "--memory", "512", "--tmp", "200"]);
+    run.run().expect_code(0);
+}
+
+#[test]
+fn root_stays_root_where_lambdas_user_could_not_write_an_output() {
+    let sandbox = open_sandbox();
+    let output = json!([{ "storage_provider": "local", "path": "outbox/deep/er" }]);
+    let more = json!({ "output": output, "container": { "execmode": null } });
+    sandbox.function("grep ^Uid: /proc/self/status", &more);
+    let folder = sandbox.path("buckets/outbox/deep");
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+    let run = sandbox.invoke_local(&json!({})).arg("--as-lambda").run();
+    run.expect_code(0).expect_stderr("it may not write to");
+    assert!(run.stdout().contains("Uid:\t0"), "{}", run.stdout());
+}
+
+#[test]
+fn the_event_may_be_standard_input_and_nothing_else_may_be_a_stream() {
+    let sandbox = open_sandbox();
+    let more = json!({ "container": { "execmode": null } });
+    sandbox.function("cat \"$INPUT_FILE_PATH\"", &more);
+    sandbox.write("event.json", "{}");
+    let launch = |config, event| {
+        let words = ["--config", config, "--event", event, "--as-lambda"];
+        let launch = sandbox.launch().args(words);
+        launch.stdin("{\"of\": \"stdin\"}").run()
+    };
+    let run = launch("function_config.yaml", "-");
+    run.expect_code(0);
+    assert!(run.stdout().contains("stdin"), "{}", run.stdout());
+    launch("/proc/self/fd/0", "event.json")
+        .expect_code(1)
+        .expect_stderr("--config /proc/self/fd/0: it is no regular file");
+    launch("function_config.yaml", "/proc/self/fd/0")
+        .expect_code(1)
+        .expect_stderr("--event /proc/self/fd/0: it is no regular file");
+}
+
+#[test]
 fn the_deadline_is_the_functions() {
     let sandbox = open_sandbox();
     let run = trial(&sandbox, "sleep 30").args(["--timeout", "3"]).run();
@@ -356,7 +424,11 @@ fn the_plan_is_that_of_lambda() {
 #[test]
 fn signals_reach_the_run_and_nothing_is_left() {
     let sandbox = open_sandbox();
-    for (signal, code) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)] {
+    for (signal, code) in [
+        (Signal::SIGINT, 130),
+        (Signal::SIGTERM, 143),
+        (Signal::SIGHUP, 143),
+    ] {
         let script = "setsid sleep 300 & echo started; sleep 300";
         let mut run = trial(&sandbox, script).start();
         run.wait_for_stdout("started");

@@ -72,7 +72,7 @@ pub enum Verb {
         #[arg(short, long)]
         all: bool,
     },
-    /// Show what init or update would change, or try the function on this machine; nothing is touched.
+    /// Show what init or update would change, or try the function on this machine; no function is changed.
     Plan {
         /// The function.
         #[command(flatten)]
@@ -120,7 +120,8 @@ pub enum Verb {
 #[derive(Debug, Clone, Default, Args)]
 pub struct TrialOptions {
     /// Run the function on this event, a JSON file (- is standard input), on this machine as on Lambda, and show how close it
-    /// comes to its limits. Nothing is asked of AWS but what the function itself does.
+    /// comes to its limits. Nothing is changed in AWS but by the function itself: it reads and writes its buckets, unless
+    /// --local-storage is given.
     #[arg(long = "try", value_name = "EVENT")]
     pub event: Option<PathBuf>,
     /// With --try: the supervisor to run. Default: beside faas-deploy, else on the PATH.

@@ -160,16 +160,13 @@ fn read_function(
         on_failure: function.choice_or_default("on_failure")?,
         multi_node_parallel: parts.batch.as_ref().map(multi_node).transpose()?.flatten(),
         event_path: event_path(function, parts.batch.as_ref())?,
-        memory: function
-            .get("memory")?
-            .map(|node| node.count(1))
-            .transpose()?,
+        memory: function.get("memory")?.map(|node| megabytes(&node, 128)),
         ephemeral_storage: ephemeral_storage(function)?,
     })
 }
 
 /// Lambda's own key is a map with `Size`; a number alone does too.
-fn ephemeral_storage(function: &Node<'_>) -> Result<Option<u32>, ConfigError> {
+fn ephemeral_storage(function: &Node<'_>) -> Result<Option<Result<u32, ConfigError>>, ConfigError> {
     let Some(node) = function.get("ephemeral_storage")? else {
         return Ok(None);
     };
@@ -178,7 +175,13 @@ fn ephemeral_storage(function: &Node<'_>) -> Result<Option<u32>, ConfigError> {
     } else {
         Some(node)
     };
-    size.map(|node| node.count(1)).transpose()
+    Ok(size.map(|node| megabytes(&node, 512)))
+}
+
+/// A size that Lambda accepts (Lambda quotas).
+fn megabytes(node: &Node<'_>, least: u32) -> Result<u32, ConfigError> {
+    let number = node.count(least).ok().filter(|size| *size <= 10_240);
+    number.ok_or_else(|| node.invalid(&format!("a whole number of MB from {least} to 10240")))
 }
 
 fn positive_seconds(node: &Node<'_>) -> Result<std::time::Duration, ConfigError> {

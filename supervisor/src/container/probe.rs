@@ -3,13 +3,17 @@
 
 use std::{
     ffi::OsString,
+    fs,
     path::Path,
     process::{Command, ExitCode, Stdio},
 };
 
 use nix::{
+    errno::Errno,
+    mount::{MsFlags, mount},
     sched::{CloneFlags, unshare},
     sys::ptrace::traceme,
+    unistd::{getegid, geteuid},
 };
 
 use super::role;
@@ -20,7 +24,7 @@ use crate::sandbox;
 pub enum Probe {
     /// To be traced: P modes.
     Ptrace,
-    /// A user namespace of one's own: R modes for those who are not root, and overlays.
+    /// A user namespace of one's own in which one may mount: R modes for those who are not root, and overlays.
     UserNamespace,
 }
 
@@ -42,6 +46,30 @@ impl Probe {
     }
 }
 
+/// Has this process be itself in a user and a mount namespace of its own. Where the first step is allowed and a later one is
+/// not, it ends up as nobody: to be tried by [`Probe::UserNamespace`] first. To be called while there is one thread.
+///
+/// # Errors
+/// The operating system's.
+pub fn enter_user_namespace() -> nix::Result<()> {
+    let (user, group) = (geteuid(), getegid());
+    unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS)?;
+    for (file, text) in [
+        ("setgroups", "deny".to_owned()),
+        ("uid_map", format!("{user} {user} 1")),
+        ("gid_map", format!("{group} {group} 1")),
+    ] {
+        fs::write(format!("/proc/self/{file}"), text).map_err(|_| Errno::EPERM)?;
+    }
+    Ok(())
+}
+
+/// Some systems allow the namespace and nothing in it.
+fn mount_something() -> nix::Result<()> {
+    const NONE: Option<&str> = None;
+    mount(Some("probe"), "/dev", Some("tmpfs"), MsFlags::empty(), NONE)
+}
+
 /// Plays the probe: `faas-probe WHAT`.
 pub fn play(arguments: &[OsString]) -> ExitCode {
     match arguments.split_first() {
@@ -55,7 +83,7 @@ pub fn play(arguments: &[OsString]) -> ExitCode {
         .find(asked)
     {
         Some(Probe::Ptrace) => traceme(),
-        Some(Probe::UserNamespace) => unshare(CloneFlags::CLONE_NEWUSER),
+        Some(Probe::UserNamespace) => enter_user_namespace().and_then(|()| mount_something()),
         None => return ExitCode::from(2),
     };
     ExitCode::from(u8::from(done.is_err()))

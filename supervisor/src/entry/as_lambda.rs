@@ -63,18 +63,30 @@ pub struct Trial<'a> {
 /// When the imitation cannot be started at all. What merely cannot be imitated here is reported with the usage.
 pub fn main(trial: &Trial<'_>) -> anyhow::Result<i32> {
     let mut missing = function::never_imitated(&trial.function);
-    let scratch = Scratch::make(trial, &mut missing).context("cannot make the function's /tmp")?;
-    let user = user::choose(&trial.needs, scratch.path(), &mut missing)?;
-    let result = block_on(run(trial, &scratch, user));
-    scratch.remove();
-    let (code, usage, output) = result?;
+    let (code, usage, output) = block_on(in_surroundings(trial, &mut missing))?;
     show(trial, code, &usage, &missing, &output)
+}
+
+async fn in_surroundings(
+    trial: &Trial<'_>,
+    missing: &mut Vec<String>,
+) -> anyhow::Result<(i32, Usage, Vec<u8>)> {
+    // From here on no signal ends this process before the directory is removed.
+    let mut signals = watch::Signals::new()?;
+    let scratch = Scratch::make(trial, missing).context("cannot make the function's /tmp")?;
+    let result = match user::choose(&trial.needs, scratch.path(), missing) {
+        Ok(user) => run(trial, &scratch, user, &mut signals).await,
+        Err(error) => Err(error),
+    };
+    scratch.remove();
+    result
 }
 
 async fn run(
     trial: &Trial<'_>,
     scratch: &Scratch,
     user: user::User,
+    signals: &mut watch::Signals,
 ) -> anyhow::Result<(i32, Usage, Vec<u8>)> {
     watch::adopt_orphans();
     let mut command = inside::command(trial, scratch, user)?;
@@ -92,7 +104,10 @@ async fn run(
         }
         anyhow::Ok(output)
     };
-    let (watched, output) = tokio::join!(watch::to_the_end(child, trial.function, scratch), read);
+    let (watched, output) = tokio::join!(
+        watch::to_the_end(child, trial.function, scratch, signals),
+        read
+    );
     let (code, usage) = watched?;
     Ok((code, usage, output?))
 }

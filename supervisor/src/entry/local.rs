@@ -66,6 +66,10 @@ fn run(
     words: &[OsString],
     event: &PathBuf,
 ) -> anyhow::Result<i32> {
+    let is_trial = arguments.as_lambda && !arguments.imitated && !arguments.explain;
+    if is_trial {
+        trial::refuse_streams(arguments)?;
+    }
     let mut config = configuration(environment, arguments)?;
     let mut timeout = arguments
         .timeout
@@ -75,7 +79,7 @@ fn run(
     if arguments.as_lambda {
         as_lambda::settle(&mut config, environment)?;
         let size = Function::new(&config, arguments.memory, arguments.tmp, timeout)?;
-        if !arguments.imitated && !arguments.explain {
+        if is_trial {
             return trial::run(environment, arguments, words, &config, size);
         }
         timeout = Some(size.timeout);

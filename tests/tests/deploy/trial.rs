@@ -1,4 +1,8 @@
-//! `plan --try`: a function is run as it would be deployed, and AWS is not asked.
+//! `plan --try`: a function is run as it would be deployed, without AWS.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use tests::{Deploy, archive, supervisor, texts};
@@ -113,4 +117,30 @@ fn what_cannot_be_tried_says_so() {
         &["plan", "-f", "function.yaml", "--supervisor", "x"],
     ));
     assert!(stderr.contains("--try"), "{stderr}");
+}
+
+#[test]
+fn the_package_is_closed_to_other_users_and_gone_after_a_signal() {
+    let user = Deploy::new();
+    define(&user, &["hello"], &json!({}));
+    let supervisor = "#!/bin/sh
+trap 'exit 143' TERM
+stat -c '%a %g %n' \"$LAMBDA_TASK_ROOT\"
+kill -HUP $PPID
+for n in $(seq 100); do sleep 0.1; done
+";
+    let program = user.write("supervisor.sh", supervisor);
+    fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
+    let line = ["plan", "-f", "function.yaml", "--try", "event.json"];
+    let line = [&line[..], &["--supervisor", "supervisor.sh"]].concat();
+    let output = user.at(NOWHERE, &line);
+    let (stdout, stderr) = texts(&output);
+    assert_eq!(output.status.code(), Some(143), "{stdout}{stderr}");
+    let words: Vec<&str> = stdout.split_whitespace().collect();
+    if nix::unistd::geteuid().is_root() {
+        assert_eq!(words[..2], ["750", "990"]);
+    } else {
+        assert_eq!(words[0], "700");
+    }
+    assert!(!Path::new(words[2]).exists(), "{stdout}");
 }

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Gid, Pid, chown, geteuid};
 use tempfile::TempDir;
 use tokio::process::Command;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{self, SignalKind};
 
 use super::init::described;
 use crate::deploy::Surroundings;
@@ -25,6 +25,8 @@ use crate::deploy::settings::{Runtime, Settings};
 
 /// The program that runs it.
 const SUPERVISOR: &str = "supervisor";
+/// The group of a function's user on Lambda, which a run of root has under `--as-lambda`.
+const GROUP: u32 = 990;
 /// Variables that would win over a profile.
 const KEYS: [&str; 3] = [
     "AWS_ACCESS_KEY_ID",
@@ -49,6 +51,10 @@ pub async fn run(
     }
     runs_here(&settings)?;
     let supervisor = supervisor(surroundings, options)?;
+    let mut signals = Signals::new().map_err(|source| DeployError::Io {
+        path: supervisor.clone(),
+        source,
+    })?;
     let task = unpacked(&settings)?;
     let mut command = Command::new(&supervisor);
     command
@@ -72,17 +78,56 @@ pub async fn run(
         command.arg("--json");
     }
     set_variables(&mut command, &settings, task.path());
-    let ended = to_the_end(command).await;
+    let ended = to_the_end(command, &mut signals).await;
     ended.map(code).map_err(|source| DeployError::Io {
         path: supervisor,
         source,
     })
 }
 
+/// The signals that end a trial, from when this is made: none of them leaves the package behind.
+struct Signals {
+    interrupt: unix::Signal,
+    terminate: unix::Signal,
+    /// None where it is ignored (`nohup`), and stays so.
+    hang_up: Option<unix::Signal>,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        let hang_up = (!hang_up_is_ignored()).then(|| unix::signal(SignalKind::hangup()));
+        Ok(Self {
+            interrupt: unix::signal(SignalKind::interrupt())?,
+            terminate: unix::signal(SignalKind::terminate())?,
+            hang_up: hang_up.transpose()?,
+        })
+    }
+
+    /// What is to be sent to the supervisor next.
+    async fn next(&mut self) -> Signal {
+        let hang_up = async {
+            match &mut self.hang_up {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.interrupt.recv() => Signal::SIGINT,
+            _ = self.terminate.recv() => Signal::SIGTERM,
+            _ = hang_up => Signal::SIGTERM,
+        }
+    }
+}
+
+fn hang_up_is_ignored() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & 1 != 0)
+}
+
 /// Signals are the supervisor's: it ends what it has started, and then this command.
-async fn to_the_end(mut command: Command) -> std::io::Result<ExitStatus> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+async fn to_the_end(mut command: Command, signals: &mut Signals) -> std::io::Result<ExitStatus> {
     let mut child = command.spawn()?;
     let id = child.id().map(|id| Pid::from_raw(id.cast_signed()));
     let pass_on = |signal| {
@@ -91,8 +136,7 @@ async fn to_the_end(mut command: Command) -> std::io::Result<ExitStatus> {
     loop {
         tokio::select! {
             status = child.wait() => return status,
-            _ = interrupt.recv() => pass_on(Signal::SIGINT),
-            _ = terminate.recv() => pass_on(Signal::SIGTERM),
+            signal = signals.next() => pass_on(signal),
         }
     }
 }
@@ -123,7 +167,7 @@ fn runs_here(settings: &Settings) -> Result<(), DeployError> {
     )))
 }
 
-/// The package as Lambda unpacks it, in a directory that everyone may read.
+/// The package as Lambda unpacks it. It holds secrets: of other users, only the one that root's run becomes may read it.
 fn unpacked(settings: &Settings) -> Result<TempDir, DeployError> {
     let value = config::configuration(settings, settings.deployment.bucket.as_deref());
     config::check(&value)?;
@@ -133,7 +177,10 @@ fn unpacked(settings: &Settings) -> Result<TempDir, DeployError> {
         source,
     };
     let folder = TempDir::new().map_err(failed)?;
-    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).map_err(failed)?;
+    let group = Some(Gid::from_raw(GROUP));
+    let shared = geteuid().is_root() && chown(folder.path(), None, group).is_ok();
+    let mode = Permissions::from_mode(if shared { 0o750 } else { 0o700 });
+    fs::set_permissions(folder.path(), mode).map_err(failed)?;
     let zip = File::open(package.path()).map_err(failed)?;
     zip::ZipArchive::new(zip)
         .and_then(|mut zip| zip.extract(folder.path()))

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use nix::mount::{MsFlags, mount};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 /// The devices there are.
 const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
@@ -17,11 +17,18 @@ const LINKS: [(&str, &str); 3] = [
     ("stderr", "/proc/self/fd/2"),
 ];
 
-/// Replaces `/dev` in this mount namespace; `aside` is an empty directory in which the new one is put together.
+/// Replaces `/dev` in this mount namespace; `aside` is an empty directory in which the new one is put together, and which is
+/// empty again afterwards.
 ///
 /// # Errors
 /// The operating system's.
 pub(super) fn replace(aside: &Path) -> std::io::Result<()> {
+    try_to_replace(aside).inspect_err(|_| {
+        let _nothing_there = umount2(aside, MntFlags::MNT_DETACH);
+    })
+}
+
+fn try_to_replace(aside: &Path) -> std::io::Result<()> {
     const NONE: Option<&str> = None;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
     let options = Some("mode=755,size=64k");

@@ -5,7 +5,7 @@ use std::{str::FromStr as _, time::Duration};
 use anyhow::bail;
 
 use crate::{
-    config::{ExecMode, FunctionConfig, KeepLayers},
+    config::{ConfigError, ExecMode, FunctionConfig, KeepLayers},
     environment::{self as names, Environment},
 };
 
@@ -36,7 +36,7 @@ impl Function {
     /// the option's, else the configuration's.
     ///
     /// # Errors
-    /// When the timeout is longer than a function may run.
+    /// When the timeout is longer than a function may run, or the configuration has a size that Lambda does not accept.
     pub fn new(
         config: &FunctionConfig,
         memory: Option<u32>,
@@ -51,8 +51,8 @@ impl Function {
             );
         }
         Ok(Self {
-            memory: memory.or(config.memory).unwrap_or(DEFAULT_MEMORY),
-            tmp: tmp.or(config.ephemeral_storage).unwrap_or(DEFAULT_TMP),
+            memory: size(memory, config.memory.as_ref(), DEFAULT_MEMORY)?,
+            tmp: size(tmp, config.ephemeral_storage.as_ref(), DEFAULT_TMP)?,
             timeout,
             threshold: config.container.timeout_threshold,
         })
@@ -66,6 +66,19 @@ impl Function {
             self.tmp,
             self.timeout.as_secs()
         )
+    }
+}
+
+/// The option's, else the configuration's, which counts only then.
+fn size(
+    option: Option<u32>,
+    configured: Option<&Result<u32, ConfigError>>,
+    default: u32,
+) -> Result<u32, ConfigError> {
+    match (option, configured) {
+        (Some(size), _) => Ok(size),
+        (None, Some(size)) => size.clone(),
+        (None, None) => Ok(default),
     }
 }
 
@@ -118,8 +131,8 @@ mod tests {
         let plain = Function::new(&config, None, None, None).unwrap();
         assert_eq!((plain.memory, plain.tmp), (512, 512));
         assert_eq!(plain.timeout, LONGEST);
-        config.memory = Some(1024);
-        config.ephemeral_storage = Some(2048);
+        config.memory = Some(Ok(1024));
+        config.ephemeral_storage = Some(Ok(2048));
         let configured = Function::new(&config, None, None, None).unwrap();
         assert_eq!((configured.memory, configured.tmp), (1024, 2048));
         let asked = Function::new(&config, Some(128), Some(600), None).unwrap();

@@ -14,7 +14,7 @@ use lambda_sandbox::{
 use nix::{
     sys::{
         prctl::set_pdeathsig,
-        resource::{Resource, getrlimit},
+        resource::{Resource, getrlimit, setrlimit},
         signal::Signal,
     },
     unistd::getuid,
@@ -34,6 +34,16 @@ use crate::{
 pub const MARK: &str = "imitated";
 /// Parts of the image store that would be outside the function's `/tmp`.
 const ELSEWHERE: [&str; 3] = ["UDOCKER_CONTAINERS", "UDOCKER_REPOS", "UDOCKER_LAYERS"];
+
+/// Credentials in the home directory, and how to use them.
+const USER_FILES: [&str; 6] = [
+    ".aws",
+    ".aws/credentials",
+    ".aws/config",
+    ".docker",
+    ".docker/config.json",
+    ".udocker/keystore",
+];
 
 /// The command that starts it.
 ///
@@ -62,9 +72,12 @@ pub(super) fn command(trial: &Trial<'_>, scratch: &Scratch, user: User) -> anyho
             .iter()
             .flatten()
             .try_for_each(|limit| limits::set(limit).map_err(failed))?;
+        // As the function does it for itself there (`lambda::processes::write_no_cores`).
+        let (_, most) = getrlimit(Resource::RLIMIT_CORE)?;
+        setrlimit(Resource::RLIMIT_CORE, 0, most)?;
         filter.install().map_err(failed)
     };
-    // SAFETY: it allocates nothing and makes system calls only: prctl, setrlimit, seccomp.
+    // SAFETY: it allocates nothing and makes system calls only: prctl, getrlimit, setrlimit, seccomp.
     unsafe { command.pre_exec(last) };
     Ok(command)
 }
@@ -126,8 +139,8 @@ fn variables(trial: &Trial<'_>, scratch: &Scratch, user: User) -> Vec<(&'static 
 /// What there is in the home directory that a run may use: credentials.
 pub fn user_files(environment: &Environment) -> impl Iterator<Item = PathBuf> {
     let home = environment.path("HOME");
-    let files = [".aws", ".docker", ".udocker/keystore"].into_iter();
-    files
+    USER_FILES
+        .into_iter()
         .filter_map(move |name| Some(home.as_ref()?.join(name)))
         .filter(|path| path.exists())
 }

@@ -12,14 +12,18 @@ use std::{
 };
 
 use nix::{
+    errno::Errno,
     mount::{MntFlags, MsFlags, mount, umount2},
     sched::{CloneFlags, unshare},
     sys::statvfs::statvfs,
-    unistd::{getegid, geteuid},
+    unistd::geteuid,
 };
 
 use super::{Trial, devices};
-use crate::workspace::Retention;
+use crate::{
+    container::probe::{self, Probe},
+    workspace::Retention,
+};
 
 const MIB: u64 = 1024 * 1024;
 /// A measurement that reads every directory may take one part in this many of the time.
@@ -57,7 +61,7 @@ impl Scratch {
             .tempdir_in(trial.environment.temp_dir())?
             .keep();
         let mut kind = Kind::Measured;
-        match own_namespace() {
+        match own_namespace(&trial.environment.own_binary()) {
             Ok(()) => {
                 if devices::replace(&path).is_err() {
                     missing.push(
@@ -81,6 +85,17 @@ impl Scratch {
             retention: trial.retention,
             measured: Cell::new((0, Instant::now())),
         })
+    }
+
+    /// A directory that is there already.
+    #[cfg(test)]
+    pub(super) fn at(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            kind: Kind::Measured,
+            retention: Retention::Remove,
+            measured: Cell::new((0, Instant::now())),
+        }
     }
 
     /// Where it is.
@@ -133,16 +148,13 @@ impl Scratch {
 }
 
 /// Has this process and what it starts see mounts that nobody else sees. To be called while there is one thread.
-fn own_namespace() -> nix::Result<()> {
-    let (user, group) = (geteuid(), getegid());
-    if user.is_root() {
+fn own_namespace(supervisor: &Path) -> nix::Result<()> {
+    if geteuid().is_root() {
         unshare(CloneFlags::CLONE_NEWNS)?;
+    } else if Probe::UserNamespace.succeeds(supervisor) {
+        probe::enter_user_namespace()?;
     } else {
-        unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS)?;
-        let denied = |_| nix::errno::Errno::EPERM;
-        fs::write("/proc/self/setgroups", "deny").map_err(denied)?;
-        fs::write("/proc/self/uid_map", format!("{user} {user} 1")).map_err(denied)?;
-        fs::write("/proc/self/gid_map", format!("{group} {group} 1")).map_err(denied)?;
+        return Err(Errno::EPERM);
     }
     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(None::<&str>, "/", None::<&str>, private, None::<&str>)
@@ -154,7 +166,7 @@ fn mount_tmp(trial: &Trial<'_>, path: &Path) -> Result<(), String> {
         return Err("it is to stay (--keep)".to_owned());
     }
     // It takes this machine's memory.
-    let wanted = u64::from(size + trial.function.memory) * MIB;
+    let wanted = (u64::from(size) + u64::from(trial.function.memory)) * MIB;
     if available_memory().is_some_and(|available| available < wanted) {
         return Err("this machine has not enough free memory".to_owned());
     }

@@ -19,7 +19,7 @@ use nix::{
 };
 use tokio::{
     process::Child,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{self, SignalKind},
 };
 
 use super::{
@@ -50,6 +50,51 @@ pub(super) fn adopt_orphans() {
     let _not_permitted = set_child_subreaper(true);
 }
 
+/// The signals that end a run, from when this is made.
+pub(super) struct Signals {
+    interrupt: unix::Signal,
+    terminate: unix::Signal,
+    /// None where it is ignored (`nohup`), and stays so.
+    hang_up: Option<unix::Signal>,
+}
+
+impl Signals {
+    /// To be made before anything that a signal must not leave behind.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub(super) fn new() -> std::io::Result<Self> {
+        let hang_up = (!hang_up_is_ignored()).then(|| unix::signal(SignalKind::hangup()));
+        Ok(Self {
+            interrupt: unix::signal(SignalKind::interrupt())?,
+            terminate: unix::signal(SignalKind::terminate())?,
+            hang_up: hang_up.transpose()?,
+        })
+    }
+
+    /// What is to be sent to the inner process next.
+    async fn next(&mut self) -> Signal {
+        let hang_up = async {
+            match &mut self.hang_up {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.interrupt.recv() => Signal::SIGINT,
+            _ = self.terminate.recv() => Signal::SIGTERM,
+            _ = hang_up => Signal::SIGTERM,
+        }
+    }
+}
+
+fn hang_up_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & 1 != 0)
+}
+
 /// Watches the inner process until it has ended, and everything it left with it. Answers the exit code.
 ///
 /// # Errors
@@ -58,9 +103,8 @@ pub(super) async fn to_the_end(
     mut child: Child,
     function: Function,
     scratch: &Scratch,
+    signals: &mut Signals,
 ) -> anyhow::Result<(i32, Usage)> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
     let mut watch = Watch::new(&child, function, scratch);
     let mut due = watch.begun;
     let status = loop {
@@ -72,8 +116,7 @@ pub(super) async fn to_the_end(
         }
         tokio::select! {
             status = child.wait() => break status?,
-            _ = interrupt.recv() => watch.send(Signal::SIGINT),
-            _ = terminate.recv() => watch.send(Signal::SIGTERM),
+            signal = signals.next() => watch.send(signal),
             () = tokio::time::sleep(TICK) => {}
         }
     };
@@ -125,14 +168,15 @@ impl<'a> Watch<'a> {
     /// Kills the largest process when all of them together have more than the function, as the kernel does it there.
     fn look_at_memory(&mut self, all: &[Process]) {
         let resident: u64 = all.iter().map(|process| process.resident).sum();
+        let limit = u64::from(self.function.memory) * MIB;
         // The exact number takes longer to find out, and is never higher.
-        if resident <= self.usage.memory {
+        if resident <= self.usage.memory.min(limit) {
             return;
         }
         let used = all.iter().map(Process::memory).sum();
         self.usage.memory = self.usage.memory.max(used);
         let still_dying = |pid| all.iter().any(|p| p.pid == pid && p.resident > 0);
-        if used <= u64::from(self.function.memory) * MIB || self.dying.is_some_and(still_dying) {
+        if used <= limit || self.dying.is_some_and(still_dying) {
             return;
         }
         let Some(largest) = all.iter().max_by_key(|process| process.resident) else {
@@ -204,5 +248,35 @@ async fn kill_what_is_left() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_has_too_much_memory_is_killed_though_more_has_been_in_use_before() {
+        let directory = tempfile::tempdir().unwrap();
+        let scratch = Scratch::at(directory.path());
+        let function = Function {
+            memory: 0,
+            tmp: 512,
+            timeout: Duration::from_mins(1),
+            threshold: Duration::ZERO,
+        };
+        let mut child = tokio::process::Command::new("sleep")
+            .arg("60")
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut watch = Watch::new(&child, function, &scratch);
+        watch.usage.memory = 1 << 40;
+        let mut all = processes::descendants(std::process::id().cast_signed());
+        all.retain(|process| Some(process.pid) == watch.child.map(Pid::as_raw));
+        watch.look_at_memory(&all);
+        assert_eq!(watch.usage.stopped.len(), 1);
+        let ended = child.wait().await.unwrap();
+        assert_eq!(ended.signal(), Some(Signal::SIGKILL as i32));
     }
 }

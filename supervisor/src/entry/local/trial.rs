@@ -6,13 +6,23 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use anyhow::bail;
+
 use super::{arguments::Arguments, retention};
 use crate::{
     config::FunctionConfig,
     container::settings::UdockerSettings,
     entry::as_lambda::{self, Access, Format, Function, Need, Trial},
-    environment::Environment,
+    environment::{self as names, Environment},
 };
+
+/// Variables that name a file which the run reads.
+const NAMED_FILES: [&str; 4] = [
+    names::AWS_CA_BUNDLE,
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_CONFIG_FILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+];
 
 /// Runs it; answers the exit code.
 ///
@@ -39,6 +49,33 @@ pub(super) fn run(
         format,
         retention: retention(arguments),
     })
+}
+
+/// Both processes read the configuration, and the inner one, which may be another user with another `/dev`, opens the event.
+///
+/// # Errors
+/// When one of them is something that can be read only once or from one place.
+pub(super) fn refuse_streams(arguments: &Arguments) -> anyhow::Result<()> {
+    let options = [
+        ("--config", arguments.config.as_deref(), "a file"),
+        (
+            "--event",
+            arguments.event.as_deref(),
+            "a file, or - for standard input",
+        ),
+    ];
+    for (option, path, expected) in options {
+        let Some(path) = path.filter(|path| option != "--event" || path.as_os_str() != "-") else {
+            continue;
+        };
+        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            bail!(
+                "{option} {}: it is no regular file, which --as-lambda needs: give {expected}",
+                path.display()
+            );
+        }
+    }
+    Ok(())
 }
 
 /// The files of this machine that the run uses, whichever of them there are.
@@ -68,7 +105,12 @@ fn needs(environment: &Environment, arguments: &Arguments, config: &FunctionConf
         payload,
     ];
     let buckets = arguments.local_storage.as_deref();
-    let read = read.into_iter().flatten().map(|path| (path, Access::Read));
+    let named = NAMED_FILES.map(|name| environment.path(name));
+    let docker = environment
+        .path(names::DOCKER_CONFIG)
+        .map(|directory| directory.join("config.json"));
+    let read = read.into_iter().chain(named).chain([docker]);
+    let read = read.flatten().map(|path| (path, Access::Read));
     let enter = enter
         .into_iter()
         .flatten()
@@ -82,8 +124,22 @@ fn needs(environment: &Environment, arguments: &Arguments, config: &FunctionConf
         (path, access)
     });
     let write = buckets.into_iter().flat_map(below);
-    let all = read.chain(enter).chain(own).chain(write);
+    let outputs = buckets
+        .into_iter()
+        .flat_map(|store| folders(store, config))
+        .map(|path| (path, Access::Write));
+    let all = read.chain(enter).chain(own).chain(write).chain(outputs);
     all.map(|(path, access)| Need { path, access }).collect()
+}
+
+/// The directories below its buckets in which outputs are made, whichever there are.
+fn folders(store: &Path, config: &FunctionConfig) -> Vec<PathBuf> {
+    let all = config.output.iter().map(|rule| store.join(&rule.path));
+    all.flat_map(|path| {
+        let up = path.ancestors().take_while(|path| *path != store);
+        up.map(Path::to_owned).collect::<Vec<_>>()
+    })
+    .collect()
 }
 
 /// The directory of a local store, and its buckets, any of which may be written to.
