@@ -239,7 +239,9 @@ fn where_nothing_can_be_mounted_a_run_with_too_much_in_tmp_is_stopped() {
 #[test]
 fn more_memory_than_the_function_has_is_reported_as_lambda_would() {
     let sandbox = open_sandbox();
-    let script = "head -c 400000000 /dev/zero | { tail -c 400000000 > /dev/null; exit $?; }";
+    // It has to wait before it may give any of it back: memory is looked at now and then.
+    let script = "mkfifo /tmp/pipe; (exec < /tmp/pipe; sleep 1; cat > /dev/null) &
+        head -c 400000000 /dev/zero | { tail -c 400000000 > /tmp/pipe; exit $?; }";
     let run = trial(&sandbox, script)
         .args(["--memory", "128", "--json"])
         .run();
