@@ -141,10 +141,10 @@ impl Lambda {
             if let Some(reply) = self.api.reply(id, step) {
                 return Answer(reply);
             }
-            assert!(
-                self.process.is_running(),
-                "the runtime has ended without an answer"
-            );
+            if !self.process.is_running() {
+                self.process
+                    .give_up("the runtime has ended without an answer");
+            }
         }
         panic!("no answer after {PATIENCE:?}");
     }

@@ -149,7 +149,7 @@ impl Running {
     }
 
     /// Ends everything of this sandbox and fails the test with what was said so far.
-    fn give_up(&mut self, why: &str) -> ! {
+    pub(crate) fn give_up(&mut self, why: &str) -> ! {
         let left = processes_naming(&self.directory);
         let _ = self.child.kill();
         for process in &left {

@@ -36,11 +36,10 @@ use self::{
     inbox::{Came, Inbox},
     part::Part,
     signals::Signals,
-    watch::{Orphans, Watch},
+    watch::{Orphans, Since, Watch},
 };
 use super::{
     order::{self, Errand, Start},
-    process_tree::Moment,
     stage::Stage,
 };
 
@@ -104,7 +103,7 @@ fn run(start: &Start, stage: &Stage, inbox: &mut Inbox, orphans: Orphans) -> io:
     let mut part = Part::of(start)?;
     let mask = inbox.signals().inherited();
     let early = match part.early(start) {
-        Some(command) => Some(begin(command, mask, &mut part)?),
+        Some(command) => Some(begin(command, mask, &mut part, orphans)?),
         None => None,
     };
     let came = inbox.next()?;
@@ -114,7 +113,7 @@ fn run(start: &Start, stage: &Stage, inbox: &mut Inbox, orphans: Orphans) -> io:
             stage.furnish(&errand.scene)?;
             let begun = match early {
                 Some(begun) => begun,
-                None => begin(part.late(start, &errand)?, mask, &mut part)?,
+                None => begin(part.late(start, &errand)?, mask, &mut part, orphans)?,
             };
             if let Begun::Child { .. } = begun {
                 // One that is gone cannot be told; that it is will be seen.
@@ -141,18 +140,23 @@ fn run(start: &Start, stage: &Stage, inbox: &mut Inbox, orphans: Orphans) -> io:
 }
 
 /// What has become of a command that was to be started.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Begun {
     Child {
         pid: Pid,
-        since: Moment,
+        since: Since,
     },
     /// It has not; the supervisor was told, and this is our own exit code.
     Not(u8),
 }
 
-fn begin(mut command: Command, mask: SigSet, part: &mut Part) -> io::Result<Begun> {
-    let since = Moment::now();
+fn begin(
+    mut command: Command,
+    mask: SigSet,
+    part: &mut Part,
+    orphans: Orphans,
+) -> io::Result<Begun> {
+    let since = Since::now(orphans);
     match spawn(&mut command, mask, part.without_us()) {
         Ok(mut child) => {
             part.attach(&mut child);

@@ -22,7 +22,7 @@ use self::{
 };
 pub use self::{
     lineage::{Lineage, Neighbours},
-    processes::Moment,
+    processes::{Moment, numbers},
 };
 use super::pause::pause;
 
@@ -259,6 +259,7 @@ mod tests {
             directory: directory.into(),
             root: PathBuf::new(),
             began,
+            before: None,
             neighbours: Neighbours::Anybody,
         };
         assert!(Tree::of(lineage("/another")).is_gone());

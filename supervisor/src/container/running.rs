@@ -184,6 +184,7 @@ impl Waiting {
                     directory: start.run_directory().to_owned(),
                     root: self.root,
                     began: self.began,
+                    before: None,
                     neighbours: start.neighbours,
                 },
                 variables: start.variables,

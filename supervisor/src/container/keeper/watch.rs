@@ -20,7 +20,7 @@ use nix::{
 use crate::container::{
     engine::proot::remove_files_of,
     order::{Start, Variables},
-    process_tree::{Lineage, Moment, Tree},
+    process_tree::{Lineage, Moment, Tree, numbers},
     stage::Stage,
 };
 
@@ -46,7 +46,7 @@ pub(super) enum Orphans {
 
 impl Orphans {
     /// The processes of a run that begins with `main`.
-    pub(super) fn tree(self, main: Pid, start: &Start, stage: &Stage, began: Moment) -> Tree {
+    pub(super) fn tree(self, main: Pid, start: &Start, stage: &Stage, since: Since) -> Tree {
         match self {
             Self::ComeToUs => Tree::below(Pid::this(), main),
             Self::GoElsewhere => Tree::of(Lineage {
@@ -55,10 +55,30 @@ impl Orphans {
                 leader: Some(main),
                 directory: start.run_directory().to_owned(),
                 root: stage.root_of_one_run().to_owned(),
-                began,
+                began: since.moment,
+                before: since.before,
                 neighbours: start.neighbours,
             }),
         }
+    }
+}
+
+/// The time before the command was started.
+#[derive(Debug, Clone)]
+pub(super) struct Since {
+    moment: Moment,
+    before: Option<BTreeSet<Pid>>,
+}
+
+impl Since {
+    /// Now. Who is there is looked at where it will matter.
+    pub(super) fn now(orphans: Orphans) -> Self {
+        let before = match orphans {
+            Orphans::ComeToUs => None,
+            Orphans::GoElsewhere => Some(numbers().collect()),
+        };
+        let moment = Moment::now();
+        Self { moment, before }
     }
 }
 

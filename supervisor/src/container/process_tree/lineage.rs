@@ -68,8 +68,10 @@ pub struct Lineage {
     pub directory: PathBuf,
     /// The root directory of a container that only this run is in; empty where others may be.
     pub root: PathBuf,
-    /// When the run began.
+    /// When the run began, in ticks of 10 ms or so: what started in the same one may have been there before.
     pub began: Moment,
+    /// The processes that were there then, where somebody looked.
+    pub before: Option<BTreeSet<Pid>>,
     /// Who else is here.
     pub neighbours: Neighbours,
 }
@@ -134,7 +136,10 @@ impl Search {
                 true
             }
             (Tie::None, Neighbours::Extensions) => {
-                process.parent.as_raw() == 1
+                let is_later =
+                    self.lineage.before.is_some() || process.started > self.lineage.began;
+                is_later
+                    && process.parent.as_raw() == 1
                     && runs_as(process.pid, Uid::effective())
                     && !self.may_be_of_another_run(process, all)
             }
@@ -190,15 +195,14 @@ impl Search {
 /// Who descends from whom. What descends from a process that was there before the run is not the run's, whatever it has: the
 /// shim of another run, for a moment, is a copy of the supervisor, with all of its files.
 struct Ancestry<'a> {
-    shim: Pid,
-    began: Moment,
+    lineage: &'a Lineage,
     by_pid: HashMap<Pid, &'a Process>,
     /// Where orphans may go: the machine's first process, and every subreaper above the supervisor.
     reapers: BTreeSet<Pid>,
 }
 
 impl<'a> Ancestry<'a> {
-    fn new(all: &'a [Process], lineage: &Lineage) -> Self {
+    fn new(all: &'a [Process], lineage: &'a Lineage) -> Self {
         let by_pid: HashMap<Pid, &Process> = all.iter().map(|one| (one.pid, one)).collect();
         let mut reapers = BTreeSet::from([Pid::from_raw(1)]);
         let mut at = by_pid.get(&lineage.supervisor);
@@ -209,11 +213,28 @@ impl<'a> Ancestry<'a> {
             at = by_pid.get(&parent);
         }
         Self {
-            shim: lineage.shim,
-            began: lineage.began,
+            lineage,
             by_pid,
             reapers,
         }
+    }
+
+    /// Whether a process was there before the run.
+    fn was_there(&self, process: &Process) -> bool {
+        let Lineage {
+            supervisor,
+            began,
+            before,
+            ..
+        } = self.lineage;
+        let in_the_same_tick = || {
+            before
+                .as_ref()
+                .is_some_and(|all| all.contains(&process.pid))
+        };
+        process.pid == *supervisor
+            || process.started < *began
+            || process.started == *began && in_the_same_tick()
     }
 
     /// Whether a process can be the run's: it started no earlier, and so did all it descends from, up to the shim or to where
@@ -222,10 +243,11 @@ impl<'a> Ancestry<'a> {
         let mut at = process;
         // More steps than processes would be a circle, seen while numbers were used again.
         for _step in 0..=self.by_pid.len() {
-            if at.started < self.began || at.pid == self.shim || self.reapers.contains(&at.pid) {
+            let shim = self.lineage.shim;
+            if self.was_there(at) || at.pid == shim || self.reapers.contains(&at.pid) {
                 return false;
             }
-            if at.parent == self.shim || self.reapers.contains(&at.parent) {
+            if at.parent == shim || self.reapers.contains(&at.parent) {
                 return true;
             }
             match self.by_pid.get(&at.parent) {
@@ -340,8 +362,30 @@ mod tests {
             directory: directory.into(),
             root: PathBuf::new(),
             began: Moment::from_ticks(50),
+            before: None,
             neighbours,
         })
+    }
+
+    #[test]
+    fn what_was_there_in_the_tick_in_which_the_run_began_is_not_the_runs() {
+        let all = [
+            process(90, 1, 90, 50),
+            process(91, 1, 101, 50),
+            process(101, 100, 101, 50),
+        ];
+        let found = |before: Option<BTreeSet<Pid>>| {
+            let mut search = search("/none", Neighbours::Extensions);
+            search.lineage.before = before;
+            let found = search.of_the_run(&all);
+            found.iter().map(|p| p.pid.as_raw()).collect::<Vec<_>>()
+        };
+        // The supervisor never is; another one in the run's session, where it was not there before.
+        let others = [90, 91].map(Pid::from_raw);
+        assert_eq!(found(Some(BTreeSet::from(others))), [101]);
+        let mut with_orphan = found(Some(BTreeSet::from([Pid::from_raw(90)])));
+        with_orphan.sort_unstable();
+        assert_eq!(with_orphan, [91, 101]);
     }
 
     #[test]

@@ -49,17 +49,18 @@ pub(super) struct Process {
     pub(super) state: State,
 }
 
+/// The numbers of all processes.
+pub fn numbers() -> impl Iterator<Item = Pid> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(Pid::from_raw))
+}
+
 /// Every process.
 pub(super) fn processes() -> impl Iterator<Item = Process> {
-    fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
-        .filter_map(|pid| {
-            let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-            parse_stat(Pid::from_raw(pid), &stat)
-        })
+    numbers().filter_map(|pid| {
+        let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+        parse_stat(pid, &stat)
+    })
 }
 
 /// The fields after the command's name, which is in parentheses and may hold anything itself.
