@@ -1,6 +1,8 @@
 //! Finds and kills everything a run started, however it detached itself: engines and daemons call `setsid`, and a process
 //! group does not hold them.
 
+mod ancestry;
+mod known;
 mod lineage;
 mod processes;
 
@@ -16,13 +18,13 @@ use nix::{
     unistd::{Pid, Uid},
 };
 
+pub use self::{
+    known::{Lineage, Neighbours},
+    processes::{Moment, numbers},
+};
 use self::{
     lineage::Search,
     processes::{Process, State, processes},
-};
-pub use self::{
-    lineage::{Lineage, Neighbours},
-    processes::{Moment, numbers},
 };
 use super::pause::pause;
 

@@ -22,7 +22,7 @@ const MOST_READS: usize = 64;
 /// Hears it and tells the supervisor.
 #[derive(Debug)]
 pub(super) struct Listener {
-    pub(super) teller: Teller,
+    teller: Teller,
     input: Option<ChildStdin>,
     voice: Option<ChildStderr>,
     line: Vec<u8>,

@@ -6,7 +6,7 @@
 //! that nobody else runs, or when nothing else can have started it.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::BTreeSet,
     fs,
     os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
@@ -14,67 +14,14 @@ use std::{
 
 use nix::unistd::{Pid, Uid};
 
-use crate::environment::Place;
-
-use super::processes::{Moment, Process, State};
-
-/// Who else starts processes as this user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Neighbours {
-    /// Anybody: a process that nothing ties to the run is not touched.
-    Anybody,
-    /// Only the platform's extensions, as on Lambda: an orphan that came during the run is the run's, unless its program is an
-    /// extension and it was started with the platform's own variables.
-    Extensions,
-}
+use super::{
+    ancestry::{Ancestry, Found},
+    known::{Lineage, Neighbours},
+    processes::{Moment, Process, State},
+};
 
 /// Where external extensions are (Lambda developer guide, "Lambda extensions"); functions cannot write there.
 const EXTENSIONS: &str = "/opt/extensions";
-
-impl Neighbours {
-    /// Those of a process there.
-    pub fn of(place: Place) -> Self {
-        match place {
-            Place::Lambda => Self::Extensions,
-            Place::Terminal => Self::Anybody,
-        }
-    }
-
-    /// Its name in messages between processes.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Anybody => "anybody",
-            Self::Extensions => "extensions",
-        }
-    }
-
-    /// From that name.
-    pub fn parse(name: &str) -> Option<Self> {
-        let all = [Self::Anybody, Self::Extensions];
-        all.into_iter().find(|one| one.name() == name)
-    }
-}
-
-/// What is known of a run.
-#[derive(Debug, Clone)]
-pub struct Lineage {
-    /// The parent of the shim, and of other runs' shims.
-    pub supervisor: Pid,
-    /// The shim: what descends from it is the run's. It is not itself.
-    pub shim: Pid,
-    /// The leader of the run's first session, once there is one.
-    pub leader: Option<Pid>,
-    /// The directory that only this run has; empty where it has none.
-    pub directory: PathBuf,
-    /// The root directory of a container that only this run is in; empty where others may be.
-    pub root: PathBuf,
-    /// When the run began, in ticks of 10 ms or so: what started in the same one may have been there before.
-    pub began: Moment,
-    /// The processes that were there then, where somebody looked.
-    pub before: Option<BTreeSet<Pid>>,
-    /// Who else is here.
-    pub neighbours: Neighbours,
-}
 
 /// Whether something but its parent ties a process to a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,123 +136,6 @@ impl Search {
         siblings
             .filter(|sibling| is_shim(sibling.pid))
             .any(|sibling| all.iter().any(|child| child.parent == sibling.pid))
-    }
-}
-
-/// Who descends from whom. What descends from a process that was there before the run is not the run's, whatever it has: the
-/// shim of another run, for a moment, is a copy of the supervisor, with all of its files.
-struct Ancestry<'a> {
-    lineage: &'a Lineage,
-    by_pid: HashMap<Pid, &'a Process>,
-    /// Where orphans may go: the machine's first process, and every subreaper above the supervisor.
-    reapers: BTreeSet<Pid>,
-}
-
-impl<'a> Ancestry<'a> {
-    fn new(all: &'a [Process], lineage: &'a Lineage) -> Self {
-        let by_pid: HashMap<Pid, &Process> = all.iter().map(|one| (one.pid, one)).collect();
-        let mut reapers = BTreeSet::from([Pid::from_raw(1)]);
-        let mut at = by_pid.get(&lineage.supervisor);
-        // Ends: each is new, and there are no more than processes.
-        while let Some(parent) = at.map(|process| process.parent)
-            && reapers.insert(parent)
-        {
-            at = by_pid.get(&parent);
-        }
-        Self {
-            lineage,
-            by_pid,
-            reapers,
-        }
-    }
-
-    /// Whether a process was there before the run.
-    fn was_there(&self, process: &Process) -> bool {
-        let Lineage {
-            supervisor,
-            began,
-            before,
-            ..
-        } = self.lineage;
-        let in_the_same_tick = || {
-            before
-                .as_ref()
-                .is_some_and(|all| all.contains(&process.pid))
-        };
-        process.pid == *supervisor
-            || process.started < *began
-            || process.started == *began && in_the_same_tick()
-    }
-
-    /// Whether a process can be the run's: it started no earlier, and so did all it descends from, up to the shim or to where
-    /// orphans go.
-    fn allows(&self, process: &Process) -> bool {
-        let mut at = process;
-        // More steps than processes would be a circle, seen while numbers were used again.
-        for _step in 0..=self.by_pid.len() {
-            let shim = self.lineage.shim;
-            if self.was_there(at) || at.pid == shim || self.reapers.contains(&at.pid) {
-                return false;
-            }
-            if at.parent == shim || self.reapers.contains(&at.parent) {
-                return true;
-            }
-            match self.by_pid.get(&at.parent) {
-                Some(parent) => at = parent,
-                // Gone while we looked: an orphan by now.
-                None => return true,
-            }
-        }
-        false
-    }
-}
-
-/// What a search has found so far.
-struct Found {
-    shim: Pid,
-    processes: Vec<Process>,
-    pids: BTreeSet<Pid>,
-    /// Sessions and process groups, which are the run's alone: the first process of the run has made a session of its own.
-    groups: BTreeSet<Pid>,
-    /// Those of the supervisor and the shim, in which the first process is for a moment.
-    foreign: BTreeSet<Pid>,
-}
-
-impl Found {
-    fn new(lineage: &Lineage, all: &[Process]) -> Self {
-        let others = [lineage.supervisor, lineage.shim];
-        let others = all.iter().filter(|process| others.contains(&process.pid));
-        Self {
-            shim: lineage.shim,
-            processes: Vec::new(),
-            pids: BTreeSet::new(),
-            groups: lineage.leader.into_iter().collect(),
-            foreign: others
-                .flat_map(|other| [other.session, other.group])
-                .collect(),
-        }
-    }
-
-    fn is_relative(&self, process: &Process) -> bool {
-        let group = |id: Pid| id.as_raw() > 1 && self.groups.contains(&id);
-        process.parent == self.shim
-            || self.pids.contains(&process.parent)
-            || group(process.session)
-            || group(process.group)
-    }
-
-    fn take_relatives(&mut self, left: &mut Vec<Process>) {
-        while let Some(at) = left.iter().position(|process| self.is_relative(process)) {
-            self.take(left.swap_remove(at));
-        }
-    }
-
-    fn take(&mut self, process: Process) {
-        self.pids.insert(process.pid);
-        let groups = [process.session, process.group].into_iter();
-        self.groups
-            .extend(groups.filter(|group| !self.foreign.contains(group)));
-        self.processes.push(process);
     }
 }
 

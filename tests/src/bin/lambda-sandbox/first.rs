@@ -70,7 +70,6 @@ fn play(
     let left = options.left.as_ref().map(File::create).transpose()?;
     // Before the roots are exchanged: the number of the next process is for those to set who may write below /proc.
     mounts::enter(options)?;
-    fs::write("/proc/self/oom_score_adj", "0").ok();
     set_last_pid(EXTENSION - 1)?;
     users.enter()?;
     // A change of what this process may would undo it.
