@@ -7,6 +7,7 @@
 pub mod batch;
 pub mod config;
 pub mod container;
+pub mod end_signals;
 pub mod entry;
 pub mod environment;
 pub mod event;

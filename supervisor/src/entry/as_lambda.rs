@@ -24,7 +24,9 @@ pub use inside::{MARK, user_files};
 pub use user::{Access, Need};
 
 use super::{block_on, complain};
-use crate::{config::FunctionConfig, environment::Environment, workspace::Retention};
+use crate::{
+    config::FunctionConfig, end_signals::EndSignals, environment::Environment, workspace::Retention,
+};
 use scratch::Scratch;
 use usage::Usage;
 
@@ -72,7 +74,7 @@ async fn in_surroundings(
     missing: &mut Vec<String>,
 ) -> anyhow::Result<(i32, Usage, Vec<u8>)> {
     // From here on no signal ends this process before the directory is removed.
-    let mut signals = watch::Signals::new()?;
+    let mut signals = EndSignals::new()?;
     let scratch = Scratch::make(trial, missing).context("cannot make the function's /tmp")?;
     let result = match user::choose(&trial.needs, scratch.path(), missing) {
         Ok(user) => run(trial, &scratch, user, &mut signals).await,
@@ -86,7 +88,7 @@ async fn run(
     trial: &Trial<'_>,
     scratch: &Scratch,
     user: user::User,
-    signals: &mut watch::Signals,
+    signals: &mut EndSignals,
 ) -> anyhow::Result<(i32, Usage, Vec<u8>)> {
     watch::adopt_orphans();
     let mut command = inside::command(trial, scratch, user)?;

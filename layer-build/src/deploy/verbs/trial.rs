@@ -6,11 +6,11 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
-use nix::sys::signal::{Signal, kill};
+use faas_supervisor::end_signals::EndSignals;
+use nix::sys::signal::kill;
 use nix::unistd::{Gid, Pid, chown, geteuid};
 use tempfile::TempDir;
 use tokio::process::Command;
-use tokio::signal::unix::{self, SignalKind};
 
 use super::init::described;
 use crate::deploy::Surroundings;
@@ -51,7 +51,8 @@ pub async fn run(
     }
     runs_here(&settings)?;
     let supervisor = supervisor(surroundings, options)?;
-    let mut signals = Signals::new().map_err(|source| DeployError::Io {
+    // From here on none of them leaves the package behind.
+    let mut signals = EndSignals::new().map_err(|source| DeployError::Io {
         path: supervisor.clone(),
         source,
     })?;
@@ -85,49 +86,8 @@ pub async fn run(
     })
 }
 
-/// The signals that end a trial, from when this is made: none of them leaves the package behind.
-struct Signals {
-    interrupt: unix::Signal,
-    terminate: unix::Signal,
-    /// None where it is ignored (`nohup`), and stays so.
-    hang_up: Option<unix::Signal>,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        let hang_up = (!hang_up_is_ignored()).then(|| unix::signal(SignalKind::hangup()));
-        Ok(Self {
-            interrupt: unix::signal(SignalKind::interrupt())?,
-            terminate: unix::signal(SignalKind::terminate())?,
-            hang_up: hang_up.transpose()?,
-        })
-    }
-
-    /// What is to be sent to the supervisor next.
-    async fn next(&mut self) -> Signal {
-        let hang_up = async {
-            match &mut self.hang_up {
-                Some(signal) => signal.recv().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            _ = self.interrupt.recv() => Signal::SIGINT,
-            _ = self.terminate.recv() => Signal::SIGTERM,
-            _ = hang_up => Signal::SIGTERM,
-        }
-    }
-}
-
-fn hang_up_is_ignored() -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    ignored.is_some_and(|mask| mask & 1 != 0)
-}
-
 /// Signals are the supervisor's: it ends what it has started, and then this command.
-async fn to_the_end(mut command: Command, signals: &mut Signals) -> std::io::Result<ExitStatus> {
+async fn to_the_end(mut command: Command, signals: &mut EndSignals) -> std::io::Result<ExitStatus> {
     let mut child = command.spawn()?;
     let id = child.id().map(|id| Pid::from_raw(id.cast_signed()));
     let pass_on = |signal| {

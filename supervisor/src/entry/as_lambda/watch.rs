@@ -17,10 +17,9 @@ use nix::{
     },
     unistd::Pid,
 };
-use tokio::{
-    process::Child,
-    signal::unix::{self, SignalKind},
-};
+use tokio::process::Child;
+
+use crate::end_signals::EndSignals;
 
 use super::{
     Function,
@@ -50,51 +49,6 @@ pub(super) fn adopt_orphans() {
     let _not_permitted = set_child_subreaper(true);
 }
 
-/// The signals that end a run, from when this is made.
-pub(super) struct Signals {
-    interrupt: unix::Signal,
-    terminate: unix::Signal,
-    /// None where it is ignored (`nohup`), and stays so.
-    hang_up: Option<unix::Signal>,
-}
-
-impl Signals {
-    /// To be made before anything that a signal must not leave behind.
-    ///
-    /// # Errors
-    /// The operating system's.
-    pub(super) fn new() -> std::io::Result<Self> {
-        let hang_up = (!hang_up_is_ignored()).then(|| unix::signal(SignalKind::hangup()));
-        Ok(Self {
-            interrupt: unix::signal(SignalKind::interrupt())?,
-            terminate: unix::signal(SignalKind::terminate())?,
-            hang_up: hang_up.transpose()?,
-        })
-    }
-
-    /// What is to be sent to the inner process next.
-    async fn next(&mut self) -> Signal {
-        let hang_up = async {
-            match &mut self.hang_up {
-                Some(signal) => signal.recv().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            _ = self.interrupt.recv() => Signal::SIGINT,
-            _ = self.terminate.recv() => Signal::SIGTERM,
-            _ = hang_up => Signal::SIGTERM,
-        }
-    }
-}
-
-fn hang_up_is_ignored() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    ignored.is_some_and(|mask| mask & 1 != 0)
-}
-
 /// Watches the inner process until it has ended, and everything it left with it. Answers the exit code.
 ///
 /// # Errors
@@ -103,7 +57,7 @@ pub(super) async fn to_the_end(
     mut child: Child,
     function: Function,
     scratch: &Scratch,
-    signals: &mut Signals,
+    signals: &mut EndSignals,
 ) -> anyhow::Result<(i32, Usage)> {
     let mut watch = Watch::new(&child, function, scratch);
     let mut due = watch.begun;
