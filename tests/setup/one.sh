@@ -13,8 +13,9 @@ fi
 cd "$root"
 target=$(uname -m)-unknown-linux-musl
 cargo build --quiet --locked --target "$target" -p supervisor
-cargo build --quiet --locked -p layer-build --bin faas-deploy --bin layer-build
-tests=(cargo test --locked --manifest-path tests/Cargo.toml --no-run)
+# In one command, so that dependencies are built once: the tests, and with those of layer-build its programs.
+package=$(sed -n 's/^name = "\(.*\)"/\1/p' tests/Cargo.toml)
+tests=(cargo test --locked -p layer-build -p "$package" --no-run)
 "${tests[@]}" --quiet
 export SUPERVISOR_BIN=$root/target/$target/debug/supervisor
 
@@ -30,6 +31,6 @@ fi
 # shellcheck disable=SC2016 # expanded by the inner shell
 tests/setup/suite.sh bash -c '
   name=$1; shift; status=0
-  cd tests # where cargo starts them
+  cd tests # cargo starts them there
   for binary in "$@"; do "$binary" "$name" || status=$?; done
   exit "$status"' one "$name" "${matching[@]}"
