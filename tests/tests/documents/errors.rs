@@ -14,14 +14,24 @@ fn telling_piece(message: &str) -> Option<String> {
     for part in message.split('}') {
         pieces.extend(part.split('{').next()?.split([';', ':', '\n']));
     }
-    let pieces = pieces.into_iter().map(|piece| piece.trim_matches([' ', '(', ')', ',', '.']));
-    pieces.filter(|piece| piece.len() >= TELLING).map(str::to_owned).next()
+    let pieces = pieces
+        .into_iter()
+        .map(|piece| piece.trim_matches([' ', '(', ')', ',', '.']));
+    pieces
+        .filter(|piece| piece.len() >= TELLING)
+        .map(str::to_owned)
+        .next()
 }
 
 /// Without what differs between a source and a document: backticks, escapes, line breaks.
 fn plain(text: &str) -> String {
-    let text = text.replace("\\\n", " ").replace("\\n", "\n").replace(['`', '\\'], "");
-    let lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    let text = text
+        .replace("\\\n", " ")
+        .replace("\\n", "\n")
+        .replace(['`', '\\'], "");
+    let lines = text
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -38,15 +48,25 @@ fn every_error_has_its_way_out() {
             missing.push(format!("{}: {piece}", path.display()));
         }
     }
-    assert!(missing.is_empty(), "{PAGE} does not have\n{}", missing.join("\n"));
+    assert!(
+        missing.is_empty(),
+        "{PAGE} does not have\n{}",
+        missing.join("\n")
+    );
 }
 
 #[test]
 fn a_message_is_known_by_what_it_says_itself() {
     for (message, piece) in [
-        ("{target}: there is no such object; check the key", Some("there is no such object")),
+        (
+            "{target}: there is no such object; check the key",
+            Some("there is no such object"),
+        ),
         ("cannot {action}: {source}", None),
-        ("`udocker install` cannot\\\n   do {it}", Some("udocker install cannot do")),
+        (
+            "`udocker install` cannot\\\n   do {it}",
+            Some("udocker install cannot do"),
+        ),
     ] {
         assert_eq!(telling_piece(message).as_deref(), piece, "{message}");
     }

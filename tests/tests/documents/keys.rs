@@ -35,7 +35,9 @@ fn keys_of_tables(page: &Document) -> Vec<Line> {
 
 /// The names a key is made of: `output[].path` is `output` and `path`.
 fn names(key: &str) -> Vec<String> {
-    let parts = key.split('.').map(|part| part.trim_end_matches("[]").to_owned());
+    let parts = key
+        .split('.')
+        .map(|part| part.trim_end_matches("[]").to_owned());
     parts.filter(|part| part != "<id>").collect()
 }
 
@@ -49,16 +51,28 @@ fn every_key_of_a_function_is_on_its_page() {
     let known: BTreeSet<String> = names_of_keys().difference(&way).cloned().collect();
     assert!(known.len() > 50, "{known:?}");
     let missing: Vec<_> = known.difference(&documented).collect();
-    assert!(missing.is_empty(), "{} lacks {missing:?}", page.path.display());
+    assert!(
+        missing.is_empty(),
+        "{} lacks {missing:?}",
+        page.path.display()
+    );
     for key in keys {
-        let unknown = names(&key.text).into_iter().find(|name| !known.contains(name));
-        assert_eq!(unknown, None, "{}: nothing reads {}", page.at(&key), key.text);
+        let unknown = names(&key.text)
+            .into_iter()
+            .find(|name| !known.contains(name));
+        assert_eq!(
+            unknown,
+            None,
+            "{}: nothing reads {}",
+            page.at(&key),
+            key.text
+        );
     }
 }
 
 /// The keys of the default `scar.cfg`. What is below some of them is the user's own.
 fn of_default_file() -> BTreeSet<String> {
-    const OPEN: [&str; 4] = ["Variables", "request_parameters", "requestParameters", "event"];
+    const OPEN: [&str; 3] = ["Variables", "request_parameters", "requestParameters"];
     fn walk(value: &Value, key: &str, found: &mut BTreeSet<String>) {
         let name = key.rsplit('.').next().unwrap_or_default();
         match value {
@@ -100,7 +114,10 @@ fn every_key_of_faas_deploy_is_on_its_page() {
     let mut known = keys_of_faas_deploy(&SECTIONS);
     known.extend(of_default_file());
     assert!(known.len() > 80, "{known:?}");
-    let missing: Vec<_> = known.iter().filter(|key| !is_in(key, &documented)).collect();
+    let missing: Vec<_> = known
+        .iter()
+        .filter(|key| !is_in(key, &documented))
+        .collect();
     assert!(missing.is_empty(), "docs/deploy.md lacks {missing:?}");
     let page = document("docs/deploy.md").text;
     assert!(page.contains("`scar.config_version`"));
@@ -112,11 +129,18 @@ fn every_key_on_the_page_of_faas_deploy_exists() {
     let mut known = keys_of_faas_deploy(&SECTIONS);
     known.extend(of_default_file());
     let shared = keys_of_tables(&document("docs/configuration.md"));
-    known.extend(shared.iter().map(|key| format!("lambda.{}", names(&key.text).join("."))));
+    known.extend(
+        shared
+            .iter()
+            .map(|key| format!("lambda.{}", names(&key.text).join("."))),
+    );
     known.extend(shared.iter().map(|key| names(&key.text).join(".")));
     for span in page.spans() {
         let in_section = span.text.split_once('.').is_some_and(|(first, rest)| {
-            SECTIONS.contains(&first) && rest.chars().all(|c| c.is_ascii_alphanumeric() || "._".contains(c))
+            SECTIONS.contains(&first)
+                && rest
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "._".contains(c))
         });
         let full = span.text.strip_prefix("aws.").unwrap_or(&span.text);
         assert!(

@@ -66,7 +66,9 @@ fn every_page_is_linked_from_the_readme() {
         if !top && !name.starts_with("docs/") {
             continue;
         }
-        let linked = links.iter().any(|link| link.text.split('#').next() == Some(&name));
+        let linked = links
+            .iter()
+            .any(|link| link.text.split('#').next() == Some(&name));
         assert!(linked, "README.md does not link {name}");
     }
 }
@@ -74,18 +76,24 @@ fn every_page_is_linked_from_the_readme() {
 #[test]
 fn the_readme_is_short() {
     let lines = document("README.md").text.lines().count();
-    assert!(lines <= 150, "README.md has {lines} lines, move what is for few to docs/");
+    assert!(
+        lines <= 150,
+        "README.md has {lines} lines, move what is for few to docs/"
+    );
 }
 
 #[test]
 fn only_one_page_takes_the_reader_to_know_scar() {
     for page in documents() {
         let name = page.path.display().to_string();
-        if name == "docs/coming-from-scar.md" || !(name == "README.md" || name.starts_with("docs/")) {
+        if name == "docs/coming-from-scar.md" || !(name == "README.md" || name.starts_with("docs/"))
+        {
             continue;
         }
         for line in page.prose() {
-            let text = line.text.replace("[Coming from SCAR](docs/coming-from-scar.md)", "");
+            let text = line
+                .text
+                .replace("[Coming from SCAR](docs/coming-from-scar.md)", "");
             // The configuration file's folder has its name, and so has the variable for it.
             let text = text.replace("SCAR_CONFIG_FOLDER", "");
             assert!(!text.contains("SCAR"), "{}: {}", page.at(&line), line.text);

@@ -100,7 +100,11 @@ impl Document {
                 (None, None) => prose.push(line),
             }
         }
-        assert!(open.is_none(), "{}: a code block is open", self.path.display());
+        assert!(
+            open.is_none(),
+            "{}: a code block is open",
+            self.path.display()
+        );
         (prose, blocks)
     }
 
@@ -155,11 +159,17 @@ impl Document {
 
 /// The code spans of a line: text between two runs of equally many backticks.
 fn spans(line: &str) -> Vec<String> {
-    pieces(line).into_iter().filter_map(|(code, text)| code.then_some(text)).collect()
+    pieces(line)
+        .into_iter()
+        .filter_map(|(code, text)| code.then_some(text))
+        .collect()
 }
 
 fn without_spans(line: &str) -> String {
-    pieces(line).into_iter().filter_map(|(code, text)| (!code).then_some(text)).collect()
+    pieces(line)
+        .into_iter()
+        .filter_map(|(code, text)| (!code).then_some(text))
+        .collect()
 }
 
 fn pieces(line: &str) -> Vec<(bool, String)> {

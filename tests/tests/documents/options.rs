@@ -48,7 +48,9 @@ fn every_option_of_faas_deploy_has_its_place() {
 fn every_verb_of_faas_deploy_has_its_place() {
     let spans = document(FAAS_DEPLOY).spans();
     for verb in verbs() {
-        let there = spans.iter().any(|span| span.text.split(' ').next() == Some(&verb));
+        let there = spans
+            .iter()
+            .any(|span| span.text.split(' ').next() == Some(&verb));
         assert!(there, "{FAAS_DEPLOY} does not name the verb {verb}");
     }
 }

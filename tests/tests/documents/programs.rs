@@ -25,7 +25,9 @@ pub(crate) fn accepts(words: &[String]) -> Option<Result<(), String>> {
         "make" => Some(make(arguments)),
         "faas-deploy" => Some(faas_deploy(words)),
         "supervisor" => Some(explains(&mut Command::new(supervisor()), arguments)),
-        "cargo" if arguments.first().is_some_and(|verb| verb == "run") => Some(cargo_run(arguments)),
+        "cargo" if arguments.first().is_some_and(|verb| verb == "run") => {
+            Some(cargo_run(arguments))
+        }
         _ => None,
     }
 }
@@ -33,7 +35,11 @@ pub(crate) fn accepts(words: &[String]) -> Option<Result<(), String>> {
 fn make(arguments: &[String]) -> Result<(), String> {
     let known = targets();
     let target = |word: &&String| !word.contains('=');
-    match arguments.iter().filter(target).find(|name| !known.contains(name)) {
+    match arguments
+        .iter()
+        .filter(target)
+        .find(|name| !known.contains(name))
+    {
         Some(unknown) => Err(format!("the Makefile has no target {unknown}")),
         None => Ok(()),
     }
@@ -63,7 +69,12 @@ fn cargo_run(arguments: &[String]) -> Result<(), String> {
     if package.is_none_or(|name| name != "layer-build") {
         return Err("only layer-build is run in this way".to_owned());
     }
-    let inner: Vec<String> = arguments.iter().skip_while(|word| *word != "--").skip(1).cloned().collect();
+    let inner: Vec<String> = arguments
+        .iter()
+        .skip_while(|word| *word != "--")
+        .skip(1)
+        .cloned()
+        .collect();
     explains(&mut Command::new(built("debug/layer-build")), &inner)
 }
 
@@ -106,12 +117,17 @@ pub(crate) fn is_short_option(option: &str) -> bool {
     let verbs = command.get_subcommands().map(clap::Command::get_name);
     let becomes_long = |verb: &str| {
         let line = ["faas-deploy", verb, option].map(Into::into);
-        shorts::expand(line, &command).last().is_some_and(|word| *word != *option)
+        shorts::expand(line, &command)
+            .last()
+            .is_some_and(|word| *word != *option)
     };
-    let letter = option.strip_prefix('-').filter(|rest| rest.chars().count() == 1);
+    let letter = option
+        .strip_prefix('-')
+        .filter(|rest| rest.chars().count() == 1);
     let letter = letter.and_then(|rest| rest.chars().next());
     let one_letter = command.get_subcommands().chain([&command]).any(|one| {
-        one.get_arguments().any(|argument| letter.is_some() && argument.get_short() == letter)
+        one.get_arguments()
+            .any(|argument| letter.is_some() && argument.get_short() == letter)
     });
     one_letter || verbs.into_iter().any(becomes_long)
 }
@@ -119,5 +135,8 @@ pub(crate) fn is_short_option(option: &str) -> bool {
 /// The verbs of `faas-deploy`.
 pub(crate) fn verbs() -> Vec<String> {
     let command = Arguments::command();
-    command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect()
+    command
+        .get_subcommands()
+        .map(|verb| verb.get_name().to_owned())
+        .collect()
 }

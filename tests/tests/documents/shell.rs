@@ -93,14 +93,20 @@ fn a_line_is_split_as_a_shell_does_it() {
         ("make demo    # a picture", vec![vec!["make", "demo"]]),
         (
             "echo '{}' | faas-deploy plan --try - # here",
-            vec![vec!["echo", "{}"], vec!["faas-deploy", "plan", "--try", "-"]],
+            vec![
+                vec!["echo", "{}"],
+                vec!["faas-deploy", "plan", "--try", "-"],
+            ],
         ),
         (
             r#"A=1 SCRIPT=$(printf 'cat "$X"' | base64) supervisor -- sh"#,
             vec![vec!["supervisor", "--", "sh"]],
         ),
         ("wc -w < \"$IN\" > out", vec![vec!["wc", "-w"]]),
-        ("put -p 'a line.txt' && ls", vec![vec!["put", "-p", "a line.txt"], vec!["ls"]]),
+        (
+            "put -p 'a line.txt' && ls",
+            vec![vec!["put", "-p", "a line.txt"], vec!["ls"]],
+        ),
     ] {
         assert_eq!(split(line), commands, "{line}");
     }

@@ -32,7 +32,9 @@ pub(crate) fn literals(text: &str) -> Vec<String> {
         while end < bytes.len() && bytes[end] != b'"' {
             end += if bytes[end] == b'\\' { 2 } else { 1 };
         }
-        let Some(literal) = inner.get(..end) else { break };
+        let Some(literal) = inner.get(..end) else {
+            break;
+        };
         found.push(literal.to_owned());
         rest = inner.get(end + 1..).unwrap_or_default();
     }
@@ -42,7 +44,9 @@ pub(crate) fn literals(text: &str) -> Vec<String> {
 /// The folder of the source that holds `text`, and that alone.
 fn folder_of(sources: &[(PathBuf, String)], text: &str) -> PathBuf {
     let mut holders = sources.iter().filter(|(_, source)| source.contains(text));
-    let (path, _) = holders.next().unwrap_or_else(|| panic!("no source holds {text}"));
+    let (path, _) = holders
+        .next()
+        .unwrap_or_else(|| panic!("no source holds {text}"));
     path.parent().unwrap().to_owned()
 }
 
@@ -62,7 +66,11 @@ pub(crate) fn names_of_keys() -> BTreeSet<String> {
             }
         }
         for start in READERS {
-            for call in text.split(start).skip(1).filter(|call| call.trim_start().starts_with('"')) {
+            for call in text
+                .split(start)
+                .skip(1)
+                .filter(|call| call.trim_start().starts_with('"'))
+            {
                 found.extend(literals(call).into_iter().next());
             }
         }
@@ -85,8 +93,12 @@ pub(crate) fn keys_of_faas_deploy(sections: &[&str]) -> BTreeSet<String> {
             let plain = |part: &str| {
                 !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
             };
-            let in_section = key.split_once('.').is_some_and(|(first, _)| sections.contains(&first));
-            if in_section && key.split('.').all(plain) {
+            let in_section = key
+                .split_once('.')
+                .is_some_and(|(first, _)| sections.contains(&first));
+            // What begins like a section and is none: host names, and a provider.
+            let other = key.ends_with(".amazonaws.com") || key == "s3.default";
+            if in_section && !other && key.split('.').all(plain) {
                 found.insert(key);
             }
         }
