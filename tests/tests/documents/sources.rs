@@ -53,16 +53,21 @@ fn folder_of(sources: &[(PathBuf, String)], text: &str) -> PathBuf {
 /// The names of all keys that the supervisor's configuration knows, at whatever depth. They are where keys are read, in
 /// lists of what is known, and in what is asked for by name.
 pub(crate) fn names_of_keys() -> BTreeSet<String> {
-    const LISTS: [&str; 2] = ["note_unknown(&[", ": &[&str] = &["];
+    // Lists, each with what begins and what ends it: of known keys, and of the kinds of store.
+    const LISTS: [(&str, &str); 3] = [
+        ("note_unknown(&[", "]"),
+        (": &[&str] = &[", "]"),
+        ("(&str, ProviderKind); ", "];"),
+    ];
     const READERS: [&str; 4] = [".get(", ".require(", "optional_text(", "choice_or_default("];
     let sources = sources();
     let folder = folder_of(&sources, "pub const FUNCTION_KEYS");
     let mut found = BTreeSet::new();
     for (_, text) in sources.iter().filter(|(path, _)| path.starts_with(&folder)) {
         let text = text.split("#[cfg(test)]").next().unwrap_or_default();
-        for start in LISTS {
+        for (start, end) in LISTS {
             for list in text.split(start).skip(1) {
-                found.extend(literals(list.split(']').next().unwrap_or_default()));
+                found.extend(literals(list.split(end).next().unwrap_or_default()));
             }
         }
         for start in READERS {
