@@ -37,7 +37,7 @@ fn every_command_in_a_sentence_exists() {
             for words in split(&span.text) {
                 match accepts(&words) {
                     Some(Err(why)) => {
-                        wrong.push(format!("{}: {}: {why}", document.at(&span), span.text))
+                        wrong.push(format!("{}: {}: {why}", document.at(&span), span.text));
                     }
                     Some(Ok(())) => count += 1,
                     None => {}
