@@ -21,7 +21,7 @@ export SUPERVISOR_BIN=$root/target/$target/debug/supervisor
 
 matching=()
 for binary in $("${tests[@]}" 2>&1 | sed -n 's/.*Executable .*(\(.*\))$/\1/p'); do
-  if "$binary" --list "$name" | grep -q ': test$'; then matching+=("$root/$binary"); fi
+  if "$binary" --list "$name" | grep ': test$' >/dev/null; then matching+=("$root/$binary"); fi
 done
 if [ ${#matching[@]} -eq 0 ]; then
   echo "test-one: no end-to-end test has '$name' in its name" >&2
