@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn a_deadline_holds_unless_the_clock_contradicts_it() {
         const NOW: u64 = 1_772_366_400;
-        let timeout = Some(Duration::from_secs(60));
+        let timeout = Some(Duration::from_mins(1));
         let hour = 3600;
         let table = [
             // Seconds from the clock's now to the deadline, time with a timeout, without one.

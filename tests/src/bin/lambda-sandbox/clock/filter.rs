@@ -23,7 +23,7 @@ const SHIFTED: [libc::clockid_t; 4] = [
 const READ: &[libc::c_long] = &[libc::SYS_gettimeofday, libc::SYS_time];
 #[cfg(not(target_arch = "x86_64"))]
 const READ: &[libc::c_long] = &[libc::SYS_gettimeofday];
-/// Calls by which each program is known that has just started: C libraries, and Go, set up their thread's data with one of them
+/// Calls by which each program is known that has just started: C libraries (and Go on `x86_64`) set up their thread's data with one of them
 /// before they read a clock.
 #[cfg(target_arch = "x86_64")]
 pub(super) const START: &[libc::c_long] = &[libc::SYS_set_tid_address, libc::SYS_arch_prctl];
