@@ -89,7 +89,7 @@ impl Confinement {
         self
     }
 
-    /// With another wall clock than this machine's. Each reading of it takes some microseconds more.
+    /// With another wall clock than this machine's. Each reading of it takes some tens of microseconds more.
     #[must_use]
     pub fn clock(mut self, clock: &WallClock) -> Self {
         self.clock = Some(clock.clone());
