@@ -20,15 +20,17 @@ use tokio::{
 };
 
 use crate::{
-    config::{FunctionConfig, LogLevel},
-    container::log::{Keep, Stream},
-    environment::{self as names, Environment, Place},
     invocation::{AnswerFiles, Invocation, Monitor, Services, TimeBudget, WhenCancelled, invoke},
     plan::{InvocationContext, LocalStore},
     response::{Wire, log_limit, render},
-    sandbox, telemetry,
+    telemetry,
+};
+use config::{FunctionConfig, LogLevel};
+use container::{
+    log::{Keep, Stream},
     workspace::Retention,
 };
+use environment::{self as names, Environment, Place};
 
 use super::{block_on, doctor, setup, sink, sink::Ids};
 
@@ -165,7 +167,7 @@ impl Function {
     }
 
     async fn answer(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Value, Diagnostic> {
-        if sandbox::asks_for_report(event.payload.get().as_bytes()) {
+        if sandbox_probe::asks_for_report(event.payload.get().as_bytes()) {
             return self.report_on_sandbox().await;
         }
         let context = self.context(&event.context.request_id);
