@@ -1,4 +1,4 @@
-//! `log`: what a function has logged, with the log of its jobs.
+//! `log`: shows the log of a function and of its jobs.
 
 mod jobs;
 
@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 use crate::deploy::aws::{Services, logs};
 use crate::deploy::cli::LogOptions;
 use crate::deploy::error::DeployError;
-use crate::deploy::plan::deploy::log_group_name;
+use crate::deploy::plan::values::log_group_name;
 use crate::deploy::session::Session;
 use jobs::Found;
 
-/// Pause between two looks when following.
+/// Pause between two requests when following.
 const FOLLOW: Duration = Duration::from_secs(2);
-/// How far back each look goes: lines of several instances arrive late and out of order. Milliseconds.
+/// How far back each request goes, in milliseconds: lines of several instances arrive late and out of order.
 const LATE: i64 = 30_000;
 
 /// Shows logs.
@@ -25,7 +25,7 @@ const LATE: i64 = 30_000;
 /// # Errors
 /// [`DeployError`].
 pub async fn log(session: &Session, options: &LogOptions) -> Result<(), DeployError> {
-    let settings = session.one(&options.which)?;
+    let settings = session.one(&options.selector)?;
     let services = session.services(&settings).await;
     let source = Source {
         session,
@@ -55,7 +55,7 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// Shows lines as they come, each once, until the command is interrupted.
+    /// Shows each line once, as it arrives, until the command is interrupted.
     async fn follow(&self) -> Result<(), DeployError> {
         let reporter = &self.session.reporter;
         let (mut from, mut shown, mut silent) = (0, HashSet::new(), Vec::new());
@@ -71,7 +71,7 @@ impl Source<'_> {
                 reporter.note(note);
             }
             let times = found.events.iter().filter_map(FilteredLogEvent::timestamp);
-            // A request's lines are found from its first one on.
+            // The lines of one request are found only from its first line on.
             if let (Some(last), None) = (times.max(), &self.options.request_id) {
                 from = from.max(last - LATE);
             }
@@ -99,8 +99,8 @@ impl Source<'_> {
     }
 }
 
-/// The lines of one request: between the platform's START and REPORT of it, in the same stream. Lines that name it count
-/// wherever they are.
+/// The lines of one request: those between the platform's START and REPORT lines in the same stream, and all that name the
+/// request.
 fn of_request(events: Vec<FilteredLogEvent>, id: &str) -> Vec<FilteredLogEvent> {
     let mut inside: HashSet<String> = HashSet::new();
     let mut found = Vec::new();

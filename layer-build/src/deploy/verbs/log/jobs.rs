@@ -1,26 +1,26 @@
-//! The log of the jobs that a request was handed over to.
+//! The log of the jobs that a request submitted.
 
 use aws_sdk_batch::types::{
     ContainerDetail, ContainerProperties, JobDetail, JobStatus, KeyValuePair, NodeProperties,
 };
 use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 
-use crate::deploy::aws::{AwsError, Doing, Services, batch, logs};
+use crate::deploy::aws::{AwsError, AwsErrorKind, Context, Services, batch, logs};
 use crate::deploy::error::DeployError;
 
 /// Where AWS Batch puts the logs of jobs.
 const GROUP: &str = "/aws/batch/job";
 /// Jobs that one request may describe (AWS Batch API reference, `DescribeJobs`).
 const AT_ONCE: usize = 100;
-/// The variable that names a job's request (the supervisor sets it when it hands work over).
+/// The variable with the id of a job's request, which the supervisor sets when it submits the job.
 const REQUEST: &str = "AWS_LAMBDA_REQUEST_ID";
 
-/// What jobs have to show.
+/// What is found of jobs.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// What they have logged.
+    /// Their log.
     pub(super) events: Vec<FilteredLogEvent>,
-    /// What is known of those that have logged nothing.
+    /// A remark for each job without a log.
     pub(super) silent: Vec<String>,
 }
 
@@ -37,8 +37,8 @@ pub(super) async fn events(
     match batch::queue(services, queue).await {
         Ok(Some(_)) => {}
         Ok(None) => return Ok(found),
-        // Who may not look at jobs still sees the function's own lines.
-        Err(error) if error.is_denial() => return Ok(found),
+        // A user who may not look at jobs still sees the function's lines.
+        Err(error) if error.kind == AwsErrorKind::Denied => return Ok(found),
         Err(error) => return Err(error.into()),
     }
     let ids = list(services, &Of::Queue(queue)).await?;
@@ -72,7 +72,7 @@ enum Of<'a> {
     Job(&'a str),
 }
 
-/// Ids of all jobs. One list has those of one status only (AWS Batch API reference, `ListJobs`).
+/// Ids of all jobs. One request lists the jobs of one status only (AWS Batch API reference, `ListJobs`).
 async fn list(services: &Services, of: &Of<'_>) -> Result<Vec<String>, AwsError> {
     let mut ids = Vec::new();
     for status in JobStatus::values() {
@@ -86,7 +86,7 @@ async fn list(services: &Services, of: &Of<'_>) -> Result<Vec<String>, AwsError>
         let page = pages
             .collect::<Result<Vec<_>, _>>()
             .await
-            .doing(format!("list jobs of {what}"))?;
+            .context(format!("list jobs of {what}"))?;
         ids.extend(page.into_iter().filter_map(|job| job.job_id));
     }
     Ok(ids)
@@ -96,7 +96,7 @@ async fn describe(services: &Services, ids: &[String]) -> Result<Vec<JobDetail>,
     let mut jobs = Vec::new();
     for ids in ids.chunks(AT_ONCE) {
         let request = services.batch.describe_jobs().set_jobs(Some(ids.to_vec()));
-        let answer = request.send().await.doing("look up jobs")?;
+        let answer = request.send().await.context("look up jobs")?;
         jobs.extend(answer.jobs.unwrap_or_default());
     }
     Ok(jobs)
@@ -111,7 +111,7 @@ fn is_of(job: &JobDetail, request: &str) -> bool {
     single.into_iter().chain(nodes).flatten().any(names)
 }
 
-/// Log streams of all attempts, the last one's last.
+/// Log streams of all attempts, in order.
 fn streams(job: &JobDetail) -> Vec<String> {
     let attempts = job.attempts().iter();
     let earlier = attempts.filter_map(|attempt| attempt.container()?.log_stream_name());
