@@ -1,4 +1,4 @@
-//! The command line. Options say what SCAR's of the same name say; those that are new have no short form.
+//! The command line. Options mean what SCAR's options with the same name mean; new options have no short form.
 
 mod function;
 

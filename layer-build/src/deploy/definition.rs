@@ -9,7 +9,7 @@ use thiserror::Error;
 
 const LIST: &str = "a list of functions, each with a `lambda`";
 
-/// Why a file defines no function.
+/// Why a file cannot be used.
 #[derive(Debug, Error)]
 pub enum DefinitionError {
     /// It cannot be read.
@@ -30,16 +30,16 @@ pub enum DefinitionError {
         /// The parser's words.
         message: String,
     },
-    /// It is YAML of another shape.
+    /// It is YAML, but not of the expected shape.
     #[error("{path}: {key} is {found}, expected {expected}")]
     Shape {
         /// The file.
         path: PathBuf,
         /// The key.
         key: String,
-        /// What was there.
+        /// What the file has.
         found: &'static str,
-        /// What should be.
+        /// What it should have.
         expected: &'static str,
     },
 }

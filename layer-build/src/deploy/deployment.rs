@@ -35,7 +35,8 @@ pub struct Deployment {
     pub observed: Observed,
     /// What its jobs need; `None` for a function without jobs.
     pub job: Option<JobParts>,
-    scope: Scope,
+    /// How much of the function the settings describe.
+    pub scope: Scope,
 }
 
 impl Deployment {
