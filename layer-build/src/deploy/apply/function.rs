@@ -44,13 +44,11 @@ pub(super) async fn carry_out(
 }
 
 fn code(deployment: &Deployment) -> Code<'_> {
-    match &deployment.package {
-        Some((package, route)) => Code::Package(package, route),
-        None => {
-            let image = deployment.settings.function.image.as_deref();
-            Code::Image(image.unwrap_or_default())
-        }
+    if let Some((package, route)) = &deployment.package {
+        return Code::Package(package, route);
     }
+    let image = deployment.settings.function.image.as_deref();
+    Code::Image(image.unwrap_or_default())
 }
 
 /// Publishes the layer, unless another function's deployment has just published it.
