@@ -14,7 +14,7 @@ use super::program;
 
 /// Folder of the package's modules, where the launcher expects them.
 const MODULES: &str = "udocker/site-packages/";
-/// The launcher, at the place the default configuration names in `UDOCKER_EXEC`.
+/// Path of the launcher, which the default configuration names in `UDOCKER_EXEC`.
 const LAUNCHER_PATH: &str = "udocker/udocker.py";
 const LAUNCHER: &str = include_str!("../../layer/udocker/udocker.py");
 const LICENCE: &str = "Apache-2.0";

@@ -1,4 +1,4 @@
-//! Where the configuration of jobs is when it holds secrets: a `SecureString` parameter of Systems Manager.
+//! Keeps the configuration of jobs, when it holds secrets, in a `SecureString` parameter of Systems Manager.
 //!
 //! Secrets Manager would do as well for AWS Batch, which reads both alike (AWS Batch user guide, "Specifying sensitive data"). But
 //! a parameter of up to 4 KB costs nothing and is gone as soon as it is removed, while a secret blocks its name for a week.

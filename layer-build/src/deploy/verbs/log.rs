@@ -13,7 +13,7 @@ use crate::deploy::cli::LogOptions;
 use crate::deploy::error::DeployError;
 use crate::deploy::plan::values::log_group_name;
 use crate::deploy::session::Session;
-use jobs::Found;
+use jobs::FoundLog;
 
 /// Pause between two requests when following.
 const FOLLOW: Duration = Duration::from_secs(2);
@@ -37,7 +37,7 @@ pub async fn log(session: &Session, options: &LogOptions) -> Result<(), DeployEr
         return source.follow().await;
     }
     let found = source.read(0).await?;
-    for note in &found.silent {
+    for note in &found.remarks {
         session.reporter.note(note);
     }
     let text = found.events.iter().map(line).collect::<Vec<_>>();
@@ -58,7 +58,7 @@ impl Source<'_> {
     /// Shows each line once, as it arrives, until the command is interrupted.
     async fn follow(&self) -> Result<(), DeployError> {
         let reporter = &self.session.reporter;
-        let (mut from, mut shown, mut silent) = (0, HashSet::new(), Vec::new());
+        let (mut from, mut shown, mut remarks) = (0, HashSet::new(), Vec::new());
         loop {
             let found = self.read(from).await?;
             let id = |event: &FilteredLogEvent| event.event_id().unwrap_or_default().to_owned();
@@ -67,7 +67,7 @@ impl Source<'_> {
                     reporter.line(&line(event), &value(event));
                 }
             }
-            for note in found.silent.iter().filter(|note| !silent.contains(*note)) {
+            for note in found.remarks.iter().filter(|note| !remarks.contains(*note)) {
                 reporter.note(note);
             }
             let times = found.events.iter().filter_map(FilteredLogEvent::timestamp);
@@ -76,25 +76,25 @@ impl Source<'_> {
                 from = from.max(last - LATE);
             }
             shown = found.events.iter().map(id).collect();
-            silent = found.silent;
+            remarks = found.remarks;
             tokio::time::sleep(FOLLOW).await;
         }
     }
 
-    async fn read(&self, from: i64) -> Result<Found, DeployError> {
+    async fn read(&self, from: i64) -> Result<FoundLog, DeployError> {
         let group = log_group_name(self.function);
         let stream = self.options.log_stream_name.as_deref();
         let events = logs::events(&self.services.logs, &group, stream, from).await?;
         let Some(id) = &self.options.request_id else {
-            let silent = Vec::new();
-            return Ok(Found { events, silent });
+            let remarks = Vec::new();
+            return Ok(FoundLog { events, remarks });
         };
         let of_jobs = jobs::events(self.services, self.function, id).await?;
         let mut events = of_request(events, id);
         events.extend(of_jobs.events);
-        Ok(Found {
+        Ok(FoundLog {
             events,
-            silent: of_jobs.silent,
+            remarks: of_jobs.remarks,
         })
     }
 }

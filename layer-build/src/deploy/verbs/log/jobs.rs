@@ -17,11 +17,11 @@ const REQUEST: &str = "AWS_LAMBDA_REQUEST_ID";
 
 /// What is found of jobs.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct FoundLog {
     /// Their log.
     pub(super) events: Vec<FilteredLogEvent>,
     /// A remark for each job without a log.
-    pub(super) silent: Vec<String>,
+    pub(super) remarks: Vec<String>,
 }
 
 /// What the jobs of a request have logged, in all their attempts and on all their nodes, whatever their status.
@@ -32,8 +32,8 @@ pub(super) async fn events(
     services: &Services,
     queue: &str,
     request: &str,
-) -> Result<Found, DeployError> {
-    let mut found = Found::default();
+) -> Result<FoundLog, DeployError> {
+    let mut found = FoundLog::default();
     match batch::queue(services, queue).await {
         Ok(Some(_)) => {}
         Ok(None) => return Ok(found),
@@ -41,7 +41,7 @@ pub(super) async fn events(
         Err(error) if error.kind == AwsErrorKind::Denied => return Ok(found),
         Err(error) => return Err(error.into()),
     }
-    let ids = list(services, &Of::Queue(queue)).await?;
+    let ids = list(services, &JobsOf::Queue(queue)).await?;
     for job in describe(services, &ids).await? {
         if !is_of(&job, request) {
             continue;
@@ -49,14 +49,16 @@ pub(super) async fn events(
         let id = job.job_id().unwrap_or_default();
         let mut streams = streams(&job);
         if job.node_properties().is_some() {
-            let nodes = list(services, &Of::Job(id)).await?;
+            let nodes = list(services, &JobsOf::Job(id)).await?;
             let nodes = describe(services, &nodes).await?;
             streams.extend(nodes.iter().flat_map(self::streams));
         }
         if streams.is_empty() {
             let status = job.status().map_or("unknown", JobStatus::as_str);
             let reason = job.status_reason().unwrap_or("it has logged nothing yet");
-            found.silent.push(format!("job {id} is {status}: {reason}"));
+            found
+                .remarks
+                .push(format!("job {id} is {status}: {reason}"));
         }
         for stream in streams {
             found
@@ -67,19 +69,19 @@ pub(super) async fn events(
     Ok(found)
 }
 
-enum Of<'a> {
+enum JobsOf<'a> {
     Queue(&'a str),
     Job(&'a str),
 }
 
 /// Ids of all jobs. One request lists the jobs of one status only (AWS Batch API reference, `ListJobs`).
-async fn list(services: &Services, of: &Of<'_>) -> Result<Vec<String>, AwsError> {
+async fn list(services: &Services, of: &JobsOf<'_>) -> Result<Vec<String>, AwsError> {
     let mut ids = Vec::new();
     for status in JobStatus::values() {
         let request = services.batch.list_jobs();
         let (request, what) = match of {
-            Of::Queue(queue) => (request.job_queue(*queue), queue),
-            Of::Job(job) => (request.multi_node_job_id(*job), job),
+            JobsOf::Queue(queue) => (request.job_queue(*queue), queue),
+            JobsOf::Job(job) => (request.multi_node_job_id(*job), job),
         };
         let request = request.job_status(JobStatus::from(*status));
         let pages = request.into_paginator().items().send();
