@@ -1,6 +1,7 @@
 //! EC2: the launch template that puts the supervisor onto a job's instance.
 //!
-//! Its three operations are requests of the Query protocol, signed here.
+//! Its three operations are requests of the Query protocol, signed by [`super::signed`]. The SDK's crate for EC2 takes more than two
+//! and a half minutes of processor time in a debug build, for three operations; IAM's takes 38 seconds.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
