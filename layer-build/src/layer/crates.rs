@@ -1,4 +1,4 @@
-//! The crates that are linked into the supervisor, as cargo knows them. What their licences are, `licences` reads.
+//! The crates that are linked into the supervisor, from `cargo metadata`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use super::program;
 const PROGRAM: &str = "cargo metadata";
 const PACKAGE: &str = "supervisor";
 
-/// What is needed of `cargo metadata`'s format 1 (The Cargo Book, "cargo metadata").
+/// The needed part of `cargo metadata`'s format 1 (The Cargo Book, "cargo metadata").
 #[derive(Debug, Deserialize)]
 struct Metadata {
     packages: Vec<Crate>,
@@ -32,7 +32,7 @@ pub(super) struct Crate {
     pub(super) license_file: Option<PathBuf>,
     pub(super) authors: Vec<String>,
     pub(super) repository: Option<String>,
-    /// In the directory of its sources.
+    /// Its manifest, in the directory of its sources.
     pub(super) manifest_path: PathBuf,
     /// None for a member of this workspace.
     source: Option<String>,
@@ -61,10 +61,10 @@ struct DependencyKind {
     kind: Option<String>,
 }
 
-/// The crates by name and version, less the project's own.
+/// The linked crates, except the project's own, sorted by name and version.
 ///
 /// # Errors
-/// [`LayerError::Program`] when cargo cannot tell, which it can after the supervisor has been built.
+/// [`LayerError::Program`] when cargo lacks a crate's sources; it has them once the supervisor has been built.
 pub(super) fn linked(project: &Path, arch: Arch) -> Result<Vec<Crate>, LayerError> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
@@ -74,19 +74,19 @@ pub(super) fn linked(project: &Path, arch: Arch) -> Result<Vec<Crate>, LayerErro
         .current_dir(project);
     let output = program::run(PROGRAM, &mut command)?;
     if !output.status.success() {
-        return Err(failed(program::last_words(&output)));
+        return Err(failed(program::error_lines(&output)));
     }
     let metadata: Metadata = serde_json::from_slice(&output.stdout)
         .map_err(|error| failed(format!("unexpected output: {error}")))?;
     reached(metadata)
 }
 
-fn failed(said: String) -> LayerError {
+fn failed(reported: String) -> LayerError {
     let program = PROGRAM;
-    LayerError::Program { program, said }
+    LayerError::Program { program, reported }
 }
 
-/// What the supervisor depends on, directly or not, when it runs.
+/// The crates that the running supervisor depends on, directly or not.
 fn reached(metadata: Metadata) -> Result<Vec<Crate>, LayerError> {
     let nodes: BTreeMap<&str, &Node> = metadata
         .resolve
