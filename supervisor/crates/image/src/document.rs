@@ -33,6 +33,22 @@ impl Descriptor {
     }
 }
 
+/// Bytes of `layers` together, as the manifest states them.
+///
+/// # Errors
+/// [`ImageError::Document`] when the sum does not fit into 64 bits: no image is that large, so the manifest is wrong.
+pub(crate) fn total_size<'a>(
+    layers: impl IntoIterator<Item = &'a Descriptor>,
+) -> Result<u64, ImageError> {
+    let mut layers = layers.into_iter();
+    let total = layers.try_fold(0_u64, |total, layer| total.checked_add(layer.size));
+    total.ok_or_else(|| ImageError::Document {
+        what: "manifest",
+        reason: "the sizes of its layers add up to 16 EiB or more; build and push the image again"
+            .to_owned(),
+    })
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Platform {
     #[serde(default)]

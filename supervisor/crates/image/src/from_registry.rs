@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::{
     Digest, Failure, ImageError, Keep, Order, Plan, carry_out,
-    document::{Descriptor, ImageManifest},
+    document::{ImageManifest, total_size},
     in_background, keeping,
     pipeline::{Interrupt, Layer},
     reference::Reference,
@@ -38,10 +38,9 @@ pub(super) async fn make(
         why = limits.reached() => return Err(Failure::Stopped(why)),
     };
     let kept = find_layers(order, &manifest, limits).await?;
-    let layers = manifest.layers.iter();
-    let missing = layers.clone().filter(|layer| !kept.contains(&layer.digest));
-    let size = |layer: &Descriptor| layer.size;
-    room::check(order, layers.map(size).sum(), missing.map(size).sum())?;
+    let missing = manifest.layers.iter();
+    let missing = missing.filter(|layer| !kept.contains(&layer.digest));
+    room::check(order, total_size(&manifest.layers)?, total_size(missing)?)?;
     let lanes = lanes(&manifest.layers, DOWNLOADS);
     let mut downloads = Vec::new();
     let (mut layers, mut origins) = (Vec::new(), Vec::new());
@@ -97,7 +96,7 @@ pub async fn look_up(name: &str, settings: &RegistrySettings) -> Result<Offer, I
     let (manifest, _) = registry.image().await?;
     Ok(Offer {
         layers: manifest.layers.len(),
-        bytes: manifest.layers.iter().map(|layer| layer.size).sum(),
+        bytes: total_size(&manifest.layers)?,
     })
 }
 

@@ -12,11 +12,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use image::{Failure, ImageSource, Keep, RegistrySettings, registry::CredentialFiles};
+use image::{Failure, ImageSource, Keep, RegistrySettings, look_up, registry::CredentialFiles};
 use net::{Network, Proxies, Proxy};
 use serde_json::json;
 
-use crate::support::{Image, Layer, Store, gzip, image, image_for, message};
+use crate::support::{Image, Layer, Store, blob, gzip, image, image_for, message};
 
 /// One answer; the connection is closed after it.
 struct Answer {
@@ -292,6 +292,32 @@ async fn what_is_not_what_it_should_be_is_refused() {
         );
         store.expect_nothing();
     }
+}
+
+#[tokio::test]
+async fn layer_sizes_that_overflow_are_refused() {
+    let mut image = two_layers();
+    let (_, bytes) = image.blobs.pop().unwrap();
+    let mut manifest: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    manifest["layers"][0]["size"] = u64::MAX.into();
+    let manifest = blob(manifest.to_string().into_bytes());
+    image.manifest = manifest.0.clone();
+    image.blobs.push(manifest);
+    let (url, _) = serve(move |asked| registry(&image, asked));
+    let settings = RegistrySettings {
+        mirror: Some(url.clone()),
+        ..RegistrySettings::default()
+    };
+    let store = Store::new();
+    let pulled = message(store.pull("a/b:1", &url).await.unwrap_err());
+    let asked = look_up("a/b:1", &settings).await.unwrap_err().to_string();
+    for message in [pulled, asked] {
+        assert!(
+            message.contains("manifest") && message.contains("sizes of its layers"),
+            "{message}"
+        );
+    }
+    store.expect_nothing();
 }
 
 #[tokio::test]
