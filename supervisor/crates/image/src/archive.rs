@@ -14,7 +14,8 @@ use self::contents::Contents;
 use super::{
     Digest, ImageError,
     document::{Config, Descriptor, ImageManifest, Manifest, choose},
-    pipeline::{Interrupt, Layer, Opened, Source},
+    interrupt::Interrupt,
+    pipeline::{Layer, Opened, Source},
 };
 
 /// An archive whose contents are known.

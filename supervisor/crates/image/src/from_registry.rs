@@ -8,8 +8,10 @@ use tokio::sync::mpsc;
 use super::{
     Digest, Failure, ImageError, Keep, Order, Plan, carry_out,
     document::{ImageManifest, total_size},
-    in_background, keeping,
-    pipeline::{Interrupt, Layer},
+    in_background,
+    interrupt::Interrupt,
+    keeping,
+    pipeline::Layer,
     reference::Reference,
     registry::{Registry, RegistrySettings, lanes},
     room,

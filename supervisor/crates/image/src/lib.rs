@@ -11,6 +11,7 @@ pub mod digest;
 mod document;
 pub mod error;
 mod from_registry;
+mod interrupt;
 mod pipeline;
 pub mod reference;
 pub mod registry;
@@ -25,7 +26,8 @@ use std::path::{Path, PathBuf};
 use self::{
     archive::Archive,
     document::{Config, Descriptor, ImageManifest},
-    pipeline::{Blob, Interrupt, Keeping, Layer, Source},
+    interrupt::Interrupt,
+    pipeline::{Blob, Keeping, Layer, Source},
     reference::Reference,
     sources::{Origin, Origins},
 };

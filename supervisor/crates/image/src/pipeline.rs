@@ -7,12 +7,8 @@ mod reading;
 mod tap;
 
 use std::{
-    io::{self, BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read},
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
 };
 
 use self::{
@@ -21,47 +17,13 @@ use self::{
 };
 use super::{
     Digest, ImageError,
+    interrupt::Interrupt,
     unpack::{LayerError, apply_layer},
 };
 use rootfs::Root;
 
 /// Bytes of a layer read at a time.
 const BUFFER: usize = 128 * 1024;
-
-/// Turns true when the work is to stop.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Interrupt(Arc<AtomicBool>);
-
-impl Interrupt {
-    pub(crate) fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// Fails once the work is to stop.
-    pub(crate) fn check(&self) -> io::Result<()> {
-        if self.is_set() {
-            return Err(io::Error::other("interrupted"));
-        }
-        Ok(())
-    }
-}
-
-/// Reads until the work is to stop.
-pub(crate) struct Interruptible<R> {
-    pub(crate) reader: R,
-    pub(crate) interrupt: Interrupt,
-}
-
-impl<R: Read> Read for Interruptible<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.interrupt.check()?;
-        self.reader.read(buffer)
-    }
-}
 
 /// A layer to be applied.
 pub(crate) struct Layer {
@@ -86,7 +48,7 @@ pub(crate) trait Source: Send {
         None
     }
 
-    /// Why the reader that was opened last has failed, where it knows better than an [`io::Error`] can tell.
+    /// Why the reader that was opened last has failed, where it knows better than an [`std::io::Error`] can tell.
     fn failure(&mut self) -> Option<ImageError> {
         None
     }

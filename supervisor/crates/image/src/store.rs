@@ -24,7 +24,7 @@ use super::{
     Digest, ImageError,
     digest::Hash,
     document::{Config, ImageManifest},
-    pipeline::{Interrupt, Interruptible},
+    interrupt::{Interrupt, Interruptible},
 };
 
 /// Beginning of the names of unfinished layers.

@@ -12,7 +12,7 @@ use tar::Header;
 use super::super::{
     ImageError,
     decode::decoder,
-    pipeline::{Interrupt, Interruptible},
+    interrupt::{Interrupt, Interruptible},
     unpack::{
         LayerError,
         member::{Kind, Member, path_of},

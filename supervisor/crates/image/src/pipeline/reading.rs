@@ -9,8 +9,8 @@ use std::{
 };
 
 use super::{
-    super::{ImageError, decode::decoder, unpack::LayerError},
-    Blob, Interrupt, Keeping, Layer, Opened, Source,
+    super::{ImageError, decode::decoder, interrupt::Interrupt, unpack::LayerError},
+    Blob, Keeping, Layer, Opened, Source,
     pieces::Outlet,
     tap::{Passed, Tap},
 };

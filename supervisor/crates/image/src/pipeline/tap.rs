@@ -12,8 +12,8 @@ use std::{
 use tempfile::NamedTempFile;
 
 use super::{
-    super::{Digest, ImageError, digest::Hash, store},
-    Blob, Found, Hashed, Interrupt, Keeping, Opened,
+    super::{Digest, ImageError, digest::Hash, interrupt::Interrupt, store},
+    Blob, Found, Hashed, Keeping, Opened,
 };
 
 /// Passes a layer's bytes on, hashes and counts them, and writes down what is to be kept.
