@@ -1,6 +1,6 @@
 //! What can go wrong with an image, and what to do about it.
 
-use std::{io, time::Duration};
+use std::{any::Any, io, time::Duration};
 
 use thiserror::Error;
 
@@ -167,6 +167,14 @@ pub enum ImageError {
     /// The preparation was told to stop.
     #[error("stopped")]
     Interrupted,
+    /// A fault of this program, not of the image.
+    #[error("internal error while {step}: {reason}; report it, with the name of the image")]
+    Internal {
+        /// What was being done.
+        step: &'static str,
+        /// What went wrong.
+        reason: String,
+    },
 }
 
 /// With what the registry was asked.
@@ -207,6 +215,20 @@ fn refused(tried: Tried) -> &'static str {
 }
 
 impl ImageError {
+    /// The thread at work on `step` panicked; `payload` is what it panicked with.
+    pub(crate) fn panicked(step: &'static str, payload: &(dyn Any + Send)) -> Self {
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let reason = text.unwrap_or("a thread panicked").to_owned();
+        Self::Internal { step, reason }
+    }
+
+    /// Something is not as the code before it leaves it.
+    pub(crate) fn internal(step: &'static str, reason: &str) -> Self {
+        let reason = reason.to_owned();
+        Self::Internal { step, reason }
+    }
+
     pub(crate) fn io(action: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let action = action.into();
         move |source| Self::Io { action, source }

@@ -6,9 +6,10 @@ use futures_util::{StreamExt as _, stream};
 use tokio::sync::mpsc;
 
 use super::{
-    Digest, Failure, ImageError, Keep, Order, Plan, carry_out,
+    Digest, Failure, ImageError, Keep, Order, Plan,
+    background::in_background,
+    carry_out,
     document::{ImageManifest, total_size},
-    in_background,
     interrupt::Interrupt,
     keeping,
     pipeline::Layer,
@@ -121,5 +122,6 @@ async fn find_layers(
         let found = found.filter(|digest| store.has_layer(digest, &seen));
         Ok(found.collect())
     };
-    in_background(look, &interrupt, limits, std::future::ready(())).await
+    let step = "checking the layers in the store";
+    in_background(step, look, &interrupt, limits, std::future::ready(())).await
 }

@@ -6,6 +6,7 @@
 //! leaves no image and no container that anybody would take for one.
 
 mod archive;
+mod background;
 mod decode;
 pub mod digest;
 mod document;
@@ -25,6 +26,7 @@ use std::path::{Path, PathBuf};
 
 use self::{
     archive::Archive,
+    background::in_background,
     document::{Config, Descriptor, ImageManifest},
     interrupt::Interrupt,
     pipeline::{Blob, Keeping, Layer, Source},
@@ -173,8 +175,14 @@ async fn from_archive(order: &Order<'_>, path: &Path, limits: &Limits) -> Result
         let (layers, config) = archive.image()?;
         Ok((archive, layers, config))
     };
-    let (archive, layers, config) =
-        in_background(look, &interrupt, limits, std::future::ready(())).await?;
+    let (archive, layers, config) = in_background(
+        "reading the archive",
+        look,
+        &interrupt,
+        limits,
+        std::future::ready(()),
+    )
+    .await?;
     let plan = Plan {
         layers,
         config,
@@ -220,54 +228,19 @@ async fn carry_out(
         let root = Root::open(&root, Resolver::Kernel).map_err(ImageError::store)?;
         pipeline::apply(&layers, source.as_mut(), &root, &keeping, &seen)
     };
-    let blobs = in_background(unpack, &interrupt, limits, downloads).await?;
+    let blobs = in_background(
+        "unpacking the layers",
+        unpack,
+        &interrupt,
+        limits,
+        downloads,
+    )
+    .await?;
     let named = order
         .store
         .name_container(&directory, order.container, &config.bytes);
     named.map_err(ImageError::store)?;
     Ok((blobs, config))
-}
-
-/// Runs `work` on a thread of its own, with `meanwhile` beside it, and waits for its end even when it must stop: what
-/// it has made is then ready to be removed.
-async fn in_background<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, ImageError> + Send + 'static,
-    interrupt: &Interrupt,
-    limits: &Limits,
-    meanwhile: impl Future<Output = ()>,
-) -> Result<T, Failure> {
-    /// Should nobody wait any more, the thread must not go on.
-    struct Dropped<'a>(Option<&'a Interrupt>);
-    impl Drop for Dropped<'_> {
-        fn drop(&mut self) {
-            if let Some(interrupt) = self.0 {
-                interrupt.set();
-            }
-        }
-    }
-    let mut guard = Dropped(Some(interrupt));
-    let mut thread = tokio::task::spawn_blocking(work);
-    let beside = async {
-        meanwhile.await;
-        std::future::pending::<()>().await;
-    };
-    let ended = tokio::select! {
-        ended = &mut thread => {
-            guard.0 = None;
-            Ok(ended)
-        }
-        () = beside => Err(Stop::Deadline),
-        why = limits.reached() => Err(why),
-    };
-    match ended {
-        Ok(Ok(done)) => done.map_err(Failure::Image),
-        Ok(Err(_)) => Err(Failure::Image(ImageError::Interrupted)),
-        Err(why) => {
-            drop(guard);
-            let _interrupted = thread.await;
-            Err(Failure::Stopped(why))
-        }
-    }
 }
 
 /// A manifest for an image that came without one, or with one for other bytes.

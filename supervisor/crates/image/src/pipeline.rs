@@ -24,6 +24,8 @@ use rootfs::Root;
 
 /// Bytes of a layer read at a time.
 const BUFFER: usize = 128 * 1024;
+/// What the reading thread does, in messages.
+const READING: &str = "reading the layers";
 
 /// A layer to be applied.
 pub(crate) struct Layer {
@@ -123,12 +125,14 @@ pub(crate) fn apply(
         let unpacked = unpack_all(layers, &inlet, root);
         // The reader would wait for ever to be rid of its pieces.
         drop(inlet);
-        let read = reading.join().map_err(|_| ImageError::Interrupted)?;
+        let read = reading
+            .join()
+            .map_err(|payload| ImageError::panicked(READING, payload.as_ref()))?;
         match (read, unpacked) {
             // That the other end has gone is only ever the consequence.
             (Ok(blobs), Ok(())) => Ok(blobs),
             (Err(Some(error)), _) | (_, Err(error)) => Err(error),
-            (Err(None), Ok(())) => Err(ImageError::Interrupted),
+            (Err(None), Ok(())) => Err(ImageError::internal(READING, "it ended too early")),
         }
     })
 }
@@ -141,13 +145,47 @@ impl Layer {
 }
 
 fn unpack_all(layers: &[Layer], inlet: &Inlet, root: &Root) -> Result<(), ImageError> {
+    let no_digest = || ImageError::internal("unpacking the layers", "a layer has no digest");
     for layer in layers {
         let mut content = Content::of(inlet);
         apply_layer(root, &mut content).map_err(|error| layer.failed(error))?;
-        let found = content.digest().ok_or(ImageError::Interrupted)?;
+        let found = content.digest().ok_or_else(no_digest)?;
         if let Some(expected) = &layer.diff_id {
             expected.expect(&found, "unpacked layer")?;
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rootfs::Resolver;
+
+    use super::*;
+
+    struct Faulty;
+
+    impl Source for Faulty {
+        fn open(&mut self, index: usize) -> Result<Opened<'_>, ImageError> {
+            panic!("layer {index} is out of reach");
+        }
+    }
+
+    #[test]
+    fn a_panic_of_the_reading_thread_is_an_internal_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path(), Resolver::Kernel).unwrap();
+        let layers = [Layer {
+            label: "first".to_owned(),
+            digest: None,
+            diff_id: None,
+        }];
+        let interrupt = Interrupt::default();
+        let applied = apply(&layers, &mut Faulty, &root, &Keeping::Nothing, &interrupt);
+        let message = applied.unwrap_err().to_string();
+        assert!(
+            message.contains("internal error while reading the layers: layer 0 is out of reach"),
+            "{message}"
+        );
+    }
 }

@@ -70,7 +70,10 @@ impl Source for Origins {
                 hashed: Hashed::BySource,
                 found: Found::Elsewhere,
             }),
-            None => Err(ImageError::Interrupted),
+            None => Err(ImageError::internal(
+                "opening a layer",
+                "there is no such layer",
+            )),
         }
     }
 

@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 
 use super::{
     super::{Digest, ImageError, digest::Hash, interrupt::Interrupt, store},
-    Blob, Found, Hashed, Keeping, Opened,
+    Blob, Found, Hashed, Keeping, Opened, READING,
 };
 
 /// Passes a layer's bytes on, hashes and counts them, and writes down what is to be kept.
@@ -81,7 +81,9 @@ impl Passed {
         expected: Option<&Digest>,
     ) -> Result<Blob, ImageError> {
         let own = self.hash.map(Hash::finish);
-        let digest = own.or(of_source).ok_or(ImageError::Interrupted)?;
+        let digest = own
+            .or(of_source)
+            .ok_or_else(|| ImageError::internal(READING, "a layer has no digest"))?;
         if let Some(expected) = expected {
             expected.expect(&digest, "layer")?;
         }
