@@ -88,7 +88,7 @@ impl LogFile {
         }
         let skip = bytes
             .len()
-            .saturating_sub(usize::try_from(tail).unwrap_or(0));
+            .saturating_sub(usize::try_from(tail).unwrap_or(usize::MAX));
         at += skip as u64;
         bytes = &bytes[skip..];
         while !bytes.is_empty() {
@@ -128,7 +128,8 @@ impl LogFile {
             return Ok(kept);
         }
         kept.extend(marker(after - tail));
-        let start = after % tail;
+        // A tail of nothing is no ring.
+        let start = after.checked_rem(tail).unwrap_or(0);
         kept.extend(read_range(file, head + start, tail - start)?);
         kept.extend(read_range(file, head, start)?);
         Ok(kept)
@@ -177,6 +178,19 @@ mod tests {
         let cut = "abcd\n[… 3 bytes of output left out …]\nhijk";
         assert_eq!(kept(keep, &[b"abcdefghijk"]), cut);
         assert_eq!(kept(keep, &[b"ab", b"cdefg", b"hij", b"k"]), cut);
+    }
+
+    #[test]
+    fn nothing_of_the_end_is_kept_where_nothing_is_wanted() {
+        let keep = Keep { head: 4, tail: 0 };
+        assert_eq!(kept(keep, &[b"abcd"]), "abcd");
+        let cut = "abcd\n[… 3 bytes of output left out …]\n";
+        assert_eq!(kept(keep, &[b"abc", b"defg"]), cut);
+        let nothing = Keep { head: 0, tail: 0 };
+        assert_eq!(
+            kept(nothing, &[b"ab", b"c"]),
+            "\n[… 3 bytes of output left out …]\n"
+        );
     }
 
     #[test]
