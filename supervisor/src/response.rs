@@ -13,7 +13,7 @@ use crate::event::{HttpApi, Source};
 use config::OnFailure;
 
 pub use files::Files;
-pub use shorten::{cut_marker, shorten};
+pub use shorten::shorten;
 
 /// Largest response that is sent, in bytes of JSON (Lambda quotas: 6 MB for a synchronous payload).
 pub const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024;

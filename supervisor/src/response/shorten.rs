@@ -2,10 +2,7 @@
 
 use std::borrow::Cow;
 
-/// The line that stands for `bytes` that were cut out of a log.
-pub fn cut_marker(bytes: u64) -> String {
-    format!("\n[... {bytes} bytes of output cut here ...]\n")
-}
+use container::log::cut_marker;
 
 /// Head and tail of a log with the [`cut_marker`] between, at most `limit` bytes; the log itself when it fits.
 /// A limit too small for the marker keeps the tail alone.

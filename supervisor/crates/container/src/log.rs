@@ -6,7 +6,7 @@ mod kept;
 
 use std::pin::Pin;
 
-pub use kept::{Keep, LogFile};
+pub use kept::{Keep, LogFile, cut_marker};
 
 /// Which of its two streams the container wrote to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -115,7 +115,7 @@ impl LogFile {
             let mut kept = read_range(file, 0, *written)?;
             let missing = self.total - written - tail.len() as u64;
             if missing > 0 {
-                kept.extend(marker(missing));
+                kept.extend(cut_marker(missing).into_bytes());
             }
             kept.extend_from_slice(tail);
             return Ok(kept);
@@ -127,7 +127,7 @@ impl LogFile {
             kept.extend(read_range(file, head, after)?);
             return Ok(kept);
         }
-        kept.extend(marker(after - tail));
+        kept.extend(cut_marker(after - tail).into_bytes());
         // A tail of nothing is no ring.
         let start = after.checked_rem(tail).unwrap_or(0);
         kept.extend(read_range(file, head + start, tail - start)?);
@@ -136,8 +136,9 @@ impl LogFile {
     }
 }
 
-fn marker(missing: u64) -> Vec<u8> {
-    format!("\n[… {missing} bytes of output left out …]\n").into_bytes()
+/// The line that stands for `bytes` that were cut out of a log, wherever it is cut.
+pub fn cut_marker(bytes: u64) -> String {
+    format!("\n[... {bytes} bytes of output cut here ...]\n")
 }
 
 fn create(path: &Path) -> io::Result<File> {
@@ -175,7 +176,7 @@ mod tests {
         assert_eq!(kept(keep, &[]), "");
         assert_eq!(kept(keep, &[b"abc"]), "abc");
         assert_eq!(kept(keep, &[b"abcdefgh"]), "abcdefgh");
-        let cut = "abcd\n[… 3 bytes of output left out …]\nhijk";
+        let cut = "abcd\n[... 3 bytes of output cut here ...]\nhijk";
         assert_eq!(kept(keep, &[b"abcdefghijk"]), cut);
         assert_eq!(kept(keep, &[b"ab", b"cdefg", b"hij", b"k"]), cut);
     }
@@ -184,12 +185,12 @@ mod tests {
     fn nothing_of_the_end_is_kept_where_nothing_is_wanted() {
         let keep = Keep { head: 4, tail: 0 };
         assert_eq!(kept(keep, &[b"abcd"]), "abcd");
-        let cut = "abcd\n[… 3 bytes of output left out …]\n";
+        let cut = "abcd\n[... 3 bytes of output cut here ...]\n";
         assert_eq!(kept(keep, &[b"abc", b"defg"]), cut);
         let nothing = Keep { head: 0, tail: 0 };
         assert_eq!(
             kept(nothing, &[b"ab", b"c"]),
-            "\n[… 3 bytes of output left out …]\n"
+            "\n[... 3 bytes of output cut here ...]\n"
         );
     }
 
@@ -200,7 +201,7 @@ mod tests {
         log.append(&vec![b'a'; MEMORY_TAIL]);
         log.append(b"end");
         let kept = String::from_utf8(log.read().unwrap()).unwrap();
-        assert!(kept.starts_with("\n[… 3 bytes of output left out …]\naaa"));
+        assert!(kept.starts_with("\n[... 3 bytes of output cut here ...]\naaa"));
         assert!(kept.ends_with("aend"));
     }
 }
