@@ -24,6 +24,8 @@ use config::location::{Bucket, Key};
 const REQUESTS: usize = 32;
 /// Ranges or parts of one large object in flight at once.
 const PER_OBJECT: usize = 8;
+/// Bytes of a download's first range and the fewest of any other.
+const RANGE: u64 = 8 * 1024 * 1024;
 
 /// One storage provider's S3 client.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::classify::classify;
 use super::first::{first_answer, request};
-use super::{PER_OBJECT, S3Store};
+use super::{PER_OBJECT, RANGE, S3Store};
 use crate::content_range::parse_content_range;
 use crate::error::{Operation, StorageError, Target};
 use crate::part_file::{PartFile, ensure_space, write_error};
@@ -20,8 +20,6 @@ use crate::{Download, Progress};
 use net::error::chain;
 use net::retry;
 
-/// Bytes of the first range and the fewest of any other.
-pub(super) const RANGE: u64 = 8 * 1024 * 1024;
 /// Most bytes of a range: what comes in late when the last connection is the slowest.
 const LARGEST_RANGE: u64 = 64 * 1024 * 1024;
 /// Ranges a large object is cut into, as far as their size allows: a few for each connection, so that all are busy

@@ -6,9 +6,8 @@ use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use aws_sdk_s3::types::ChecksumMode;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use super::S3Store;
 use super::classify::{classify, is_unsatisfiable_range};
-use super::download::RANGE;
+use super::{RANGE, S3Store};
 use crate::Download;
 use crate::error::{StorageError, Target};
 
