@@ -11,8 +11,6 @@ use config::location::{Bucket, Key};
 /// What was being done to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// Looking it up.
-    Inspect,
     /// Reading it.
     Download,
     /// Writing it.
@@ -20,10 +18,10 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// The permission S3 asks for (`HeadObject` is covered by `s3:GetObject`).
+    /// The permission S3 asks for.
     fn permission(self) -> &'static str {
         match self {
-            Self::Inspect | Self::Download => "s3:GetObject",
+            Self::Download => "s3:GetObject",
             Self::Upload => "s3:PutObject",
         }
     }
@@ -32,7 +30,6 @@ impl Operation {
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Inspect => "look up",
             Self::Download => "download",
             Self::Upload => "upload",
         })
@@ -288,7 +285,7 @@ impl StorageError {
 fn permission_hint(target: &Target) -> String {
     let verb = match target.operation {
         Operation::Upload => "write",
-        Operation::Inspect | Operation::Download => "read",
+        Operation::Download => "read",
     };
     match target.protocol {
         Protocol::S3 => s3_permission_hint(target),
@@ -306,7 +303,7 @@ fn s3_permission_hint(target: &Target) -> String {
     let arn = target.arn();
     match target.operation {
         Operation::Upload => format!("allow {permission} on {arn}"),
-        Operation::Inspect | Operation::Download => format!(
+        Operation::Download => format!(
             "allow {permission} on {arn}, or check that the object exists: S3 answers 403 for a missing object \
              to those who may not list the bucket"
         ),

@@ -30,17 +30,6 @@ pub use provider::{AwsSettings, StoreSettings, Stores};
 /// A place that holds objects in buckets.
 #[async_trait]
 pub trait ObjectStore: Send + Sync + Debug {
-    /// What the store knows of an object without reading it.
-    ///
-    /// # Errors
-    /// [`StorageError`] when the object cannot be looked up.
-    async fn head(
-        &self,
-        bucket: &Bucket,
-        key: &Key,
-        version: Option<&str>,
-    ) -> Result<ObjectInfo, StorageError>;
-
     /// Copies an object to `destination` and answers its size in bytes. The file appears under that
     /// name only when it is complete; after an error (or when the future is dropped) nothing is left.
     ///
@@ -66,15 +55,6 @@ pub trait ObjectStore: Send + Sync + Debug {
         content_type: &str,
         progress: &Progress,
     ) -> Result<u64, StorageError>;
-}
-
-/// What a store knows of an object without reading it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObjectInfo {
-    /// Size in bytes.
-    pub size: u64,
-    /// The store's opaque tag of this content, where it has one.
-    pub etag: Option<String>,
 }
 
 /// Which object to download.

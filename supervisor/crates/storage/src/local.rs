@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use super::error::{Operation, StorageError, Target};
 use super::part_file::{PartFile, ensure_space, write_error};
 use super::source_file::open_regular;
-use super::{Download, ObjectInfo, ObjectStore, Progress};
+use super::{Download, ObjectStore, Progress};
 use config::location::{Bucket, Key};
 use place::{Found, Place};
 
@@ -50,24 +50,6 @@ impl LocalStore {
 
 #[async_trait]
 impl ObjectStore for LocalStore {
-    async fn head(
-        &self,
-        bucket: &Bucket,
-        key: &Key,
-        version: Option<&str>,
-    ) -> Result<ObjectInfo, StorageError> {
-        ignore_version(version);
-        let place = self.place(Operation::Inspect, bucket, key);
-        blocking(move |_| {
-            let size = match place.existing()? {
-                Found::File(path) => place.open(&path)?.1,
-                Found::Marker => 0,
-            };
-            Ok(ObjectInfo { size, etag: None })
-        })
-        .await
-    }
-
     async fn download(
         &self,
         what: &Download<'_>,

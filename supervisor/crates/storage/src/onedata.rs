@@ -1,18 +1,18 @@
 //! Objects in a space of Onedata, through the CDMI endpoint of a Oneprovider (Onedata documentation, "CDMI"; SNIA CDMI 1.1.1):
-//! `/cdmi/<space>/<path>`. The space is the bucket. Content travels as it is, without CDMI's envelope of JSON; folders,
-//! sizes and renaming take the CDMI requests, which the version header tells apart.
+//! `/cdmi/<space>/<path>`. The space is the bucket. Content travels as it is, without CDMI's envelope of JSON; folders
+//! and renaming take the CDMI requests, which the version header tells apart.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use http::header::{ACCEPT, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::error::{Operation, Protocol, StorageError, Target};
-use super::web::{self, Ask, Content, Dialect, Folder, Place, Server, refusal};
-use super::{Download, ObjectInfo, ObjectStore, Progress};
+use super::web::{self, Ask, Content, Dialect, Folder, Place, Server};
+use super::{Download, ObjectStore, Progress};
 use config::OnedataProvider;
 use config::location::{Bucket, Key};
 use net::transport::Transport;
@@ -26,8 +26,6 @@ const VERSION: (HeaderName, HeaderValue) = (
 );
 const OBJECT: &str = "application/cdmi-object";
 const CONTAINER: &str = "application/cdmi-container";
-/// Most bytes of an answer about an object; it holds no content.
-const METADATA: usize = 64 * 1024;
 
 /// One space.
 #[derive(Debug)]
@@ -79,32 +77,6 @@ impl OnedataStore {
 
 #[async_trait]
 impl ObjectStore for OnedataStore {
-    async fn head(
-        &self,
-        bucket: &Bucket,
-        key: &Key,
-        _version: Option<&str>,
-    ) -> Result<ObjectInfo, StorageError> {
-        let target = self.target(Operation::Inspect, bucket, key)?;
-        let url = format!(
-            "{}?metadata:cdmi_size",
-            self.server.url(&Place::of(&target)?)
-        );
-        let ask = Ask::new(Method::GET, url)
-            .header(VERSION.0, VERSION.1)
-            .header(ACCEPT, HeaderValue::from_static(OBJECT));
-        let response = self.server.send(&ask, &target).await?.response;
-        if !response.status().is_success() {
-            return Err(refusal(response, &target).await);
-        }
-        let answer = web::read_text(response, METADATA).await;
-        let size = size(&answer).ok_or_else(|| StorageError::Other {
-            target: Box::new(target),
-            detail: String::from("the store did not tell the object's size"),
-        })?;
-        Ok(ObjectInfo { size, etag: None })
-    }
-
     async fn download(
         &self,
         what: &Download<'_>,
@@ -126,13 +98,6 @@ impl ObjectStore for OnedataStore {
         let target = self.target(Operation::Upload, bucket, key)?;
         web::upload(&self.server, &Cdmi, file, target, content_type, progress).await
     }
-}
-
-/// `{"metadata": {"cdmi_size": "12"}}`: CDMI writes numbers as text (CDMI 1.1.1, 16.3).
-fn size(answer: &str) -> Option<u64> {
-    let answer: Value = serde_json::from_str(answer).ok()?;
-    let size = answer.get("metadata")?.get("cdmi_size")?;
-    size.as_u64().or_else(|| size.as_str()?.parse().ok())
 }
 
 struct Cdmi;

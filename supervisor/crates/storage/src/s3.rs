@@ -16,7 +16,7 @@ use aws_sdk_s3::Client;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::{Operation, StorageError, Target};
-use super::{Download, ObjectInfo, ObjectStore, Progress};
+use super::{Download, ObjectStore, Progress};
 use config::location::{Bucket, Key};
 
 /// Requests with a body in flight at once, over all files. Measured: small objects gain up to here, and it stays far
@@ -57,33 +57,6 @@ impl S3Store {
 
 #[async_trait]
 impl ObjectStore for S3Store {
-    async fn head(
-        &self,
-        bucket: &Bucket,
-        key: &Key,
-        version: Option<&str>,
-    ) -> Result<ObjectInfo, StorageError> {
-        let request = self
-            .client
-            .head_object()
-            .bucket(bucket.as_str())
-            .key(key.as_str());
-        let answer = request
-            .set_version_id(version.map(str::to_owned))
-            .send()
-            .await
-            .map_err(|error| {
-                classify::classify(&self.target(Operation::Inspect, bucket, key), &error)
-            })?;
-        let size = answer
-            .content_length()
-            .and_then(|size| u64::try_from(size).ok());
-        Ok(ObjectInfo {
-            size: size.unwrap_or(0),
-            etag: answer.e_tag,
-        })
-    }
-
     async fn download(
         &self,
         what: &Download<'_>,

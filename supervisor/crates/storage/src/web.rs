@@ -3,7 +3,7 @@
 //! No crate of such a client fits here: `opendal` and `reqwest_dav` bring `reqwest`, a second HTTP client beside the one
 //! the AWS SDK and the Lambda runtime share, with a TLS set-up of its own; `reqwest_dav` reads whole bodies into memory,
 //! and neither resumes a broken download nor replaces an object only when it is complete. What is needed of the
-//! protocols is six methods, so they go through the transport of all stores. It costs nothing before the first request.
+//! protocols is five methods, so they go through the transport of all stores. It costs nothing before the first request.
 
 mod answer;
 mod download;
@@ -26,7 +26,7 @@ use config::ServerUrl;
 use net::retry;
 use net::transport::{SendError, Transport};
 
-pub(super) use answer::{is_transient, read_text, refusal};
+use answer::{is_transient, read_text};
 pub(super) use download::download;
 pub(super) use place::{Folder, Place};
 pub(super) use upload::{Dialect, upload};
@@ -209,7 +209,7 @@ pub(super) fn secret(value: &str) -> Option<HeaderValue> {
 /// Where an answer sends the reader or writer of a file. Answers to other methods mean something else by it.
 fn redirection(ask: &Ask, url: &str, response: &Response<SdkBody>) -> Option<String> {
     let followed = match response.status().as_u16() {
-        301 | 302 | 307 | 308 => [Method::GET, Method::HEAD, Method::PUT].contains(&ask.method),
+        301 | 302 | 307 | 308 => [Method::GET, Method::PUT].contains(&ask.method),
         303 => ask.method == Method::GET,
         _ => false,
     };

@@ -6,12 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use http::header::{CONTENT_LENGTH, ETAG, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 
 use super::error::{Operation, Protocol, StorageError, Target};
-use super::web::{self, Ask, Dialect, Folder, Place, Server, refusal};
-use super::{Download, ObjectInfo, ObjectStore, Progress};
+use super::web::{self, Ask, Dialect, Folder, Place, Server};
+use super::{Download, ObjectStore, Progress};
 use config::WebdavProvider;
 use config::location::{Bucket, Key};
 use net::transport::Transport;
@@ -49,27 +49,6 @@ impl WebdavStore {
 
 #[async_trait]
 impl ObjectStore for WebdavStore {
-    async fn head(
-        &self,
-        bucket: &Bucket,
-        key: &Key,
-        _version: Option<&str>,
-    ) -> Result<ObjectInfo, StorageError> {
-        let target = self.target(Operation::Inspect, bucket, key);
-        let ask = Ask::new(Method::HEAD, self.server.url(&Place::of(&target)?));
-        let response = self.server.send(&ask, &target).await?.response;
-        if !response.status().is_success() {
-            return Err(refusal(response, &target).await);
-        }
-        let text = |name: HeaderName| response.headers().get(name)?.to_str().ok();
-        Ok(ObjectInfo {
-            size: text(CONTENT_LENGTH)
-                .and_then(|size| size.parse().ok())
-                .unwrap_or(0),
-            etag: text(ETAG).map(str::to_owned),
-        })
-    }
-
     async fn download(
         &self,
         what: &Download<'_>,
