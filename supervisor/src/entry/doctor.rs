@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use crate::{invocation::Services, telemetry};
 use config::LogLevel;
 use container::{
-    hygiene::Hygiene,
-    settings::UdockerSettings,
+    engine::settings::UdockerSettings,
+    rollback::policy::Hygiene,
     workspace::{Retention, Workspace},
 };
 use environment::{Environment, Place};

@@ -10,9 +10,11 @@ use crate::{
 };
 use container::{
     Sensitivity,
-    argv0::INIT_NAME,
-    command::{Volumes, run_arguments},
-    engine::Runs,
+    engine::{
+        Runs,
+        command::{Volumes, run_arguments},
+    },
+    shim::argv0::INIT_NAME,
     workspace::RecordDir,
 };
 use image::ImageSource;

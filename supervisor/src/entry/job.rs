@@ -1,6 +1,6 @@
 //! The job entry: one event, in an AWS Batch job or any other runner's, inside the user's own image.
 //!
-//! The event's command runs right here, see [`container::direct`]. Standard output carries the answer to a direct
+//! The event's command runs right here, see [`container::run::direct`]. Standard output carries the answer to a direct
 //! event and nothing else; everything that is said goes to standard error.
 
 mod answer;
@@ -19,7 +19,7 @@ use crate::{
     telemetry,
 };
 use config::ExecutionMode;
-use container::{log::Keep, workspace::Retention};
+use container::{exec::log::Keep, workspace::Retention};
 use environment::{self as names, Environment};
 
 use super::{

@@ -27,7 +27,7 @@ use crate::{
 };
 use config::{FunctionConfig, LogLevel};
 use container::{
-    log::{Keep, Stream},
+    exec::log::{Keep, Stream},
     workspace::Retention,
 };
 use environment::{self as names, Environment, Place};

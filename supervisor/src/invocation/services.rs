@@ -9,9 +9,11 @@ use crate::{batch::Delegator, plan::RESERVED};
 use config::{ExecutionMode, FunctionConfig};
 use container::{
     Direct, UdockerSettings,
-    prepare::Preparer,
-    slots::{Slot, Slots},
-    udocker::Udocker,
+    exec::udocker::Udocker,
+    prepare::{
+        preparer::Preparer,
+        slots::{Slot, Slots},
+    },
     workspace::{Retention, Workspace},
 };
 use environment::Environment;

@@ -10,16 +10,19 @@
 
 pub mod account;
 pub mod choice;
-mod error;
+pub mod command;
+pub mod document;
 pub mod fakechroot;
 pub mod files;
 pub mod guest;
 pub mod guest_os;
+pub mod init_copy;
 pub mod launch;
 pub mod libraries;
 mod program;
 pub mod proot;
 pub mod request;
+pub mod settings;
 pub mod setup;
 
 pub(crate) use self::{
@@ -27,4 +30,5 @@ pub(crate) use self::{
     guest::{variable, variables, working_directory},
     program::search,
 };
-pub use self::{choice::Runs, error::EngineError, guest::Guest};
+pub use self::{choice::Runs, guest::Guest};
+pub use crate::error::EngineError;

@@ -4,10 +4,10 @@
 use std::{ffi::OsString, path::Path};
 
 use config::ExecMode;
-use container::command::{
-    ContainerCommand, Family, ImageCommand, Volumes, devices_instead_of_dev, run_arguments,
-    with_devices,
+use container::engine::command::{
+    ContainerCommand, Family, ImageCommand, Volumes, run_arguments, with_devices,
 };
+use container::shim::devices::devices_instead_of_dev;
 
 fn image() -> ImageCommand {
     ImageCommand {

@@ -14,10 +14,10 @@ use container::{
         fakechroot,
         files::{ARCH, EngineFiles},
         proot,
+        settings::UdockerSettings,
     },
-    hygiene::Hygiene,
-    probe::Probe,
-    settings::UdockerSettings,
+    rollback::policy::Hygiene,
+    shim::probe::Probe,
 };
 use environment::{self as names, Environment, Place};
 use net::{Network, Proxies, aws::own_role_config};

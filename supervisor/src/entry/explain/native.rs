@@ -4,7 +4,10 @@ use std::fmt::Write;
 
 use crate::{invocation::Services, plan::RunPlan};
 use container::{
-    Prepared, argv0::INIT_NAME, order::First, run::natively::Planned, workspace::RecordDir,
+    Prepared,
+    run::natively::Planned,
+    shim::{argv0::INIT_NAME, launch_spec::First},
+    workspace::RecordDir,
 };
 
 use super::{command_line, task_root};

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use config::ExecMode;
 
-use super::super::command::Family;
+use crate::engine::command::Family;
 use rootfs::{executable::resolve, regular};
 
 /// Name and home of the user.

@@ -6,13 +6,11 @@ use serde_json::Value;
 
 use config::ExecMode;
 
-use super::{
-    super::{command::Family, document::document, order::Variables},
-    EngineError,
-    account::Account,
-    fakechroot::Preload,
-    files::EngineFiles,
-    proot,
+use super::{account::Account, fakechroot::Preload, files::EngineFiles, proot};
+use crate::{
+    engine::{command::Family, document::document},
+    error::EngineError,
+    shim::launch_spec::Variables,
 };
 use rootfs::executable::resolve;
 

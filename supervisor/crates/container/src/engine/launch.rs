@@ -9,17 +9,20 @@ use std::{
 use config::ExecMode;
 
 use super::{
-    super::{
-        argv0::INIT_PATH,
-        init::IN_PROOT,
-        order::{First, Variables},
-    },
-    EngineError, Guest,
+    Guest,
     fakechroot::{Preload, on_host},
     guest::Means,
     program::preloaded,
     proot,
     request::{Command, Shared},
+};
+use crate::{
+    error::EngineError,
+    shim::{
+        argv0::INIT_PATH,
+        init::IN_PROOT,
+        launch_spec::{First, Variables},
+    },
 };
 use rootfs::executable;
 

@@ -18,10 +18,8 @@ use std::{
 use config::ExecMode;
 use rootfs::{Missing, Resolver, Root};
 
-use super::{
-    super::{command::Family, document::document},
-    libraries,
-};
+use super::libraries;
+use crate::engine::{command::Family, document::document};
 use rootfs::executable::{Program, inspect, resolve};
 
 /// Where a program is looked for that tells the image's loader, as udocker does.
@@ -50,7 +48,7 @@ pub fn set_up(directory: &Path, mode: ExecMode) -> io::Result<()> {
 }
 
 /// The directories that hold the libraries of the container in `directory`.
-pub(super) fn library_directories(directory: &Path) -> Vec<PathBuf> {
+pub(crate) fn library_directories(directory: &Path) -> Vec<PathBuf> {
     let Ok(list) = fs::read(directory.join("ld.lib.dirs")) else {
         let root = directory.join("ROOT");
         let mut walk = Walk::new(&root, Links::Keep);
@@ -79,7 +77,7 @@ fn make_working_directory(directory: &Path, root: &Path) {
 }
 
 /// Makes what the container in `directory` finds in `/dev` where this machine's lacks it, see
-/// [`super::super::command::devices_instead_of_dev`]. After the set-up for an F mode, which would change the link.
+/// [`crate::shim::devices::devices_instead_of_dev`]. After the set-up for an F mode, which would change the link.
 ///
 /// An image may bring either, as a link, too.
 pub fn make_devices(directory: &Path) {

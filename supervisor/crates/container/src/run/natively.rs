@@ -6,18 +6,21 @@ use std::{
 };
 
 use crate::{
-    ContainerError, EngineError,
-    command::{Family, Volumes, devices_instead_of_dev, shared_paths, with_devices},
     engine::{
         Guest,
+        command::{Family, Volumes, shared_paths, with_devices},
         launch::{Launch, launch},
         request::{Command, Shared},
     },
-    order::{Errand, Order, Start, variables},
-    process_tree::Neighbours,
-    request::{Container, RunRequest},
-    stage::Scene,
-    udocker::Udocker,
+    error::{ContainerError, EngineError},
+    exec::{request::RunRequest, udocker::Udocker},
+    run::container::Container,
+    shim::devices::devices_instead_of_dev,
+    shim::{
+        launch_spec::{Errand, Order, Start, variables},
+        overlay::Scene,
+        process_tree::Neighbours,
+    },
     variable::Variable,
     workspace::RecordDir,
 };
@@ -98,7 +101,7 @@ pub(crate) fn init_file(
 }
 
 /// What the keeper is told to start `argv` in the container.
-pub(super) fn order(
+pub(crate) fn order(
     udocker: &Udocker,
     guest: &Guest,
     container: Container<'_>,
