@@ -12,7 +12,7 @@ pub mod summary;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
 
-use environment::{Environment, Place};
+use environment::{Environment, Platform};
 
 /// Finds out where we are and does the work there.
 pub fn dispatch(environment: &Environment, arguments: Vec<OsString>) -> ExitCode {
@@ -21,11 +21,11 @@ pub fn dispatch(environment: &Environment, arguments: Vec<OsString>) -> ExitCode
     }
     let command = image_command(&arguments);
     match environment.place() {
-        Place::Lambda => lambda::main(environment, command),
-        Place::Terminal if job::is_meant(environment, &arguments) => {
+        Platform::Lambda => lambda::main(environment, command),
+        Platform::Terminal if job::is_meant(environment, &arguments) => {
             job::main(environment, command)
         }
-        Place::Terminal => local::main(environment, arguments),
+        Platform::Terminal => local::main(environment, arguments),
     }
 }
 

@@ -16,10 +16,10 @@ use crate::{invocation::Services, telemetry};
 use config::LogLevel;
 use container::{
     engine::settings::UdockerSettings,
-    rollback::policy::Hygiene,
+    rollback::policy::RollbackPolicy,
     workspace::{Retention, Workspace},
 };
-use environment::{Environment, Place};
+use environment::{Environment, Platform};
 
 use super::{block_on, complain, ended, local, setup};
 
@@ -131,7 +131,7 @@ pub fn main(environment: &Environment, arguments: &[OsString]) -> ExitCode {
 async fn examine(environment: &Environment, arguments: &Arguments) -> anyhow::Result<i32> {
     let (file, image) = (arguments.config.as_ref(), arguments.image.as_ref());
     let config = match (environment.place(), file, image) {
-        (Place::Lambda, None, None) => setup::lambda_config(environment)?,
+        (Platform::Lambda, None, None) => setup::lambda_config(environment)?,
         _ => local::with_image(environment, file, image)?,
     };
     // What fails here is found out on purpose, and told in its place.
@@ -167,7 +167,7 @@ async fn examine(environment: &Environment, arguments: &Arguments) -> anyhow::Re
     Ok(i32::from(bad > 0))
 }
 
-fn as_json(settings: &UdockerSettings, hygiene: Hygiene, findings: &[Finding]) -> Value {
+fn as_json(settings: &UdockerSettings, hygiene: RollbackPolicy, findings: &[Finding]) -> Value {
     let checks = findings.iter().map(|finding| {
         json!({
             "name": finding.name, "verdict": finding.verdict.name(), "found": finding.found, "advice": finding.advice,
@@ -184,7 +184,7 @@ fn as_json(settings: &UdockerSettings, hygiene: Hygiene, findings: &[Finding]) -
 
 fn as_text(
     settings: &UdockerSettings,
-    hygiene: Hygiene,
+    hygiene: RollbackPolicy,
     findings: &[Finding],
 ) -> Result<String, std::fmt::Error> {
     let mut text = String::new();

@@ -11,7 +11,7 @@ use crate::{
 use container::{
     Sensitivity,
     engine::{
-        Runs,
+        EngineKind,
         command::{Volumes, run_arguments},
     },
     shim::argv0::INIT_NAME,
@@ -144,7 +144,7 @@ fn udocker_line(
     };
     let settings = services.udocker().settings();
     let known = services.preparer().known(image);
-    if settings.runs == Runs::Native {
+    if settings.runs == EngineKind::Native {
         return native::native_line(text, services, known.as_ref(), run, record);
     }
     let init = services.temp_dir().join("faas-init-XXXXXX").join(INIT_NAME);

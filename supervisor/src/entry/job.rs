@@ -18,7 +18,7 @@ use crate::{
     response::{Outcome, exit_code},
     telemetry,
 };
-use config::ExecutionMode;
+use config::DispatchMode;
 use container::{exec::log::Keep, workspace::Retention};
 use environment::{self as names, Environment};
 
@@ -59,7 +59,7 @@ fn run(environment: &Environment, command: Vec<String>) -> anyhow::Result<Option
     let mut config = setup::job_config(environment)?;
     telemetry::start(config.log_level, telemetry::Format::Text);
     // Both are for whoever starts the job: its event runs here, and delegating it once more would never end.
-    config.execution_mode = ExecutionMode::Lambda;
+    config.execution_mode = DispatchMode::Lambda;
     config.multi_node_parallel = None;
     let (environment, scratch) = place::make_room(environment.clone())?;
     let environment = &environment;

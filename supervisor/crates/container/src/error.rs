@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use config::ExecMode;
+use config::UdockerMode;
 use environment::Stop;
 use image::ImageError;
 use thiserror::Error;
@@ -143,7 +143,7 @@ pub enum EngineError {
     )]
     Mode {
         /// The mode.
-        mode: ExecMode,
+        mode: UdockerMode,
     },
     /// No fakechroot library fits.
     #[error(

@@ -3,7 +3,7 @@
 
 use std::{ffi::OsString, path::Path};
 
-use config::ExecMode;
+use config::UdockerMode;
 use container::engine::command::{
     ContainerCommand, Family, ImageCommand, Volumes, run_arguments, with_devices,
 };
@@ -17,7 +17,7 @@ fn image() -> ImageCommand {
     }
 }
 
-fn mode(name: &str) -> ExecMode {
+fn mode(name: &str) -> UdockerMode {
     name.parse().unwrap()
 }
 

@@ -5,11 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use config::ExecMode;
+use config::UdockerMode;
 
 use crate::shim::argv0::{INIT_NAME, INIT_PATH};
 
-/// How a mode gets a program into the container, see [`super::init`].
+/// How a mode gets a program into the container, see [`crate::shim::init`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
     /// P, R and S modes run a static program from outside as the container's first process.
@@ -20,7 +20,7 @@ pub enum Family {
 
 impl Family {
     /// The family of a mode.
-    pub fn of(mode: ExecMode) -> Self {
+    pub fn of(mode: UdockerMode) -> Self {
         if mode.to_string().starts_with('F') {
             Self::Preload
         } else {
@@ -30,7 +30,7 @@ impl Family {
 }
 
 /// R modes bring their own `/dev` and `/proc` (a bind on top is refused) and cannot bind a file of ours.
-pub fn is_runc(mode: ExecMode) -> bool {
+pub fn is_runc(mode: UdockerMode) -> bool {
     mode.to_string().starts_with('R')
 }
 
@@ -87,7 +87,7 @@ const HOST_FILES: [&str; 2] = ["/etc/hosts", "/etc/resolv.conf"];
 ///
 /// `exists` tells which of the host's files there are.
 pub fn shared_paths(
-    mode: ExecMode,
+    mode: UdockerMode,
     volumes: &Volumes<'_>,
     exists: impl Fn(&Path) -> bool,
 ) -> Vec<PathBuf> {
@@ -115,7 +115,7 @@ pub fn with_devices(paths: Vec<PathBuf>, devices: Option<Vec<PathBuf>>) -> Vec<P
 /// `exists` tells which of the host's files there are; udocker refuses a volume that is missing.
 pub fn run_arguments(
     container: &str,
-    mode: ExecMode,
+    mode: UdockerMode,
     volumes: &Volumes<'_>,
     command: &ContainerCommand,
     exists: impl Fn(&Path) -> bool,
@@ -154,7 +154,7 @@ pub fn run_arguments(
 }
 
 /// What is bound, where to, and what runs then.
-fn init_volume(mode: ExecMode, supervisor: &Path) -> (&Path, &Path, PathBuf) {
+fn init_volume(mode: UdockerMode, supervisor: &Path) -> (&Path, &Path, PathBuf) {
     match supervisor.parent() {
         Some(directory) if is_runc(mode) => {
             let inside = Path::new(INIT_PATH);

@@ -25,7 +25,7 @@ pub(crate) fn preloaded(
     command: &Command<'_>,
     shared: &Shared<'_>,
 ) -> Result<(Option<PathBuf>, Vec<OsString>), EngineError> {
-    let place = executable::Place {
+    let place = executable::PathLookup {
         root,
         shared: shared.paths,
         working_directory: &guest.working_directory,

@@ -7,15 +7,15 @@ use std::{
     str::FromStr,
 };
 
-use config::{Engine, ExecMode};
-use environment::{self as names, Environment, Place};
+use config::{Engine, UdockerMode};
+use environment::{self as names, Environment, Platform};
 use image::{
     StorePaths,
     registry::{CredentialFiles, RegistrySettings},
 };
 use net::Network;
 
-use crate::engine::{Runs, files::EngineFiles};
+use crate::engine::{EngineKind, files::EngineFiles};
 
 /// The layer's launcher, and the default everywhere it exists (the default configuration's
 /// `UDOCKER_EXEC`).
@@ -35,11 +35,11 @@ pub struct UdockerSettings {
     /// udocker's variables and the few others it needs.
     pub environment: BTreeMap<OsString, OsString>,
     /// What runs containers.
-    pub runs: Runs,
+    pub runs: EngineKind,
     /// Where engines are.
     pub files: EngineFiles,
     /// The mode to run in.
-    pub mode: ExecMode,
+    pub mode: UdockerMode,
     /// `UDOCKER_DIR`, for what the supervisor keeps beside the store.
     pub store: PathBuf,
     /// Where udocker keeps containers.
@@ -55,7 +55,7 @@ pub struct UdockerSettings {
     /// The function's package, bound when there is an extra payload.
     pub task_root: PathBuf,
     /// Whether layers go once the container exists, where the configuration does not say.
-    pub place: Place,
+    pub place: Platform,
     /// Whether more containers of the same image may be wanted.
     pub invocations: Invocations,
     /// Whether an overlay may keep a run's changes away from the image.
@@ -106,13 +106,13 @@ impl UdockerSettings {
     pub fn new(
         environment: &Environment,
         engine: Engine,
-        configured_mode: Option<ExecMode>,
+        configured_mode: Option<UdockerMode>,
     ) -> Self {
         let place = environment.place();
         let exec = launcher(environment);
         let mut variables = environment.for_udocker();
         let has_layer = exec.as_path() == Path::new(LAYER_EXEC) && exec.is_file();
-        if place == Place::Lambda || has_layer {
+        if place == Platform::Lambda || has_layer {
             for (name, value) in LAYER_DEFAULTS {
                 variables.entry(name.into()).or_insert(value.into());
             }
@@ -132,7 +132,7 @@ impl UdockerSettings {
         let repos = directory("UDOCKER_REPOS", store.join("repos"));
         let layers = directory("UDOCKER_LAYERS", store.join("layers"));
         Self {
-            runs: Runs::choose(engine, environment, &exec),
+            runs: EngineKind::choose(engine, environment, &exec),
             files: EngineFiles::new(&variables, &store, environment.find_on_path("proot")),
             launcher: command_line(environment, exec),
             mode: mode(environment, configured_mode),
@@ -209,13 +209,13 @@ fn command_line(environment: &Environment, exec: PathBuf) -> Vec<OsString> {
 
 /// Always said in so many words: udocker's own configuration file may have another default, and how
 /// a container is started depends on the mode.
-fn mode(environment: &Environment, configured: Option<ExecMode>) -> ExecMode {
+fn mode(environment: &Environment, configured: Option<UdockerMode>) -> UdockerMode {
     let default = environment.get(names::UDOCKER_DEFAULT_EXECUTION_MODE);
     configured
-        .or_else(|| ExecMode::from_str(default?).ok())
+        .or_else(|| UdockerMode::from_str(default?).ok())
         .unwrap_or(match environment.place() {
             // Only a preloaded library works there: ptrace and user namespaces are denied.
-            Place::Lambda => ExecMode::F1,
-            Place::Terminal => ExecMode::P1,
+            Platform::Lambda => UdockerMode::F1,
+            Platform::Terminal => UdockerMode::P1,
         })
 }

@@ -15,7 +15,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use config::ExecMode;
+use config::UdockerMode;
 use rootfs::{Missing, Resolver, Root};
 
 use super::libraries;
@@ -29,7 +29,7 @@ const PROGRAMS: [&str; 3] = ["/bin", "/usr/bin", "/lib64"];
 ///
 /// # Errors
 /// The operating system's.
-pub fn set_up(directory: &Path, mode: ExecMode) -> io::Result<()> {
+pub fn set_up(directory: &Path, mode: UdockerMode) -> io::Result<()> {
     let directory = directory.canonicalize()?;
     let root = directory.join("ROOT");
     // With the links as the image has them.
@@ -228,7 +228,7 @@ mod tests {
         symlink("/nowhere", root.join("bin/broken")).unwrap();
         fs::create_dir(root.join("dev")).unwrap();
         symlink("/proc/self/fd", root.join("dev/fd")).unwrap();
-        set_up(&directory, ExecMode::F1).unwrap();
+        set_up(&directory, UdockerMode::F1).unwrap();
         make_devices(&directory);
         let target = |path: &str| fs::read_link(root.join(path)).unwrap();
         assert_eq!(target("bin/sh"), root.join("opt/app/sh"));
@@ -256,7 +256,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir_all(dir.path().join("ROOT")).unwrap();
         symlink("/opt", dir.path().join("ROOT/link")).unwrap();
-        set_up(dir.path(), ExecMode::P1).unwrap();
+        set_up(dir.path(), UdockerMode::P1).unwrap();
         let target = fs::read_link(dir.path().join("ROOT/link")).unwrap();
         assert_eq!(target, Path::new("/opt"));
         assert_eq!(

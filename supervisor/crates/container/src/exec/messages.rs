@@ -7,7 +7,7 @@ use tokio::{io::AsyncReadExt, net::unix::pipe};
 /// How much is kept, in bytes.
 const LIMIT: usize = 8 * 1024;
 
-/// The end of what a command and its keeper printed about themselves.
+/// The end of what a command and its shim printed about themselves.
 #[derive(Debug)]
 pub struct Messages {
     pipe: pipe::Receiver,

@@ -1,4 +1,4 @@
-//! A command below its keeper: started, waited for, told to stop, listened to.
+//! A command below its shim: started, waited for, told to stop, listened to.
 
 use std::{
     collections::BTreeSet,
@@ -24,39 +24,39 @@ use crate::{
     off_thread::off_thread,
     shim::{
         argv0,
-        launch_spec::{Order, Variables},
-        overlay::Stage,
+        launch_spec::{LaunchSpec, Variables},
+        overlay::OverlayMount,
         process_tree::{Lineage, Moment, Tree},
         proot_files::remove_files_of,
         supervision,
     },
 };
 
-/// The keeper is given this long beyond the grace before its tree is killed over its head.
-const KEEPER_LIMIT: Duration = Duration::from_secs(6);
+/// The shim is given this long beyond the grace before its tree is killed over its head.
+const SHIM_LIMIT: Duration = Duration::from_secs(6);
 
 /// A process that is killed while it mounts is gone within this.
 const KILLED_WITHIN: Duration = Duration::from_secs(1);
 
-/// A command and its keeper.
+/// A command and its shim.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
-    /// The keeper's standard input. It ends with this process, and that is how the keeper learns of it; the keeper says there
+    /// The shim's standard input. It ends with this process, and that is how the shim learns of it; the shim says there
     /// that nothing of the run is left.
     lifeline: Option<UnixStream>,
-    /// What the keeper has not taken yet of its order.
+    /// What the shim has not taken yet of its order.
     unsent: Vec<u8>,
-    /// What the keeper is told to run, as far as its processes can be told by it.
+    /// What the shim is told to run, as far as its processes can be told by it.
     run: Option<Run>,
-    /// When the keeper was started.
+    /// When the shim was started.
     began: Moment,
     grace: Duration,
     /// What the command says that is not the container's output.
     pub messages: Messages,
 }
 
-/// What clearing up behind a keeper needs.
+/// What clearing up behind a shim needs.
 #[derive(Debug)]
 struct Run {
     lineage: Lineage,
@@ -65,12 +65,16 @@ struct Run {
 }
 
 impl Running {
-    /// Starts a keeper, which `supervisor`'s file plays, on the `stage`. It takes its order while its end is waited for.
+    /// Starts a shim, which `supervisor`'s file plays, on the `stage`. It takes its order while its end is waited for.
     ///
     /// # Errors
     /// [`ContainerError::Io`] when no pipe or process could be made.
-    pub fn start(supervisor: &Path, stage: &Stage, order: &Order) -> Result<Self, ContainerError> {
-        let mut running = Self::start_keeper(supervisor, stage, order.errand.grace)?;
+    pub fn start(
+        supervisor: &Path,
+        stage: &OverlayMount,
+        order: &LaunchSpec,
+    ) -> Result<Self, ContainerError> {
+        let mut running = Self::start_shim(supervisor, stage, order.errand.grace)?;
         running.unsent = order.encode();
         running.run = Some(Run {
             lineage: Lineage {
@@ -88,23 +92,23 @@ impl Running {
         Ok(running)
     }
 
-    /// Starts a keeper that gets no order: it sets the stage, and ends.
+    /// Starts a shim that gets no order: it sets the stage, and ends.
     ///
     /// # Errors
     /// [`ContainerError::Io`] when no pipe or process could be made.
     pub fn start_without_order(
         supervisor: &Path,
-        stage: &Stage,
+        stage: &OverlayMount,
         grace: Duration,
     ) -> Result<Self, ContainerError> {
-        let mut running = Self::start_keeper(supervisor, stage, grace)?;
+        let mut running = Self::start_shim(supervisor, stage, grace)?;
         running.lifeline = None;
         Ok(running)
     }
 
-    fn start_keeper(
+    fn start_shim(
         supervisor: &Path,
-        stage: &Stage,
+        stage: &OverlayMount,
         grace: Duration,
     ) -> Result<Self, ContainerError> {
         let no_pipe = || ContainerError::io("make a pipe");
@@ -115,8 +119,8 @@ impl Running {
         let lifeline = UnixStream::from_std(lifeline).map_err(no_pipe())?;
         let mut command = Command::new(supervisor);
         command
-            .arg0(argv0::KEEPER)
-            // A terminal's Ctrl-C is for the supervisor, which then stops the keeper in order.
+            .arg0(argv0::SHIM)
+            // A terminal's Ctrl-C is for the supervisor, which then stops the shim in order.
             .process_group(0)
             .arg(std::process::id().to_string())
             .args(stage.arguments())
@@ -150,7 +154,7 @@ impl Running {
                 status = self.child.wait() => {
                     self.messages.drain();
                     if let Ok(status) = &status && status.signal().is_some() {
-                        self.clear_behind_the_keeper().await;
+                        self.clear_behind_the_shim().await;
                     }
                     return status;
                 }
@@ -160,7 +164,7 @@ impl Running {
         }
     }
 
-    /// Sends the keeper a signal.
+    /// Sends the shim a signal.
     fn signal(&self, signal: nix::sys::signal::Signal) {
         if let Some(pid) = self.pid() {
             let _gone_already = kill(pid, signal);
@@ -173,19 +177,19 @@ impl Running {
         self.finish(self.grace).await;
     }
 
-    /// Waits for the keeper, which kills what is left after `patience`.
+    /// Waits for the shim, which kills what is left after `patience`.
     pub async fn finish(&mut self, patience: Duration) -> Option<ExitStatus> {
         if let Ok(Ok(status)) = tokio::time::timeout(patience, self.ended()).await {
             return Some(status);
         }
         self.signal(supervision::KILL);
-        if let Ok(Ok(status)) = tokio::time::timeout(KEEPER_LIMIT, self.ended()).await {
+        if let Ok(Ok(status)) = tokio::time::timeout(SHIM_LIMIT, self.ended()).await {
             return Some(status);
         }
         self.kill_over_its_head().await
     }
 
-    /// Waits for the keeper's word that nothing is left, or for its end as [`Self::finish`] does. No status where it is only
+    /// Waits for the shim's word that nothing is left, or for its end as [`Self::finish`] does. No status where it is only
     /// known that nothing is left.
     pub async fn gone_or_ended(&mut self, patience: Duration) -> Option<ExitStatus> {
         let lifeline = self.lifeline.take();
@@ -203,13 +207,13 @@ impl Running {
         let ended = tokio::time::timeout(KILLED_WITHIN, self.child.wait()).await;
         let killed = killed.len();
         tracing::warn!(killed, "the container's processes did not end when told to");
-        self.clear_behind_the_keeper().await;
+        self.clear_behind_the_shim().await;
         ended.ok()?.ok()
     }
 
-    /// Kills what is left of a run whose keeper was killed: by the container, as it may be, or by us.
-    async fn clear_behind_the_keeper(&mut self) {
-        // Once: what comes later under the keeper's number is another process.
+    /// Kills what is left of a run whose shim was killed: by the container, as it may be, or by us.
+    async fn clear_behind_the_shim(&mut self) {
+        // Once: what comes later under the shim's number is another process.
         let Some(run) = self.run.take() else { return };
         let killed = kill_tree(move || Tree::of(run.lineage)).await;
         remove_files_of(&killed, &run.variables);
@@ -227,7 +231,7 @@ impl Running {
     }
 }
 
-/// Completes when the keeper has said it; never where it cannot.
+/// Completes when the shim has said it; never where it cannot.
 async fn is_gone(lifeline: Option<&UnixStream>) {
     if let Some(lifeline) = lifeline {
         while lifeline.readable().await.is_ok() {
@@ -250,7 +254,7 @@ async fn kill_tree(tree: impl FnOnce() -> Tree + Send + 'static) -> BTreeSet<Pid
     })
 }
 
-/// Sends what the keeper takes at once. To one that has ended, nothing can be sent: it says why.
+/// Sends what the shim takes at once. To one that has ended, nothing can be sent: it says why.
 async fn send(lifeline: Option<&UnixStream>, unsent: &mut Vec<u8>) {
     let Some(lifeline) = lifeline else {
         return unsent.clear();
@@ -269,7 +273,7 @@ async fn send(lifeline: Option<&UnixStream>, unsent: &mut Vec<u8>) {
 /// No process has this number (proc(5), `pid_max`).
 const NOBODY: Pid = Pid::from_raw(i32::MAX);
 
-/// Dropped in mid-run (an invocation that is abandoned): the keeper clears up.
+/// Dropped in mid-run (an invocation that is abandoned): the shim clears up.
 impl Drop for Running {
     fn drop(&mut self) {
         self.signal(supervision::KILL);

@@ -1,5 +1,5 @@
 //! The supervisor's side of the directory that the container's first process works with; see
-//! [`super::init`] for what is in it.
+//! [`crate::shim::init`] for what is in it.
 
 use std::{
     ffi::OsString,
@@ -24,7 +24,7 @@ const DRAIN_LIMIT: usize = 64 * READ_SIZE;
 
 /// One run's handoff. The directory goes with it, and with it whatever was not read.
 #[derive(Debug)]
-pub struct Handoff {
+pub struct RunPipes {
     directory: PathBuf,
     /// Standard output of the container.
     pub stdout: Inlet,
@@ -38,13 +38,13 @@ pub struct Handoff {
 /// How the container's first process learns what to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Words {
-    /// The keeper tells it.
+    /// The shim tells it.
     Told,
     /// It finds them in the directory, and removes the variables when it has them.
     Written,
 }
 
-impl Handoff {
+impl RunPipes {
     /// Makes the directory and what is in it.
     ///
     /// # Errors
@@ -74,7 +74,7 @@ impl Handoff {
     }
 
     /// Whether the first process has begun, or may have.
-    pub fn was_taken(&self) -> bool {
+    pub fn has_started(&self) -> bool {
         match self.words {
             Words::Told => self.directory.join(BEGUN).exists(),
             Words::Written => !self.directory.join("env").exists(),
@@ -102,7 +102,7 @@ impl Handoff {
     }
 }
 
-impl Drop for Handoff {
+impl Drop for RunPipes {
     fn drop(&mut self) {
         // A workspace that is kept must not keep the variables of a container that did not start.
         let _workspace_removes_it_too = fs::remove_dir_all(&self.directory);

@@ -1,4 +1,4 @@
-//! Starts udocker commands: below a keeper, with a deadline, their own output kept apart.
+//! Starts udocker commands: below a shim, with a deadline, their own output kept apart.
 
 use std::{
     collections::BTreeMap,
@@ -20,8 +20,8 @@ use crate::{
     error::ContainerError,
     exec::process::Running,
     shim::{
-        launch_spec::{Errand, First, Order, Start, Variables},
-        overlay::{Scene, Stage},
+        launch_spec::{CommandSpec, EngineSpec, FirstProcess, LaunchSpec, Variables},
+        overlay::{OverlayMount, RunLinks},
         process_tree::Neighbours,
     },
 };
@@ -69,7 +69,7 @@ impl Udocker {
         [self.settings.launcher.as_slice(), arguments].concat()
     }
 
-    /// What a keeper is told for a command; `variables` come on top of the settings' environment, `grace` is from SIGTERM to
+    /// What a shim is told for a command; `variables` come on top of the settings' environment, `grace` is from SIGTERM to
     /// SIGKILL.
     ///
     /// # Errors
@@ -80,7 +80,7 @@ impl Udocker {
         temp: &Path,
         variables: &BTreeMap<OsString, OsString>,
         grace: Duration,
-    ) -> Result<Order, ContainerError> {
+    ) -> Result<LaunchSpec, ContainerError> {
         let exec = self.settings.launcher_path();
         if !exec.is_file() {
             return Err(ContainerError::NoUdocker { path: exec });
@@ -92,17 +92,17 @@ impl Udocker {
         let line = self.command_line(arguments);
         self.commands.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(command = ?line, "udocker starts");
-        Ok(Order {
-            start: Start {
-                first: First::Inside,
+        Ok(LaunchSpec {
+            start: EngineSpec {
+                first: FirstProcess::Inside,
                 handoff: PathBuf::new(),
                 neighbours: Neighbours::of(self.settings.place),
                 variables: all,
                 line,
             },
-            errand: Errand {
+            errand: CommandSpec {
                 grace,
-                scene: Scene::default(),
+                scene: RunLinks::default(),
                 variables: Variables::new(),
                 argv: Vec::new(),
             },
@@ -126,7 +126,8 @@ impl Udocker {
             return Err(ContainerError::Stopped { why, step, image });
         }
         let order = self.order(arguments, temp, &BTreeMap::new(), limits.grace)?;
-        let mut running = Running::start(&self.settings.supervisor, &Stage::default(), &order)?;
+        let mut running =
+            Running::start(&self.settings.supervisor, &OverlayMount::default(), &order)?;
         let finished = tokio::select! {
             status = running.ended() => Ok(status),
             why = limits.reached() => Err(why),

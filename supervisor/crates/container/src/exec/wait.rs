@@ -13,7 +13,7 @@ use crate::{
     exec::{
         process::Running,
         request::RunRequest,
-        run_pipes::{Handoff, READ_SIZE, parse_status},
+        run_pipes::{READ_SIZE, RunPipes, parse_status},
     },
 };
 use environment::{Limits, Stop};
@@ -24,7 +24,7 @@ const AFTER_THE_END: Duration = Duration::from_millis(400);
 
 /// A run that is over.
 #[derive(Debug)]
-pub struct Seen {
+pub struct WaitResult {
     /// How it ended; none when its first process did not begin.
     end: Option<RunEnd>,
     log: LogFile,
@@ -33,10 +33,10 @@ pub struct Seen {
     /// What that said itself.
     messages: String,
     /// Removed with this, and not earlier: what is undone after a run is told from what the run did in its directories.
-    _handoff: Handoff,
+    _handoff: RunPipes,
 }
 
-impl Seen {
+impl WaitResult {
     /// What there is to tell of a run that was `started` then.
     ///
     /// # Errors
@@ -61,24 +61,24 @@ impl Seen {
 }
 
 /// Looks after a run to its end, to the deadline or until it is cancelled; nothing of it is left then.
-pub async fn see_through(
+pub async fn wait_for_exit(
     mut running: Running,
-    handoff: Handoff,
+    handoff: RunPipes,
     request: &RunRequest<'_>,
     sink: &mut dyn LogSink,
-) -> Seen {
+) -> WaitResult {
     let log = LogFile::new(request.record.log(), request.keep);
-    let mut attended = Attended {
+    let mut waiter = Waiter {
         pump: LogPump::new(sink, log),
         handoff,
         status: Vec::new(),
     };
-    let over = attended.attend(&mut running, &request.limits).await;
-    let Attended {
+    let over = waiter.wait(&mut running, &request.limits).await;
+    let Waiter {
         mut pump,
         mut handoff,
         mut status,
-    } = attended;
+    } = waiter;
     handoff.drain(&mut pump, &mut status);
     let end = match over {
         Over::Stopped(Stop::Deadline) => Some(RunEnd::TimedOut),
@@ -86,11 +86,11 @@ pub async fn see_through(
         // It began and did not come to be said how it ended: who should have said it was killed itself.
         Over::Ended(_) => parse_status(&status).or_else(|| {
             handoff
-                .was_taken()
+                .has_started()
                 .then_some(RunEnd::Killed(nix::libc::SIGKILL))
         }),
     };
-    Seen {
+    WaitResult {
         end,
         log: pump.finish(),
         status: match over {
@@ -113,18 +113,18 @@ enum Over {
 
 /// A run being looked after.
 #[derive(Debug)]
-struct Attended<'a> {
+struct Waiter<'a> {
     /// Takes the output.
     pump: LogPump<'a>,
     /// Brings it.
-    handoff: Handoff,
+    handoff: RunPipes,
     /// What the container's first process said of its end.
     status: Vec<u8>,
 }
 
-impl Attended<'_> {
+impl Waiter<'_> {
     /// Until the container ends or must stop; nothing of it is left then.
-    async fn attend(&mut self, running: &mut Running, limits: &Limits) -> Over {
+    async fn wait(&mut self, running: &mut Running, limits: &Limits) -> Over {
         let stop = tokio::select! {
             status = running.ended() => return Over::Ended(status.ok()),
             () = self.pump_to_the_end() => None,
@@ -137,7 +137,7 @@ impl Attended<'_> {
         self.see_off(running).await
     }
 
-    /// Waits for the keeper, or for its word that nothing is left: what it takes down with itself, an overlay, takes time.
+    /// Waits for the shim, or for its word that nothing is left: what it takes down with itself, an overlay, takes time.
     async fn see_off(&mut self, running: &mut Running) -> Over {
         let ending = running.gone_or_ended(AFTER_THE_END);
         tokio::pin!(ending);

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Mutex};
 
 use config::{KeepLayers, Prepare};
-use environment::Place;
+use environment::Platform;
 use image::{ImageSource, Keep};
 
 use crate::{engine::settings::Invocations, exec::udocker::Udocker, prepare::store::Store};
@@ -60,7 +60,7 @@ impl Builder {
             KeepLayers::Drop => false,
             KeepLayers::Default => {
                 let settings = self.udocker.settings();
-                settings.place == Place::Terminal || settings.invocations == Invocations::AtOnce
+                settings.place == Platform::Terminal || settings.invocations == Invocations::AtOnce
             }
         }
     }

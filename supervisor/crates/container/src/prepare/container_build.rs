@@ -5,12 +5,12 @@ use std::{ffi::OsString, path::Path, time::Duration};
 
 use tokio::{sync::watch, time::Instant};
 
-use config::{ExecMode, Prepare};
+use config::{Prepare, UdockerMode};
 use image::room;
 
 use super::{builder::Builder, store::New};
 use crate::{
-    engine::{Runs, command::Family, setup},
+    engine::{EngineKind, command::Family, setup},
     error::ContainerError,
     off_thread::off_thread,
     rollback::journal::Journal,
@@ -22,7 +22,7 @@ use image::ImageSource;
 const CLEAN_UP_LIMIT: Duration = Duration::from_secs(2);
 
 /// One preparation, under the store's lock.
-pub(crate) struct Making<'a> {
+pub(crate) struct ContainerBuild<'a> {
     pub(crate) builder: &'a Builder,
     pub(crate) image: &'a ImageSource,
     /// What udocker calls the image.
@@ -33,7 +33,7 @@ pub(crate) struct Making<'a> {
     pub(crate) limits: &'a Limits,
 }
 
-impl Making<'_> {
+impl ContainerBuild<'_> {
     pub(crate) async fn make(&self) -> Result<(), ContainerError> {
         let store = &self.builder.store;
         store.clear_ready(self.name);
@@ -42,14 +42,14 @@ impl Making<'_> {
             self.remove_container().await?;
         }
         match self.builder.by {
-            Prepare::Native => self.make_natively().await?,
+            Prepare::Native => self.pull_and_unpack().await?,
             Prepare::Udocker => {
                 self.fetch().await?;
                 self.create().await?;
             }
         }
         self.set_up().await?;
-        let by_udocker = self.builder.by == Prepare::Udocker || self.runs() == Runs::Udocker;
+        let by_udocker = self.builder.by == Prepare::Udocker || self.runs() == EngineKind::Udocker;
         if by_udocker && !self.builder.keeps_layers() && store.has_repo(&self.reference) {
             self.remove_image().await;
         }
@@ -65,7 +65,7 @@ impl Making<'_> {
             .map_err(ContainerError::io("note that the image is prepared"))
     }
 
-    fn runs(&self) -> Runs {
+    fn runs(&self) -> EngineKind {
         self.builder.udocker.settings().runs
     }
 
@@ -83,7 +83,7 @@ impl Making<'_> {
     async fn set_up(&self) -> Result<(), ContainerError> {
         let mode = self.builder.udocker.settings().mode;
         let directory = self.builder.store.container(self.name);
-        let by_udocker = self.runs() == Runs::Udocker;
+        let by_udocker = self.runs() == EngineKind::Udocker;
         if by_udocker {
             let arguments = setup_arguments(mode, self.name);
             self.step("setup", &arguments).await?;
@@ -264,7 +264,7 @@ pub(crate) fn create_arguments(name: &str, reference: &str) -> Vec<OsString> {
     ]
 }
 
-pub(crate) fn setup_arguments(mode: ExecMode, name: &str) -> Vec<OsString> {
+pub(crate) fn setup_arguments(mode: UdockerMode, name: &str) -> Vec<OsString> {
     vec![
         "setup".into(),
         format!("--execmode={mode}").into(),

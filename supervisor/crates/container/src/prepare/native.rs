@@ -5,12 +5,12 @@ use image::{self, Failure, Order, StoreName};
 use super::store::New;
 use crate::{
     error::ContainerError,
-    prepare::container_build::{Making, fetch_step},
+    prepare::container_build::{ContainerBuild, fetch_step},
 };
 
-impl Making<'_> {
+impl ContainerBuild<'_> {
     /// From the image to a container that has its name.
-    pub(crate) async fn make_natively(&self) -> Result<(), ContainerError> {
+    pub(crate) async fn pull_and_unpack(&self) -> Result<(), ContainerError> {
         let reference = self.reference.as_str();
         let step = fetch_step(self.image);
         tracing::info!(image = %self.image, "{step}");

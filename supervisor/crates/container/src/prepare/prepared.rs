@@ -2,12 +2,12 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use config::ExecMode;
+use config::UdockerMode;
 
 use crate::{
     engine::{Guest, command::ImageCommand},
     rollback::policy::Undo,
-    shim::overlay::Stage,
+    shim::overlay::OverlayMount,
     workspace::RecordDir,
 };
 
@@ -23,7 +23,7 @@ pub struct Prepared {
     /// What the user calls the image.
     pub image: String,
     /// The mode it was set up for.
-    pub mode: ExecMode,
+    pub mode: UdockerMode,
     /// What becomes of a run's changes in the image.
     pub undo: Undo,
     /// What the native engine knows of it, where that runs it.
@@ -32,19 +32,19 @@ pub struct Prepared {
 
 impl Prepared {
     /// The stage of a run with the directories of `record`.
-    pub fn stage(&self, record: &RecordDir) -> Stage {
+    pub fn stage(&self, record: &RecordDir) -> OverlayMount {
         let root = || self.directory.join("ROOT");
         match self.undo {
-            Undo::Overlay => Stage {
+            Undo::Overlay => OverlayMount {
                 root: root(),
                 changes: Some(record.changes().to_owned()),
             },
-            Undo::Journal(_) => Stage {
+            Undo::Journal(_) => OverlayMount {
                 root: root(),
                 changes: None,
             },
             // Others may run it, too, and these engines need nothing in it.
-            Undo::Scratch(_) => Stage::default(),
+            Undo::Scratch(_) => OverlayMount::default(),
         }
     }
 }

@@ -15,16 +15,17 @@ use config::{KeepLayers, Prepare};
 
 use super::{builder::Builder, prepared::Prepared, slots::Slot, store};
 use crate::{
-    engine::{Guest, Runs, document::image_command},
+    engine::{EngineKind, Guest, document::image_command},
     error::ContainerError,
     exec::udocker::Udocker,
     off_thread::off_thread,
     prepare::container_build::{
-        Making, create_arguments, fetch_arguments, fetch_step, image_reference, setup_arguments,
+        ContainerBuild, create_arguments, fetch_arguments, fetch_step, image_reference,
+        setup_arguments,
     },
     rollback::{
         journal::Journal,
-        policy::{Hygiene, Hygienist, Undo},
+        policy::{PolicyProbe, RollbackPolicy, Undo},
         scratch::Baseline,
     },
 };
@@ -36,7 +37,7 @@ use image::ImageSource;
 pub struct Preparer {
     builder: Builder,
     ready: Mutex<HashMap<String, Prepared>>,
-    hygienist: Hygienist,
+    hygienist: PolicyProbe,
 }
 
 impl Preparer {
@@ -45,7 +46,7 @@ impl Preparer {
         Self {
             builder: Builder::new(udocker, by, keep_layers),
             ready: Mutex::default(),
-            hygienist: Hygienist::default(),
+            hygienist: PolicyProbe::default(),
         }
     }
 
@@ -65,7 +66,7 @@ impl Preparer {
         let hygiene = self.hygiene(temp).await?;
         let place = match (hygiene, settings.runs) {
             // Runs do not see each other there. (udocker keeps notes of each run in the container's directory.)
-            (Hygiene::Overlay, Runs::Native) => first.clone(),
+            (RollbackPolicy::Overlay, EngineKind::Native) => first.clone(),
             _ => slot.name(&first),
         };
         if let Some(prepared) = self.remembered(&place) {
@@ -80,8 +81,8 @@ impl Preparer {
             }
         };
         let (name, claim) = match hygiene {
-            Hygiene::Overlay | Hygiene::Scratch => (place.clone(), None),
-            Hygiene::Journal => self
+            RollbackPolicy::Overlay | RollbackPolicy::Scratch => (place.clone(), None),
+            RollbackPolicy::Journal => self
                 .builder
                 .store
                 .claim(&place)
@@ -95,7 +96,7 @@ impl Preparer {
             self.builder.store.clear_ready(&name);
         }
         if !self.builder.store.is_ready(&name) {
-            let making = Making {
+            let making = ContainerBuild {
                 builder: &self.builder,
                 image,
                 reference: image_reference(image, &first),
@@ -113,8 +114,10 @@ impl Preparer {
         })?;
         let mut prepared = self.describe(image, &name, directory)?;
         match (hygiene, claim) {
-            (Hygiene::Overlay, _) => prepared.undo = Undo::Overlay,
-            (Hygiene::Journal, Some(claim)) => self.begin_journal(&mut prepared, claim).await,
+            (RollbackPolicy::Overlay, _) => prepared.undo = Undo::Overlay,
+            (RollbackPolicy::Journal, Some(claim)) => {
+                self.begin_journal(&mut prepared, claim).await
+            }
             _ => {}
         }
         if let Ok(mut ready) = self.ready.lock() {
@@ -140,7 +143,7 @@ impl Preparer {
     ///
     /// # Errors
     /// [`ContainerError::Io`] when it could not be found out.
-    pub async fn hygiene(&self, temp: &Path) -> Result<Hygiene, ContainerError> {
+    pub async fn hygiene(&self, temp: &Path) -> Result<RollbackPolicy, ContainerError> {
         let settings = self.builder.udocker.settings();
         self.hygienist.choose(settings, temp).await
     }
@@ -154,7 +157,7 @@ impl Preparer {
             steps.push(fetch_arguments(image, &reference));
             steps.push(create_arguments(name, &reference));
         }
-        if settings.runs == Runs::Udocker {
+        if settings.runs == EngineKind::Udocker {
             steps.push(setup_arguments(settings.mode, name));
         }
         steps
@@ -186,8 +189,8 @@ impl Preparer {
         let command = image_command(&directory);
         let baseline = Baseline::of(&directory, command.working_directory.as_deref());
         let guest = match settings.runs {
-            Runs::Udocker => None,
-            Runs::Native => {
+            EngineKind::Udocker => None,
+            EngineKind::Native => {
                 let guest = Guest::of(&directory, &image, settings.mode, &settings.files)?;
                 Some(Arc::new(guest))
             }

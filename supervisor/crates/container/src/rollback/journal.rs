@@ -4,7 +4,7 @@
 //! stock of a clean ROOT once; the kernel tells of changes while a run goes on ([`watch`]); [`Journal::restore`] looks
 //! only where something happened ([`undo`]). What cannot be undone is told, and its original is kept the next time.
 //!
-//! ROOT after a run is hostile. Nothing outside is reached through it, whatever it holds: see [`at`] and [`limbo`]. All
+//! ROOT after a run is hostile. Nothing outside is reached through it, whatever it holds: see [`at`] and [`quarantine`]. All
 //! processes of the run must be gone before it is restored.
 
 mod at;
@@ -39,9 +39,9 @@ use self::{
     originals::Originals,
     tree::{Tree, open_path, open_state},
     undo::{Undo, Work},
-    watch::{Seen, Sight, Watch},
+    watch::{EventCoverage, Seen, Watch},
 };
-use crate::rollback::journal::{quarantine::Limbo, scan::Taking};
+use crate::rollback::journal::{quarantine::Quarantine, scan::Scan};
 
 const DIRTY: &str = "dirty";
 const OPEN_STATE: &str = "open the journal's directory";
@@ -100,7 +100,7 @@ pub struct Journal {
     tree: Tree,
     watch: Watch,
     originals: Originals,
-    limbo: Limbo,
+    quarantine: Quarantine,
     seen: Seen,
 }
 
@@ -136,12 +136,12 @@ impl Journal {
     }
 
     fn take(root: &Path, state: OwnedFd, mut tree: Tree, watches: usize) -> io::Result<Self> {
-        let mut limbo = Limbo::open(&state)?;
-        limbo.sort_out(&BTreeMap::new())?;
+        let mut quarantine = Quarantine::open(&state)?;
+        quarantine.sort_out(&BTreeMap::new())?;
         let mut watch = Watch::new(watches);
         let mut originals = Originals::begin(&state)?;
         let noted = lost_paths::read(&state)?;
-        let taking = Taking {
+        let taking = Scan {
             inventory: Inventory::default(),
             tree: &mut tree,
             watch: &mut watch,
@@ -156,7 +156,7 @@ impl Journal {
             seen: Seen::nothing(),
             watch,
             originals,
-            limbo,
+            quarantine,
         };
         journal.forget()?;
         Ok(journal)
@@ -199,11 +199,11 @@ impl Journal {
             .collect(&self.inventory, &mut heard)
             .map_err(JournalError::io("read what has changed"))?;
         self.seen.touched.insert(directory);
-        if heard.sight == Sight::Lost {
-            self.seen.sight = Sight::Lost;
+        if heard.sight == EventCoverage::Lost {
+            self.seen.sight = EventCoverage::Lost;
         }
         if !(watched && self.watch_shared(path)) {
-            self.seen.sight = self.seen.sight.max(Sight::Blurred);
+            self.seen.sight = self.seen.sight.max(EventCoverage::Blurred);
         }
         Ok(())
     }
@@ -305,7 +305,7 @@ impl Journal {
             tree: &mut self.tree,
             watch: &mut self.watch,
             originals: &self.originals,
-            limbo: &mut self.limbo,
+            quarantine: &mut self.quarantine,
             seen,
             work: Work::default(),
         };

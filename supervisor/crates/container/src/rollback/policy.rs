@@ -21,7 +21,7 @@ use crate::{
     },
     error::ContainerError,
     exec::process::Running,
-    shim::overlay::Stage,
+    shim::overlay::OverlayMount,
 };
 
 /// How long the attempt to mount an overlay may take, whatever the first invocation's own limits are: what it tells is for
@@ -30,8 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is done about changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hygiene {
-    /// They go to a directory of the run, see [`super::stage`]; runs in one container do not see each other's.
+pub enum RollbackPolicy {
+    /// They go to a directory of the run, see [`crate::shim::overlay`]; runs in one container do not see each other's.
     Overlay,
     /// They are found and undone after the run, which has the container to itself.
     Journal,
@@ -39,7 +39,7 @@ pub enum Hygiene {
     Scratch,
 }
 
-impl Hygiene {
+impl RollbackPolicy {
     /// Its name in reports.
     pub fn name(self) -> &'static str {
         match self {
@@ -64,11 +64,11 @@ impl Hygiene {
 /// What is done about changes in one container.
 #[derive(Debug, Clone)]
 pub enum Undo {
-    /// See [`Hygiene::Overlay`].
+    /// See [`RollbackPolicy::Overlay`].
     Overlay,
-    /// See [`Hygiene::Journal`].
+    /// See [`RollbackPolicy::Journal`].
     Journal(Arc<Mutex<Claimed>>),
-    /// See [`Hygiene::Scratch`].
+    /// See [`RollbackPolicy::Scratch`].
     Scratch(Baseline),
 }
 
@@ -107,7 +107,7 @@ impl Undo {
         }
         let linked = shared.map_or(Ok(()), |shared| journal.link(shared));
         if let Err(error) = linked {
-            // The keeper makes it, or says why it cannot.
+            // The shim makes it, or says why it cannot.
             tracing::debug!(%error, "no link in advance");
         }
     }
@@ -145,9 +145,9 @@ fn lock(journal: &Mutex<Claimed>) -> MutexGuard<'_, Claimed> {
 
 /// Finds out what can be done, once.
 #[derive(Debug, Default)]
-pub struct Hygienist(OnceCell<Hygiene>);
+pub struct PolicyProbe(OnceCell<RollbackPolicy>);
 
-impl Hygienist {
+impl PolicyProbe {
     /// What is done in containers of `settings`' store; `temp` is where changes go.
     ///
     /// # Errors
@@ -156,38 +156,41 @@ impl Hygienist {
         &self,
         settings: &UdockerSettings,
         temp: &Path,
-    ) -> Result<Hygiene, ContainerError> {
+    ) -> Result<RollbackPolicy, ContainerError> {
         let chosen = self.0.get_or_try_init(|| find_out(settings, temp));
         chosen.await.copied()
     }
 }
 
-async fn find_out(settings: &UdockerSettings, temp: &Path) -> Result<Hygiene, ContainerError> {
+async fn find_out(
+    settings: &UdockerSettings,
+    temp: &Path,
+) -> Result<RollbackPolicy, ContainerError> {
     let mode = settings.mode;
     let hygiene = if is_runc(mode) || mode.to_string().starts_with('S') {
-        Hygiene::Scratch
+        RollbackPolicy::Scratch
     } else if settings.overlay == Overlay::WherePossible && try_overlay(settings, temp).await? {
-        Hygiene::Overlay
+        RollbackPolicy::Overlay
     } else {
-        Hygiene::Journal
+        RollbackPolicy::Journal
     };
     tracing::debug!(?hygiene, "what becomes of changes in the image");
     Ok(hygiene)
 }
 
-/// Lets a keeper mount an overlay over the store, where nobody else sees it, and end.
+/// Lets a shim mount an overlay over the store, where nobody else sees it, and end.
 async fn try_overlay(settings: &UdockerSettings, temp: &Path) -> Result<bool, ContainerError> {
     let store = &settings.containers;
     std::fs::create_dir_all(store)
         .map_err(ContainerError::io(format!("make {}", store.display())))?;
     let scratch = temp.join("overlay");
-    let stage = Stage {
+    let stage = OverlayMount {
         root: store.clone(),
         changes: Some(scratch.clone()),
     };
-    let mut keeper = Running::start_without_order(&settings.supervisor, &stage, PATIENCE)?;
-    let ended = keeper.finish(PATIENCE).await;
-    tracing::debug!(message = keeper.messages.text(), ?ended, "overlay tried");
+    let mut shim = Running::start_without_order(&settings.supervisor, &stage, PATIENCE)?;
+    let ended = shim.finish(PATIENCE).await;
+    tracing::debug!(message = shim.messages.text(), ?ended, "overlay tried");
     rootfs::remove_tree(&scratch);
     Ok(ended.is_some_and(|status| status.success()))
 }

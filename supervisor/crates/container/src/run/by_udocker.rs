@@ -8,7 +8,7 @@ use crate::{
     exec::{request::RunRequest, udocker::Udocker},
     prepare::prepared::Prepared,
     run::container::Container,
-    shim::{argv0, init, launch_spec::Order},
+    shim::{argv0, init, launch_spec::LaunchSpec},
     workspace::RecordDir,
 };
 
@@ -20,7 +20,7 @@ pub(crate) fn order(
     container: Container<'_>,
     request: &RunRequest<'_>,
     temp: &Path,
-) -> Result<Order, ContainerError> {
+) -> Result<LaunchSpec, ContainerError> {
     let prepared = container.prepared;
     let init = init_file(udocker, prepared.mode, temp)?;
     let variables = handoff_variables(udocker, prepared, request.record, temp)

@@ -117,7 +117,7 @@ mod tests {
         engine::command::ImageCommand,
         rollback::{policy::Undo, scratch::Baseline},
     };
-    use config::ExecMode;
+    use config::UdockerMode;
     use std::os::unix::fs::symlink;
 
     fn container(working: Option<&str>) -> (tempfile::TempDir, Prepared) {
@@ -131,7 +131,7 @@ mod tests {
             image: "image".into(),
             directory: dir.path().to_owned(),
             command: ImageCommand::default(),
-            mode: ExecMode::R1,
+            mode: UdockerMode::R1,
             undo: Undo::Scratch(Baseline::of(dir.path(), working)),
             guest: None,
         };

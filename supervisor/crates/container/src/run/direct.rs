@@ -1,6 +1,6 @@
 //! Runs a command in the image that the supervisor itself is in (a job, an image function): no engine, no preparation.
 //!
-//! The command is started as a container's is: below a keeper, with the supervisor as its first process, and with its
+//! The command is started as a container's is: below a shim, with the supervisor as its first process, and with its
 //! variables, output and end going through the handoff directory. So deadlines, signals and logs are the same.
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
@@ -8,18 +8,19 @@ use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 use tokio::time::Instant;
 
 use config::AwsCredentials;
-use environment::{Environment, Place};
+use environment::{Environment, Platform};
 
 use crate::exec::request::RunRequest;
 use crate::{
     engine::command::ImageCommand,
     error::ContainerError,
     exec::{
-        log::LogSink, outcome::RunReport, process::Running, run_pipes::Handoff, wait::see_through,
+        log::LogSink, outcome::RunReport, process::Running, run_pipes::RunPipes,
+        wait::wait_for_exit,
     },
     shim::{
-        launch_spec::{Errand, First, Order, Start, variables},
-        overlay::{Scene, Stage},
+        launch_spec::{CommandSpec, EngineSpec, FirstProcess, LaunchSpec, variables},
+        overlay::{OverlayMount, RunLinks},
         process_tree::Neighbours,
     },
 };
@@ -49,7 +50,7 @@ impl Direct {
     ) -> Self {
         let mut inherited = environment.for_command(credentials);
         inherited.retain(|name, _| name.to_str().is_none_or(|name| !reserved.contains(&name)));
-        if environment.place() == Place::Lambda {
+        if environment.place() == Platform::Lambda {
             // Unset on Lambda, where nothing but this directory could be anybody's home.
             let home = environment.temp_dir();
             inherited.entry("HOME".into()).or_insert(home.into());
@@ -80,27 +81,27 @@ impl Direct {
         }
         let started = Instant::now();
         let directory = request.record.handoff();
-        let handoff = Handoff::make(&directory).map_err(ContainerError::io(format!(
+        let handoff = RunPipes::make(&directory).map_err(ContainerError::io(format!(
             "prepare {}",
             directory.display()
         )))?;
-        let order = Order {
-            start: Start {
-                first: First::Keeper,
+        let order = LaunchSpec {
+            start: EngineSpec {
+                first: FirstProcess::Shim,
                 handoff: directory,
                 neighbours: self.neighbours,
                 variables: self.environment.clone(),
                 line: Vec::new(),
             },
-            errand: Errand {
+            errand: CommandSpec {
                 grace: request.limits.grace,
-                scene: Scene::default(),
+                scene: RunLinks::default(),
                 variables: variables(request.variables),
                 argv,
             },
         };
-        let running = Running::start(&self.supervisor, &Stage::default(), &order)?;
-        let seen = see_through(running, handoff, &request, sink).await;
+        let running = Running::start(&self.supervisor, &OverlayMount::default(), &order)?;
+        let seen = wait_for_exit(running, handoff, &request, sink).await;
         seen.report(started, |status, message| ContainerError::NotStarted {
             status,
             message,

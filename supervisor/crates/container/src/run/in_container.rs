@@ -1,5 +1,5 @@
 //! Runs one container: exactly one udocker command, or what the native engine starts in its place; its end observed from
-//! the inside (see [`super::init`]), everything it started gone afterwards.
+//! the inside (see [`crate::shim::init`]), everything it started gone afterwards.
 
 use std::{ffi::OsString, fs::File, path::Path};
 
@@ -16,15 +16,15 @@ use crate::{
         log::LogSink,
         outcome::RunReport,
         process::Running,
-        run_pipes::Handoff,
+        run_pipes::RunPipes,
         udocker::Udocker,
-        wait::{Seen, see_through},
+        wait::{WaitResult, wait_for_exit},
     },
     off_thread::off_thread,
     prepare::{prepared::Prepared, store::Store},
     rollback::policy::{State, Undo},
     run::clean_up,
-    shim::launch_spec::{First, Order},
+    shim::launch_spec::{FirstProcess, LaunchSpec},
 };
 use crate::{exec::request::RunRequest, run::container::Container};
 use environment::Limits;
@@ -71,14 +71,14 @@ pub async fn run(
 
 /// The pipes of the run, and, where udocker brings the first process into the container, what that finds beside them.
 fn handoff(
-    order: &Order,
+    order: &LaunchSpec,
     argv: &[OsString],
     request: &RunRequest<'_>,
-) -> Result<Handoff, ContainerError> {
+) -> Result<RunPipes, ContainerError> {
     let directory = &order.start.handoff;
     let action = format!("prepare {}", directory.display());
-    let made = Handoff::make(directory).and_then(|mut handoff| {
-        if order.start.first == First::Inside {
+    let made = RunPipes::make(directory).and_then(|mut handoff| {
+        if order.start.first == FirstProcess::Inside {
             handoff.write(argv, request.variables)?;
         }
         Ok(handoff)
@@ -86,18 +86,18 @@ fn handoff(
     made.map_err(ContainerError::io(action))
 }
 
-/// Has a keeper run it, to its end.
+/// Has a shim run it, to its end.
 async fn attempt(
     udocker: &Udocker,
     prepared: &Prepared,
-    order: &Order,
-    handoff: Handoff,
+    order: &LaunchSpec,
+    handoff: RunPipes,
     request: &RunRequest<'_>,
     sink: &mut dyn LogSink,
-) -> Result<Seen, ContainerError> {
+) -> Result<WaitResult, ContainerError> {
     let stage = prepared.stage(request.record);
     let running = Running::start(&udocker.settings().supervisor, &stage, order)?;
-    Ok(see_through(running, handoff, request, sink).await)
+    Ok(wait_for_exit(running, handoff, request, sink).await)
 }
 
 /// Other supervisors may run the same container, except where changes are undone after the run, and in R modes: udocker

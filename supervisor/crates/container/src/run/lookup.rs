@@ -13,9 +13,9 @@ use crate::{
     prepare::prepared::Prepared,
 };
 use crate::{exec::request::RunRequest, run::container::Container};
-use rootfs::executable::Place;
+use rootfs::executable::PathLookup;
 
-/// What a [`Place`] is made of.
+/// What a [`PathLookup`] is made of.
 #[derive(Debug)]
 pub(crate) struct Lookup {
     root: PathBuf,
@@ -50,8 +50,8 @@ impl Lookup {
         }
     }
 
-    pub(crate) fn place(&self) -> Place<'_> {
-        Place {
+    pub(crate) fn place(&self) -> PathLookup<'_> {
+        PathLookup {
             root: &self.root,
             shared: &self.shared,
             working_directory: &self.working_directory,

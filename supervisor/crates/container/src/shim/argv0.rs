@@ -7,7 +7,7 @@ use std::{
 };
 
 /// `argv[0]` of the process that holds one engine command's processes together.
-pub const KEEPER: &str = "faas-keeper";
+pub const SHIM: &str = "faas-shim";
 /// Path of the container's first process as the container sees it.
 pub const INIT_PATH: &str = "/.faas-init";
 /// Its file name where only directories can be bound, to [`INIT_PATH`].

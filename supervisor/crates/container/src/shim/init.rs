@@ -15,16 +15,16 @@
 //! handoff/begun    there is no way back (not udocker)
 //! ```
 //!
-//! Where a sandbox denies named pipes they are sockets, see [`super::inlet`].
+//! Where a sandbox denies named pipes they are sockets, see [`crate::shim::inlet`].
 //!
 //! In P, R and S modes the supervisor's binary is the entrypoint (`faas-init HANDOFF`).
 //! F modes cannot run a static binary in the image; there it stands in for the `env` command with
 //! which udocker starts the engine (`env -i NAME=value… LOADER COMMAND…`, found on `PATH`).
 //!
-//! Without udocker there is less in the way: only the pipes are in the directory, and the keeper knows the rest from the
-//! [`Errand`]. Where the command is on this side of the container (F modes, jobs), it does what init would do, see
-//! [`super::keeper`]. In proot, init (`faas-init HANDOFF in-proot`) waits for the errand on its standard input and becomes the
-//! command, as proot takes milliseconds to start, and as many for another process; proot itself tells the keeper how it ended.
+//! Without udocker there is less in the way: only the pipes are in the directory, and the shim knows the rest from the
+//! [`CommandSpec`]. Where the command is on this side of the container (F modes, jobs), it does what init would do, see
+//! [`crate::shim::supervision`]. In proot, init (`faas-init HANDOFF in-proot`) waits for the errand on its standard input and becomes the
+//! command, as proot takes milliseconds to start, and as many for another process; proot itself tells the shim how it ended.
 
 mod command;
 pub mod env;
@@ -47,15 +47,15 @@ use nix::{
 };
 
 use super::argv0::INIT_PATH;
-use crate::shim::launch_spec::{Errand, read_part};
+use crate::shim::launch_spec::{CommandSpec, read_part};
 use command::{command_words, take_variables};
 
 pub(crate) use command::{Pipes, prepare};
-pub(crate) use status_writer::{BEGUN, Teller};
+pub(crate) use status_writer::{BEGUN, StatusWriter};
 
 /// What makes the first process wait, and become the command.
 pub const IN_PROOT: &str = "in-proot";
-/// What it says to the keeper then: this and its process id.
+/// What it says to the shim then: this and its process id.
 pub(crate) const BEGINS: &str = "faas-init: pid ";
 
 /// What it says where it is not in the container.
@@ -78,7 +78,7 @@ pub fn play(arguments: &[OsString]) -> ExitCode {
 
 /// Runs the command between the pipes and reports how it ended.
 fn serve(handoff: &Path, base: Vec<(OsString, OsString)>, command: &[OsString]) -> ExitCode {
-    let Ok(mut teller) = Teller::new(handoff) else {
+    let Ok(mut teller) = StatusWriter::new(handoff) else {
         return ExitCode::from(status_writer::NOT_EXECUTABLE);
     };
     let ran = take_variables(handoff)
@@ -95,15 +95,15 @@ fn serve(handoff: &Path, base: Vec<(OsString, OsString)>, command: &[OsString]) 
 
 /// Is the command, as soon as it is told which; does what takes time in proot before that: every path is translated.
 fn wait_in_proot(handoff: &Path, base: Vec<(OsString, OsString)>) -> ExitCode {
-    let Ok(mut teller) = Teller::new(handoff) else {
+    let Ok(mut teller) = StatusWriter::new(handoff) else {
         return ExitCode::from(status_writer::NOT_EXECUTABLE);
     };
-    // Without proot it would go on, on the host's root. The command keeps this; for what it starts, there is the keeper.
+    // Without proot it would go on, on the host's root. The command keeps this; for what it starts, there is the shim.
     let _asked_below = prctl::set_pdeathsig(Signal::SIGKILL);
     let pipes = Pipes::open(handoff);
     let errand = match read_part(&mut io::stdin().lock()) {
         Ok(None) => return ExitCode::SUCCESS,
-        Ok(Some(bytes)) => Errand::parse(&bytes),
+        Ok(Some(bytes)) => CommandSpec::parse(&bytes),
         Err(error) => Err(error),
     };
     if !is_inside() {
@@ -113,7 +113,7 @@ fn wait_in_proot(handoff: &Path, base: Vec<(OsString, OsString)>) -> ExitCode {
     // Not before: one that ends while it waits has not begun.
     let _nobody_there = writeln!(io::stderr(), "{BEGINS}{}", Pid::this());
     let (command, ready) = match errand {
-        Ok(Errand {
+        Ok(CommandSpec {
             argv, variables, ..
         }) => {
             let ready = pipes.and_then(|pipes| prepare(pipes, base, variables, &argv));

@@ -1,4 +1,4 @@
-//! What a keeper is told to run, through its standard input: how it starts, then what it does.
+//! What a shim is told to run, through its standard input: how it starts, then what it does.
 //!
 //! Each part is a length in bytes and that many bytes: words with a NUL after each, as nothing that goes into one can hold a
 //! NUL. Where the input ends before a part, there is nothing to do.
@@ -15,7 +15,7 @@ use std::{
 use crate::variable::Variable;
 
 use super::process_tree::Neighbours;
-use crate::shim::overlay::Scene;
+use crate::shim::overlay::RunLinks;
 
 /// Variables of a process, all of them.
 pub type Variables = BTreeMap<OsString, OsString>;
@@ -30,20 +30,20 @@ pub fn variables(of: &[Variable]) -> Variables {
 
 /// Who is the container's first process, see [`super::init`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum First {
-    /// udocker brings it into the container; the keeper knows nothing of it.
+pub enum FirstProcess {
+    /// udocker brings it into the container; the shim knows nothing of it.
     Inside,
-    /// The keeper does what it would do: the command is its child, and nothing else is started.
-    Keeper,
+    /// The shim does what it would do: the command is its child, and nothing else is started.
+    Shim,
     /// It waits in proot until it is told what to become; then proot says how that ended.
     InProot,
 }
 
 /// How the container starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Start {
+pub struct EngineSpec {
     /// Its first process.
-    pub first: First,
+    pub first: FirstProcess,
     /// Where that finds its pipes; empty where there are none.
     pub handoff: PathBuf,
     /// Who else starts processes as this user.
@@ -56,11 +56,11 @@ pub struct Start {
 
 /// What runs in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Errand {
+pub struct CommandSpec {
     /// From SIGTERM to SIGKILL, when it is told to stop.
     pub grace: Duration,
     /// What it finds in ROOT.
-    pub scene: Scene,
+    pub scene: RunLinks,
     /// Its own variables.
     pub variables: Variables,
     /// The program and its arguments; nothing where the engine's command line says it all.
@@ -69,14 +69,14 @@ pub struct Errand {
 
 /// One run.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Order {
+pub struct LaunchSpec {
     /// How it starts.
-    pub start: Start,
+    pub start: EngineSpec,
     /// What it does.
-    pub errand: Errand,
+    pub errand: CommandSpec,
 }
 
-impl Order {
+impl LaunchSpec {
     /// The order as it is sent: its two parts.
     pub fn encode(&self) -> Vec<u8> {
         [self.start.encode(), self.errand.encode()].concat()
@@ -92,13 +92,13 @@ impl Order {
         };
         let errand = read_part(from)?.ok_or(io::ErrorKind::UnexpectedEof)?;
         Ok(Some(Self {
-            start: Start::parse(&start)?,
-            errand: Errand::parse(&errand)?,
+            start: EngineSpec::parse(&start)?,
+            errand: CommandSpec::parse(&errand)?,
         }))
     }
 }
 
-impl Start {
+impl EngineSpec {
     /// The directory that belongs to this run alone, which its variables name; empty where it has none.
     pub fn run_directory(&self) -> &Path {
         self.handoff.parent().unwrap_or(Path::new(""))
@@ -107,9 +107,9 @@ impl Start {
     /// The part as it is sent.
     pub fn encode(&self) -> Vec<u8> {
         let first = match self.first {
-            First::Inside => "inside",
-            First::Keeper => "keeper",
-            First::InProot => "proot",
+            FirstProcess::Inside => "inside",
+            FirstProcess::Shim => "shim",
+            FirstProcess::InProot => "proot",
         };
         let neighbours = self.neighbours.name().into();
         let mut words = vec![first.into(), self.handoff.clone().into(), neighbours];
@@ -127,9 +127,9 @@ impl Start {
         let start = (|| {
             Some(Self {
                 first: match words.next()?.to_str()? {
-                    "inside" => First::Inside,
-                    "keeper" => First::Keeper,
-                    "proot" => First::InProot,
+                    "inside" => FirstProcess::Inside,
+                    "shim" => FirstProcess::Shim,
+                    "proot" => FirstProcess::InProot,
                     _ => return None,
                 },
                 handoff: words.next()?.into(),
@@ -142,10 +142,10 @@ impl Start {
     }
 }
 
-impl Errand {
+impl CommandSpec {
     /// The part as it is sent.
     pub fn encode(&self) -> Vec<u8> {
-        let Scene { directory, links } = &self.scene;
+        let RunLinks { directory, links } = &self.scene;
         let mut words = vec![
             self.grace.as_millis().to_string().into(),
             directory.clone().unwrap_or_default().into(),
@@ -170,7 +170,7 @@ impl Errand {
             let links = (0..links).map(|_| words.next().map(PathBuf::from));
             Some(Self {
                 grace,
-                scene: Scene {
+                scene: RunLinks {
                     links: links.collect::<Option<_>>()?,
                     directory: (!directory.is_empty()).then(|| directory.into()),
                 },
@@ -263,18 +263,18 @@ fn no_order() -> io::Error {
 mod tests {
     use super::*;
 
-    fn order() -> Order {
-        Order {
-            start: Start {
-                first: First::InProot,
+    fn order() -> LaunchSpec {
+        LaunchSpec {
+            start: EngineSpec {
+                first: FirstProcess::InProot,
                 handoff: "/tmp/hand off".into(),
                 neighbours: Neighbours::Extensions,
                 variables: [("A".into(), "".into()), ("B".into(), "x=\ny".into())].into(),
                 line: vec!["/bin/proot".into(), "".into(), "end".into(), "".into()],
             },
-            errand: Errand {
+            errand: CommandSpec {
                 grace: Duration::from_millis(1500),
-                scene: Scene {
+                scene: RunLinks {
                     directory: Some("/srv".into()),
                     links: vec!["/tmp/a b".into(), "/tmp/c".into()],
                 },
@@ -288,13 +288,13 @@ mod tests {
     fn an_order_arrives_whole_or_not_at_all() {
         let sent = order().encode();
         for cut in 0..sent.len() {
-            let came = Order::read(&mut &sent[..cut]);
+            let came = LaunchSpec::read(&mut &sent[..cut]);
             assert_eq!(came.is_ok(), cut == 0, "{cut}: {came:?}");
             assert!(!matches!(came, Ok(Some(_))), "{cut}: {came:?}");
         }
         let mut rest = sent.as_slice();
-        assert_eq!(Order::read(&mut rest).unwrap(), Some(order()));
-        assert_eq!(Order::read(&mut rest).unwrap(), None);
+        assert_eq!(LaunchSpec::read(&mut rest).unwrap(), Some(order()));
+        assert_eq!(LaunchSpec::read(&mut rest).unwrap(), None);
     }
 
     #[test]
@@ -306,10 +306,13 @@ mod tests {
             vec!["proot", "/", "nobody", "0"],
             vec!["proot", "/", "anybody", "1", "A"],
         ] {
-            assert!(Start::parse(&terminated(&words)).is_err(), "{words:?}");
+            assert!(EngineSpec::parse(&terminated(&words)).is_err(), "{words:?}");
         }
         for words in [vec![], vec!["soon", "", "0", "0"], vec!["1", "", "2", "/a"]] {
-            assert!(Errand::parse(&terminated(&words)).is_err(), "{words:?}");
+            assert!(
+                CommandSpec::parse(&terminated(&words)).is_err(),
+                "{words:?}"
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the keeper sets up in a namespace that goes with it: an overlay over the container's ROOT; and what it puts there for
+//! What the shim sets up in a namespace that goes with it: an overlay over the container's ROOT; and what it puts there for
 //! one run: links to what that shares.
 //!
 //! With an overlay nothing that a run changes in ROOT reaches the image: it goes to a directory of the run. Where the kernel
@@ -25,7 +25,7 @@ use rootfs::{
 
 /// What is set up before it is known what runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Stage {
+pub struct OverlayMount {
     /// The container's ROOT; empty where there is none.
     pub root: PathBuf,
     /// Where its changes go; none where they go to ROOT itself.
@@ -34,15 +34,15 @@ pub struct Stage {
 
 /// What one run finds in ROOT.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Scene {
+pub struct RunLinks {
     /// Where the command starts, as a path inside ROOT.
     pub directory: Option<PathBuf>,
     /// Paths of this machine that are to have a link to them in ROOT.
     pub links: Vec<PathBuf>,
 }
 
-impl Stage {
-    /// As words of the keeper's command line.
+impl OverlayMount {
+    /// As words of the shim's command line.
     pub fn arguments(&self) -> [&OsStr; 2] {
         let changes = self.changes.as_deref().unwrap_or(Path::new(""));
         [self.root.as_os_str(), changes.as_os_str()]
@@ -76,7 +76,7 @@ impl Stage {
         named("mount an overlay over", &self.root, mounted)
     }
 
-    /// Removes what a keeper that is gone has left: an overlay cannot begin with that.
+    /// Removes what a shim that is gone has left: an overlay cannot begin with that.
     pub fn clear(&self) {
         if let Some(changes) = &self.changes {
             remove_tree(changes);
@@ -87,8 +87,8 @@ impl Stage {
     ///
     /// # Errors
     /// The operating system's, with what could not be done.
-    pub fn furnish(&self, scene: &Scene) -> io::Result<()> {
-        if *scene == Scene::default() {
+    pub fn apply(&self, scene: &RunLinks) -> io::Result<()> {
+        if *scene == RunLinks::default() {
             return Ok(());
         }
         let root = Root::open(&self.root, Resolver::Kernel)?;
@@ -209,13 +209,13 @@ mod tests {
 
     #[test]
     fn a_stage_goes_through_a_command_line() {
-        let stage = Stage {
+        let stage = OverlayMount {
             root: "/store/ROOT".into(),
             changes: Some("/tmp/changes".into()),
         };
-        for stage in [stage, Stage::default()] {
+        for stage in [stage, OverlayMount::default()] {
             let words = stage.arguments().map(OsStr::to_owned);
-            assert_eq!(Stage::parse([&words[0], &words[1]]), stage);
+            assert_eq!(OverlayMount::parse([&words[0], &words[1]]), stage);
         }
     }
 

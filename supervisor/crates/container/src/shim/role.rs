@@ -6,7 +6,7 @@
 use std::{ffi::OsString, path::Path, process::ExitCode};
 
 use super::{
-    argv0::{ENV, INIT_NAME, KEEPER, PROBE},
+    argv0::{ENV, INIT_NAME, PROBE, SHIM},
     init, probe,
 };
 use crate::shim::supervision;
@@ -15,7 +15,7 @@ use crate::shim::supervision;
 pub fn play(arguments: &[OsString]) -> Option<ExitCode> {
     let (name, rest) = arguments.split_first()?;
     match Path::new(name).file_name()?.to_str()? {
-        KEEPER => Some(supervision::play(rest)),
+        SHIM => Some(supervision::play(rest)),
         ".faas-init" | INIT_NAME => Some(init::play(rest)),
         PROBE => Some(probe::play(rest)),
         ENV => Some(init::env::play(rest)),

@@ -1,14 +1,14 @@
-//! The keeper: a small process between the supervisor and an engine, one per engine command.
+//! The shim: a small process between the supervisor and an engine, one per engine command.
 //!
 //! Where the kernel lets it, it is the child subreaper of everything the command starts, so that processes which detach
 //! themselves (`setsid`, double fork, an engine's own session) still end up below it, and invocations that run at once cannot
 //! touch each other's. Elsewhere (on Lambda prctl(2) is denied) it finds them by what ties them to the run, see
-//! [`super::process_tree`]. When the command ends, when it is told to stop, or when the supervisor dies, it leaves nothing
+//! [`crate::shim::process_tree`]. When the command ends, when it is told to stop, or when the supervisor dies, it leaves nothing
 //! behind. It learns of that death from its standard input, which ends then.
 //!
-//! It sets the [`Stage`]; what to run comes through its standard input, see [`super::order`].
+//! It sets the [`OverlayMount`]; what to run comes through its standard input, see [`crate::shim::launch_spec`].
 //!
-//! The same binary plays it, under another `argv[0]`; see [`super::role`].
+//! The same binary plays it, under another `argv[0]`; see [`crate::shim::role`].
 
 mod first_process;
 mod inbox;
@@ -38,10 +38,10 @@ use self::{
     signals::Signals,
     watch::{Orphans, Since, Watch},
 };
-use crate::shim::supervision::first_process::Part;
-use crate::shim::{launch_spec::Order, overlay::Stage};
+use crate::shim::supervision::first_process::FirstProcessRole;
+use crate::shim::{launch_spec::LaunchSpec, overlay::OverlayMount};
 
-/// Plays the keeper: `faas-keeper PARENT_PID ROOT CHANGES`; see [`Stage`]. Without an order it has only found out whether the
+/// Plays the shim: `faas-shim PARENT_PID ROOT CHANGES`; see [`OverlayMount`]. Without an order it has only found out whether the
 /// stage can be set up.
 pub fn play(arguments: &[OsString]) -> ExitCode {
     let [parent, root, changes] = arguments else {
@@ -50,7 +50,7 @@ pub fn play(arguments: &[OsString]) -> ExitCode {
     let Some(parent) = parent.to_str().and_then(|pid| pid.parse().ok()) else {
         return ExitCode::from(NOT_STARTED);
     };
-    match keep(parent, &Stage::parse([root, changes])) {
+    match keep(parent, &OverlayMount::parse([root, changes])) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             complain(&format!("{error}\n"));
@@ -63,7 +63,7 @@ fn complain(message: &str) {
     let _nobody_left_to_tell = nix::unistd::write(io::stderr().as_fd(), message.as_bytes());
 }
 
-fn keep(parent: i32, stage: &Stage) -> io::Result<u8> {
+fn keep(parent: i32, stage: &OverlayMount) -> io::Result<u8> {
     let signals = Signals::take_over()?;
     // Before all that follows: namespaces of one's own take back what was asked of the kernel.
     stage.set()?;
@@ -79,17 +79,22 @@ fn keep(parent: i32, stage: &Stage) -> io::Result<u8> {
     }
     let mut inbox = Inbox::new(signals)?;
     match inbox.first()? {
-        Came::Order(order) => run(&order, stage, &mut inbox, orphans),
+        Came::LaunchSpec(order) => run(&order, stage, &mut inbox, orphans),
         Came::End => Ok(0),
         Came::Signal => Ok(STOPPED),
     }
 }
 
 /// Starts what is to run, and sees that through.
-fn run(order: &Order, stage: &Stage, inbox: &mut Inbox, orphans: Orphans) -> io::Result<u8> {
-    let Order { start, errand } = order;
-    stage.furnish(&errand.scene)?;
-    let mut part = Part::of(start)?;
+fn run(
+    order: &LaunchSpec,
+    stage: &OverlayMount,
+    inbox: &mut Inbox,
+    orphans: Orphans,
+) -> io::Result<u8> {
+    let LaunchSpec { start, errand } = order;
+    stage.apply(&errand.scene)?;
+    let mut part = FirstProcessRole::of(start)?;
     let mut command = part.command(order)?;
     let since = Since::now(orphans);
     let mask = inbox.signals().inherited();
@@ -101,7 +106,7 @@ fn run(order: &Order, stage: &Stage, inbox: &mut Inbox, orphans: Orphans) -> io:
     let main = Pid::from_raw(i32::try_from(child.id()).map_err(io::Error::other)?);
     let tree = orphans.tree(main, start, stage, since);
     let watch = Watch::new(main, &start.variables, &mut part, orphans);
-    let code = watch.see_through(inbox, errand.grace, tree);
+    let code = watch.watch_to_the_end(inbox, errand.grace, tree);
     inbox.say_gone();
     Ok(code)
 }
@@ -114,7 +119,7 @@ fn spawn(child: &mut Command, mask: SigSet, without_us: Signal) -> io::Result<Ch
             sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mask), None)?;
             // A terminal's Ctrl-C is for the supervisor, which stops us in order.
             nix::unistd::setsid()?;
-            // Should the keeper itself be killed, at least the engine goes with it, where that may be asked for. The supervisor
+            // Should the shim itself be killed, at least the engine goes with it, where that may be asked for. The supervisor
             // looks for the rest.
             let _denied = prctl::set_pdeathsig(without_us);
             Ok(())

@@ -22,7 +22,7 @@ use super::at::{self, Kind};
 const NAME: &str = "limbo";
 
 #[derive(Debug)]
-pub(super) struct Limbo {
+pub(super) struct Quarantine {
     directory: OwnedFd,
     next: u32,
     /// Directories here, by inode.
@@ -34,7 +34,7 @@ pub(super) struct Limbo {
 /// A file that was looked for: the entry it belongs to, and its number here.
 pub(super) type Found = (u32, u32);
 
-impl Limbo {
+impl Quarantine {
     /// Opens the one of the directory `state`, with what a process that died has left there.
     pub(super) fn open(state: &OwnedFd) -> io::Result<Self> {
         match mkdirat(state, NAME, Mode::S_IRWXU) {
@@ -42,14 +42,14 @@ impl Limbo {
             Err(error) => return Err(error.into()),
         }
         let directory = at::open_directory(state, NAME.as_ref())?;
-        let mut limbo = Self {
+        let mut quarantine = Self {
             directory,
             next: 0,
             directories: BTreeMap::new(),
             whole: Vec::new(),
         };
-        limbo.number_leftovers()?;
-        Ok(limbo)
+        quarantine.number_leftovers()?;
+        Ok(quarantine)
     }
 
     fn number_leftovers(&mut self) -> io::Result<()> {

@@ -17,7 +17,7 @@ use super::{
 
 /// What one walk fills.
 #[derive(Debug)]
-pub(super) struct Taking<'a> {
+pub(super) struct Scan<'a> {
     pub(super) inventory: Inventory,
     pub(super) tree: &'a mut Tree,
     pub(super) watch: &'a mut Watch,
@@ -26,7 +26,7 @@ pub(super) struct Taking<'a> {
     pub(super) noted: &'a BTreeSet<Vec<u8>>,
 }
 
-impl Taking<'_> {
+impl Scan<'_> {
     pub(super) fn take(mut self) -> io::Result<Inventory> {
         let stat = at::stat(self.tree.root(), ".".as_ref())?;
         self.inventory.push(ROOT, "".as_ref(), &stat)?;

@@ -14,9 +14,9 @@ use super::{
     inventory::{Inventory, ROOT},
     originals::Originals,
     tree::Tree,
-    watch::{Names, Seen, Sight, Watch},
+    watch::{EventCoverage, Names, Seen, Watch},
 };
-use crate::rollback::journal::{lost_paths, quarantine::Limbo};
+use crate::rollback::journal::{lost_paths, quarantine::Quarantine};
 
 /// One restoration.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(super) struct Undo<'a> {
     pub(super) tree: &'a mut Tree,
     pub(super) watch: &'a mut Watch,
     pub(super) originals: &'a Originals,
-    pub(super) limbo: &'a mut Limbo,
+    pub(super) quarantine: &'a mut Quarantine,
     pub(super) seen: &'a Seen,
     pub(super) work: Work,
 }
@@ -51,7 +51,7 @@ impl Undo<'_> {
     /// Does all that can be done and returns what could not, as paths below ROOT.
     pub(super) fn run(mut self) -> io::Result<Vec<PathBuf>> {
         self.directories()?;
-        if self.seen.sight > Sight::Whole {
+        if self.seen.sight > EventCoverage::Whole {
             self.look_through()?;
         }
         self.files()?;
@@ -78,7 +78,7 @@ impl Undo<'_> {
         let written = names.iter().any(|name| seen.written.contains(name));
         let moved = seen.names > Names::Stayed && !seen.written.is_empty();
         let another = seen.names == Names::Added && self.work.returned.contains(&entry);
-        seen.sight > Sight::Whole || written || moved || another
+        seen.sight > EventCoverage::Whole || written || moved || another
     }
 
     /// Whether the entry is a directory that was looked into.

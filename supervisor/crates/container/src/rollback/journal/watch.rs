@@ -2,7 +2,7 @@
 //!
 //! One watch for each directory tells of changes by name. It cannot tell which inode a name had at the time: a file that
 //! is written by a second name, made for it in a directory that came with the run, changes without a word about its
-//! directory. What the events leave open is summed up in [`Sight`] and [`Names`], and looked for where it matters.
+//! directory. What the events leave open is summed up in [`EventCoverage`] and [`Names`], and looked for where it matters.
 
 use std::{
     collections::BTreeSet,
@@ -22,7 +22,7 @@ use super::{
 
 /// How much of what happened can be told from the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Sight {
+pub(super) enum EventCoverage {
     /// All of it.
     Whole,
     /// Something was written that may be any file, by a name that is not of the image or where nobody watched.
@@ -48,7 +48,7 @@ pub(super) struct Seen {
     pub(super) touched: BTreeSet<u32>,
     /// Entries by whose name something was written.
     pub(super) written: BTreeSet<u32>,
-    pub(super) sight: Sight,
+    pub(super) sight: EventCoverage,
     pub(super) names: Names,
 }
 
@@ -57,7 +57,7 @@ impl Seen {
         Self {
             touched: BTreeSet::new(),
             written: BTreeSet::new(),
-            sight: Sight::Whole,
+            sight: EventCoverage::Whole,
             names: Names::Stayed,
         }
     }
@@ -65,13 +65,13 @@ impl Seen {
     /// Anything may have happened.
     pub(super) fn unknown() -> Self {
         Self {
-            sight: Sight::Lost,
+            sight: EventCoverage::Lost,
             ..Self::nothing()
         }
     }
 
     pub(super) fn is_nothing(&self) -> bool {
-        self.touched.is_empty() && self.sight == Sight::Whole
+        self.touched.is_empty() && self.sight == EventCoverage::Whole
     }
 
     fn add(&mut self, inventory: &Inventory, directory: u32, event: &InotifyEvent) {
@@ -96,7 +96,7 @@ impl Seen {
         let unknown = known.is_none() && mask.intersects(changed);
         // Nobody watches what is in a directory that came, and a name that came back may be of any inode.
         if unknown || came && (of_a_directory || known.is_some()) {
-            self.sight = self.sight.max(Sight::Blurred);
+            self.sight = self.sight.max(EventCoverage::Blurred);
         }
     }
 }
@@ -165,7 +165,7 @@ impl Watch {
     pub(super) fn leave_foreign(&mut self, seen: &mut Seen) {
         for foreign in std::mem::take(&mut self.foreign) {
             if foreign.look() == Verdict::Suspect {
-                seen.sight = seen.sight.max(Sight::Blurred);
+                seen.sight = seen.sight.max(EventCoverage::Blurred);
             }
             if let Some(inotify) = &self.inotify {
                 let _gone_with_the_directory = inotify.rm_watch(foreign.watch);
@@ -195,7 +195,7 @@ impl Watch {
     pub(super) fn nothing_seen(&self) -> Seen {
         let mut seen = Seen::nothing();
         if !self.unwatched.is_empty() {
-            seen.sight = Sight::Blurred;
+            seen.sight = EventCoverage::Blurred;
         }
         seen
     }
@@ -216,13 +216,13 @@ impl Watch {
 
     fn take(&mut self, inventory: &Inventory, seen: &mut Seen, event: &InotifyEvent) {
         if event.mask.contains(Flags::IN_Q_OVERFLOW) {
-            seen.sight = Sight::Lost;
+            seen.sight = EventCoverage::Lost;
             return;
         }
         let foreign = self.foreign.iter_mut().find(|one| one.watch == event.wd);
         if let Some(foreign) = foreign {
             if foreign.take(event) == Verdict::Suspect {
-                seen.sight = seen.sight.max(Sight::Blurred);
+                seen.sight = seen.sight.max(EventCoverage::Blurred);
             }
             return;
         }

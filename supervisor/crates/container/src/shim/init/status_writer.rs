@@ -11,7 +11,7 @@ use std::{
 
 use crate::shim::inlet::outlet;
 
-/// File of the handoff that is there from the moment on in which the keeper lets the command begin.
+/// File of the handoff that is there from the moment on in which the shim lets the command begin.
 pub(crate) const BEGUN: &str = "begun";
 /// Exit status for a command that does not exist, as shells and `docker run` have it.
 const NOT_FOUND: u8 = 127;
@@ -20,12 +20,12 @@ pub(crate) const NOT_EXECUTABLE: u8 = 126;
 
 /// Who tells.
 #[derive(Debug)]
-pub(crate) struct Teller {
+pub(crate) struct StatusWriter {
     status: File,
     handoff: PathBuf,
 }
 
-impl Teller {
+impl StatusWriter {
     /// # Errors
     /// The operating system's, from opening the pipe.
     pub(crate) fn new(handoff: &Path) -> io::Result<Self> {

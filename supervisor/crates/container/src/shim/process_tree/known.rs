@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use nix::unistd::Pid;
 
-use environment::Place;
+use environment::Platform;
 
 use super::processes::Moment;
 
@@ -20,10 +20,10 @@ pub enum Neighbours {
 
 impl Neighbours {
     /// Those of a process there.
-    pub fn of(place: Place) -> Self {
+    pub fn of(place: Platform) -> Self {
         match place {
-            Place::Lambda => Self::Extensions,
-            Place::Terminal => Self::Anybody,
+            Platform::Lambda => Self::Extensions,
+            Platform::Terminal => Self::Anybody,
         }
     }
 

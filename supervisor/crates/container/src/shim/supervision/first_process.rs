@@ -1,4 +1,4 @@
-//! What the keeper does for the container's first process, see [`crate::shim::init`].
+//! What the shim does for the container's first process, see [`crate::shim::init`].
 
 use std::{
     io,
@@ -9,37 +9,37 @@ use std::{
 use nix::sys::signal::Signal;
 
 use crate::shim::{
-    init::{Pipes, Teller, prepare},
-    launch_spec::{First, Order, Start},
+    init::{Pipes, StatusWriter, prepare},
+    launch_spec::{EngineSpec, FirstProcess, LaunchSpec},
 };
 
 use super::listener::Listener;
 
-/// One of three, see [`First`].
+/// One of three, see [`FirstProcess`].
 #[derive(Debug)]
-pub(super) enum Part {
+pub(super) enum FirstProcessRole {
     /// Nothing: it is in the container and tells for itself.
     None,
     /// All of it.
-    StandIn(Teller),
+    StandIn(StatusWriter),
     /// It listens to proot.
     Listener(Listener),
 }
 
-impl Part {
+impl FirstProcessRole {
     /// The part that this start asks for.
     ///
     /// # Errors
     /// The operating system's, from opening the pipe to the supervisor.
-    pub(super) fn of(start: &Start) -> io::Result<Self> {
+    pub(super) fn of(start: &EngineSpec) -> io::Result<Self> {
         Ok(match start.first {
-            First::Inside => Self::None,
-            First::Keeper => Self::StandIn(Teller::new(&start.handoff)?),
-            First::InProot => Self::Listener(Listener::new(&start.handoff)?),
+            FirstProcess::Inside => Self::None,
+            FirstProcess::Shim => Self::StandIn(StatusWriter::new(&start.handoff)?),
+            FirstProcess::InProot => Self::Listener(Listener::new(&start.handoff)?),
         })
     }
 
-    /// What ends it when the keeper is killed. proot takes down its container at this one, and its temporary files.
+    /// What ends it when the shim is killed. proot takes down its container at this one, and its temporary files.
     pub(super) fn without_us(&self) -> Signal {
         match self {
             Self::None | Self::StandIn(_) => Signal::SIGKILL,
@@ -51,8 +51,8 @@ impl Part {
     ///
     /// # Errors
     /// The operating system's; where the supervisor is told how the command ended, it has been told then.
-    pub(super) fn command(&mut self, order: &Order) -> io::Result<Command> {
-        let Order { start, errand } = order;
+    pub(super) fn command(&mut self, order: &LaunchSpec) -> io::Result<Command> {
+        let LaunchSpec { start, errand } = order;
         match self {
             Self::None => {
                 let mut command = engine(start)?;
@@ -100,17 +100,17 @@ impl Part {
     }
 
     /// What to wait for.
-    pub(super) fn voice(&self) -> Option<BorrowedFd<'_>> {
+    pub(super) fn proot_stderr(&self) -> Option<BorrowedFd<'_>> {
         match self {
-            Self::Listener(listener) => listener.voice(),
+            Self::Listener(listener) => listener.proot_stderr(),
             Self::None | Self::StandIn(_) => None,
         }
     }
 
     /// Takes what has been said; the command's exit code, when that is among it.
-    pub(super) fn hear(&mut self) -> Option<u8> {
+    pub(super) fn read_events(&mut self) -> Option<u8> {
         match self {
-            Self::Listener(listener) => listener.hear(),
+            Self::Listener(listener) => listener.read_events(),
             Self::None | Self::StandIn(_) => None,
         }
     }
@@ -128,7 +128,7 @@ impl Part {
 }
 
 /// The engine's command.
-fn engine(start: &Start) -> io::Result<Command> {
+fn engine(start: &EngineSpec) -> io::Result<Command> {
     let [program, arguments @ ..] = start.line.as_slice() else {
         return Err(io::ErrorKind::InvalidInput.into());
     };

@@ -1,4 +1,4 @@
-//! What comes to a keeper from the supervisor: through its standard input, which is open for as long as the supervisor lives.
+//! What comes to a shim from the supervisor: through its standard input, which is open for as long as the supervisor lives.
 //!
 //! It is a socket: unlike a pipe, nobody else can open it by its path in `/proc`.
 
@@ -10,7 +10,7 @@ use std::{
 
 use nix::poll::{PollFd, PollFlags};
 
-use crate::shim::launch_spec::Order;
+use crate::shim::launch_spec::LaunchSpec;
 
 use super::{orders::GONE, signals::Signals};
 
@@ -26,7 +26,7 @@ pub(super) struct Inbox {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Came {
     /// What to run.
-    Order(Order),
+    LaunchSpec(LaunchSpec),
     /// Nothing: the supervisor only wants to know whether the stage can be set, or is gone.
     End,
     /// A signal to stop.
@@ -58,7 +58,7 @@ impl Inbox {
     /// Waits for it.
     ///
     /// # Errors
-    /// Those of [`Order::read`].
+    /// Those of [`LaunchSpec::read`].
     pub(super) fn first(&mut self) -> io::Result<Came> {
         loop {
             let mut files = [PollFd::new(self.input.as_fd(), PollFlags::POLLIN)];
@@ -67,7 +67,7 @@ impl Inbox {
                 return Ok(Came::Signal);
             }
             if files[0].any().unwrap_or(false) {
-                return Ok(Order::read(&mut self.input)?.map_or(Came::End, Came::Order));
+                return Ok(LaunchSpec::read(&mut self.input)?.map_or(Came::End, Came::LaunchSpec));
             }
         }
     }

@@ -13,7 +13,7 @@ use std::{
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
-use crate::shim::init::{BEGINS, Teller};
+use crate::shim::init::{BEGINS, StatusWriter};
 
 /// Longest line that is looked at, in bytes.
 const LONGEST_LINE: usize = 4096;
@@ -23,8 +23,8 @@ const MOST_READS: usize = 64;
 /// Hears it and tells the supervisor.
 #[derive(Debug)]
 pub(super) struct Listener {
-    teller: Teller,
-    voice: Option<ChildStderr>,
+    teller: StatusWriter,
+    proot_stderr: Option<ChildStderr>,
     line: Vec<u8>,
     /// The first process, once it knows what to become.
     first: Option<String>,
@@ -36,8 +36,8 @@ impl Listener {
     /// The operating system's, from opening the pipe to the supervisor.
     pub(super) fn new(handoff: &Path) -> io::Result<Self> {
         Ok(Self {
-            teller: Teller::new(handoff)?,
-            voice: None,
+            teller: StatusWriter::new(handoff)?,
+            proot_stderr: None,
             line: Vec::new(),
             first: None,
             told: false,
@@ -63,15 +63,15 @@ impl Listener {
 
     /// proot has been started.
     pub(super) fn attach(&mut self, proot: &mut Child) {
-        self.voice = proot.stderr.take();
-        if let Some(voice) = &self.voice {
-            let _waits_otherwise = fcntl(voice, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
+        self.proot_stderr = proot.stderr.take();
+        if let Some(proot_stderr) = &self.proot_stderr {
+            let _waits_otherwise = fcntl(proot_stderr, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
         }
     }
 
     /// What to wait for.
-    pub(super) fn voice(&self) -> Option<BorrowedFd<'_>> {
-        self.voice.as_ref().map(AsFd::as_fd)
+    pub(super) fn proot_stderr(&self) -> Option<BorrowedFd<'_>> {
+        self.proot_stderr.as_ref().map(AsFd::as_fd)
     }
 
     /// proot itself has ended. Where it said nothing of the command, its own status is what there is, if that began.
@@ -85,15 +85,15 @@ impl Listener {
     }
 
     /// Takes what has been said; the command's exit code, when that is among it.
-    pub(super) fn hear(&mut self) -> Option<u8> {
+    pub(super) fn read_events(&mut self) -> Option<u8> {
         let mut buffer = [0; 4096];
         let mut code = None;
         for _read in 0..MOST_READS {
-            let read = match self.voice.as_mut()?.read(&mut buffer) {
+            let read = match self.proot_stderr.as_mut()?.read(&mut buffer) {
                 Ok(read @ 1..) => read,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return code,
                 Ok(0) | Err(_) => {
-                    self.voice = None;
+                    self.proot_stderr = None;
                     return code;
                 }
             };

@@ -1,4 +1,4 @@
-//! What the supervisor orders of a keeper, and what the keeper says.
+//! What the supervisor orders of a shim, and what the shim says.
 
 use nix::sys::signal::Signal;
 
@@ -6,9 +6,9 @@ use nix::sys::signal::Signal;
 pub const STOP: Signal = Signal::SIGTERM;
 /// Told that the container is over: what is left goes at once.
 pub const KILL: Signal = Signal::SIGINT;
-/// Said to the supervisor when nothing of the run is left, which may be long before the keeper itself has ended.
+/// Said to the supervisor when nothing of the run is left, which may be long before the shim itself has ended.
 pub const GONE: &[u8] = b"g";
-/// What the keeper exits with after it had to stop the command.
+/// What the shim exits with after it had to stop the command.
 pub const STOPPED: u8 = 143;
-/// What the keeper exits with when the command could not be started.
+/// What the shim exits with when the command could not be started.
 pub const NOT_STARTED: u8 = 126;

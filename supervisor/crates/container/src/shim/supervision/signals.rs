@@ -1,4 +1,4 @@
-//! The keeper's signals, and waiting for them together with files.
+//! The shim's signals, and waiting for them together with files.
 //!
 //! They are blocked but for the time of ppoll(2): a handler notes the signal and interrupts the wait. That needs nothing
 //! which sandboxes deny, as they may signalfd(2).
@@ -20,7 +20,7 @@ use nix::{
 
 use super::orders::{KILL, STOP};
 
-/// What the keeper listens to.
+/// What the shim listens to.
 const SIGNALS: [Signal; 4] = [Signal::SIGCHLD, STOP, KILL, Signal::SIGHUP];
 
 /// Signals that have come and were not taken, one bit each.
@@ -33,7 +33,7 @@ extern "C" fn note(signal: i32) {
 /// The signals of this process.
 #[derive(Debug)]
 pub(super) struct Signals {
-    /// The mask that the keeper was started with, and that its children get.
+    /// The mask that the shim was started with, and that its children get.
     inherited: SigSet,
 }
 

@@ -18,8 +18,8 @@ use nix::{
 };
 
 use crate::shim::{
-    launch_spec::{Start, Variables},
-    overlay::Stage,
+    launch_spec::{EngineSpec, Variables},
+    overlay::OverlayMount,
     process_tree::{Lineage, Moment, Tree, numbers},
     proot_files::remove_files_of,
 };
@@ -29,9 +29,9 @@ use super::{
     orders::{KILL, STOPPED},
     signals::Arrived,
 };
-use crate::shim::supervision::first_process::Part;
+use crate::shim::supervision::first_process::FirstProcessRole;
 
-/// How long killing may take before the keeper gives up (processes stuck in the kernel).
+/// How long killing may take before the shim gives up (processes stuck in the kernel).
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 
 /// proot is given this long to end after the command.
@@ -40,7 +40,7 @@ const AFTER_THE_END: Duration = Duration::from_millis(100);
 /// Where a process goes whose parent has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Orphans {
-    /// The keeper is a child subreaper.
+    /// The shim is a child subreaper.
     ComeToUs,
     /// To the machine's first process, or another subreaper.
     GoElsewhere,
@@ -48,7 +48,13 @@ pub(super) enum Orphans {
 
 impl Orphans {
     /// The processes of a run that begins with `main`.
-    pub(super) fn tree(self, main: Pid, start: &Start, stage: &Stage, since: Since) -> Tree {
+    pub(super) fn tree(
+        self,
+        main: Pid,
+        start: &EngineSpec,
+        stage: &OverlayMount,
+        since: Since,
+    ) -> Tree {
         match self {
             Self::ComeToUs => Tree::below(Pid::this(), main),
             Self::GoElsewhere => Tree::of(Lineage {
@@ -93,7 +99,7 @@ pub(super) struct Watch<'a> {
     kill_at: Option<Instant>,
     /// Children that a signal ended.
     killed: BTreeSet<Pid>,
-    part: &'a mut Part,
+    part: &'a mut FirstProcessRole,
 }
 
 impl<'a> Watch<'a> {
@@ -101,7 +107,7 @@ impl<'a> Watch<'a> {
     pub(super) fn new(
         main: Pid,
         variables: &'a Variables,
-        part: &'a mut Part,
+        part: &'a mut FirstProcessRole,
         orphans: Orphans,
     ) -> Self {
         Self {
@@ -117,11 +123,11 @@ impl<'a> Watch<'a> {
 
     /// Waits for the command's end or an order, then clears the tree and returns the exit code. `grace` is from SIGTERM to
     /// SIGKILL.
-    pub(super) fn see_through(mut self, inbox: &Inbox, grace: Duration, mut tree: Tree) -> u8 {
+    pub(super) fn watch_to_the_end(mut self, inbox: &Inbox, grace: Duration, mut tree: Tree) -> u8 {
         let mut lifeline = Lifeline::Whole;
         loop {
             let came = self.next(inbox, lifeline);
-            if let Some(code) = self.part.hear() {
+            if let Some(code) = self.part.read_events() {
                 // The command; what runs it ends by itself, or goes on for those that it left behind.
                 self.ended.get_or_insert(code);
                 self.kill_at.get_or_insert(Instant::now() + AFTER_THE_END);
@@ -169,9 +175,9 @@ impl<'a> Watch<'a> {
             left.min(Duration::from_millis(20))
         });
         let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
-        let voice = self.part.voice();
+        let proot_stderr = self.part.proot_stderr();
         let mut files = Vec::with_capacity(2);
-        files.extend(voice.map(readable));
+        files.extend(proot_stderr.map(readable));
         if lifeline == Lifeline::Whole {
             // Nothing is sent any more: all that can come is the end.
             files.push(readable(inbox.lifeline()));
@@ -182,10 +188,10 @@ impl<'a> Watch<'a> {
                 .get(at)
                 .is_some_and(|file| file.any().unwrap_or(false))
         };
-        let lifeline_at = usize::from(voice.is_some());
+        let lifeline_at = usize::from(proot_stderr.is_some());
         Came {
             signals,
-            voice: voice.is_some() && ready(0),
+            proot_stderr: proot_stderr.is_some() && ready(0),
             supervisor_is_gone: lifeline == Lifeline::Whole && ready(lifeline_at),
         }
     }
@@ -224,33 +230,33 @@ impl<'a> Watch<'a> {
 
     /// `wait` is the status as wait(2) has it.
     fn main_ended(&mut self, code: i32, wait: i32) {
-        self.part.hear();
+        self.part.read_events();
         self.part.ended(ExitStatus::from_raw(wait));
         let code = u8::try_from(code & 0xff).unwrap_or(u8::MAX);
         self.ended.get_or_insert(code);
     }
 }
 
-/// Whether the supervisor is there, as far as the keeper's standard input tells.
+/// Whether the supervisor is there, as far as the shim's standard input tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lifeline {
     Whole,
     Cut,
 }
 
-/// What made the keeper look up.
+/// What made the shim look up.
 #[derive(Debug, Clone, Copy)]
 struct Came {
     signals: Arrived,
     /// Something was said.
-    voice: bool,
+    proot_stderr: bool,
     supervisor_is_gone: bool,
 }
 
 impl Came {
     /// It is time to kill, or to look again.
     fn is_nothing(self) -> bool {
-        self.signals.is_nothing() && !self.voice && !self.supervisor_is_gone
+        self.signals.is_nothing() && !self.proot_stderr && !self.supervisor_is_gone
     }
 }
 

@@ -11,7 +11,7 @@ use nix::{
 use crate::rollback::journal::{
     at::{self, Attributes, Kind},
     inventory::ROOT,
-    watch::Sight,
+    watch::EventCoverage,
 };
 
 use super::Undo;
@@ -28,14 +28,14 @@ enum Same {
 impl Undo<'_> {
     pub(super) fn directories(&mut self) -> io::Result<()> {
         let mut queue: BTreeSet<u32> = match self.seen.sight {
-            Sight::Whole => self.seen.touched.clone(),
-            Sight::Blurred => self
+            EventCoverage::Whole => self.seen.touched.clone(),
+            EventCoverage::Blurred => self
                 .watch
                 .unwatched()
                 .union(&self.seen.touched)
                 .copied()
                 .collect(),
-            Sight::Lost => (ROOT..self.inventory.directories()).collect(),
+            EventCoverage::Lost => (ROOT..self.inventory.directories()).collect(),
         };
         let mut waiting = BTreeSet::new();
         loop {
@@ -89,7 +89,7 @@ impl Undo<'_> {
     /// Compares one directory with the inventory.
     fn compare(&mut self, directory: u32) -> io::Result<()> {
         let opened = self.tree.directory(self.inventory, directory)?;
-        if self.watch.unwatched().contains(&directory) || self.seen.sight == Sight::Lost {
+        if self.watch.unwatched().contains(&directory) || self.seen.sight == EventCoverage::Lost {
             self.watch.add(&opened, directory);
         }
         self.work.directories.insert(directory);
@@ -102,7 +102,7 @@ impl Undo<'_> {
                 missing[(entry - children.start) as usize] = false;
                 return Ok(());
             }
-            Ok(self.limbo.take(&opened, name, inode, kind)?)
+            Ok(self.quarantine.take(&opened, name, inode, kind)?)
         })?;
         for entry in children.clone() {
             if missing[(entry - children.start) as usize] {
@@ -159,7 +159,7 @@ impl Undo<'_> {
             let inode = |d: &u32| self.inventory.entry(self.inventory.entry_of(*d)).inode;
             let absent = self.work.absent.iter().copied();
             let found: Vec<u32> = absent
-                .filter(|d| self.limbo.directory(inode(d)).is_some())
+                .filter(|d| self.quarantine.directory(inode(d)).is_some())
                 .collect();
             for directory in &found {
                 self.put_back(*directory)?;
@@ -167,7 +167,7 @@ impl Undo<'_> {
             if !found.is_empty() {
                 return Ok(());
             }
-            if self.limbo.take_apart()?.is_none() {
+            if self.quarantine.take_apart()?.is_none() {
                 break;
             }
         }
@@ -183,7 +183,7 @@ impl Undo<'_> {
         let at = self.tree.around(self.inventory, entry)?;
         let inode = self.inventory.entry(entry).inode;
         let name = self.inventory.name(entry);
-        match self.limbo.give_directory(inode, &at, name) {
+        match self.quarantine.give_directory(inode, &at, name) {
             // Two of the same inode number: the other one was found first, this one is made anew.
             Err(Errno::ENOENT) => return Ok(()),
             done => done?,

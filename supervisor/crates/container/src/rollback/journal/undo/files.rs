@@ -58,14 +58,15 @@ impl Undo<'_> {
         let wanted: BTreeMap<u64, u32> = files
             .map(|entry| (self.inventory.entry(entry).inode, entry))
             .collect();
-        for (entry, number) in self.limbo.sort_out(&wanted)? {
+        for (entry, number) in self.quarantine.sort_out(&wanted)? {
             if self.work.missing.remove(&entry) {
                 let at = self.tree.around(self.inventory, entry)?;
-                self.limbo.give(number, &at, self.inventory.name(entry))?;
+                self.quarantine
+                    .give(number, &at, self.inventory.name(entry))?;
                 self.work.mend.insert(entry);
                 self.work.returned.insert(entry);
             } else {
-                self.limbo.drop(number)?;
+                self.quarantine.drop(number)?;
             }
         }
         Ok(())
