@@ -85,7 +85,7 @@ impl Manifest {
         let mut lines = Vec::new();
         for line in text.lines().map(str::trim) {
             match line.strip_prefix('[').and_then(|line| line.split_once(']')) {
-                Some((name, _)) => section = name.to_owned(),
+                Some((name, _)) => name.clone_into(&mut section),
                 None => lines.push((section.clone(), line.to_owned())),
             }
         }

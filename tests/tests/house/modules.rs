@@ -174,7 +174,7 @@ impl Tree {
                 "super" => _ = base.pop(),
                 "self" => {}
                 _ if *first == self.library && rest.len() == path.len() => {
-                    base = vec!["lib".to_owned()]
+                    base = vec!["lib".to_owned()];
                 }
                 _ => break,
             }

@@ -97,7 +97,7 @@ fn skip_line(rest: &mut Peekable<Chars<'_>>) {
 fn skip_comment(rest: &mut Peekable<Chars<'_>>) {
     let mut depth = 0_usize;
     let mut before = '/';
-    while let Some(next) = rest.next() {
+    for next in rest.by_ref() {
         match (before, next) {
             ('/', '*') => depth += 1,
             ('*', '/') => depth -= 1,
