@@ -28,6 +28,11 @@ const SHORTS: &[(&str, &str, &[&str])] = &[
     ("-ri", "--request-id", &[]),
 ];
 
+/// The short options of several letters, each with the long option it stands for. No verb has two long options with one short.
+pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    SHORTS.iter().map(|(short, long, _)| (*short, *long))
+}
+
 /// The command line with long options in place of short ones of several letters. What follows the first positional
 /// argument of a verb is the container's own and stays as it is, and so does the value of an option.
 pub fn expand(arguments: impl IntoIterator<Item = OsString>, program: &Command) -> Vec<OsString> {

@@ -1,4 +1,4 @@
-//! The crates that are linked into the supervisor, as cargo knows them. What their licences are, `licences` reads.
+//! The crates that are linked into a program, as cargo knows them. What their licences are, `licences` reads.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,6 @@ use super::error::LayerError;
 use super::program;
 
 const PROGRAM: &str = "cargo metadata";
-const PACKAGE: &str = "supervisor";
 
 /// What is needed of `cargo metadata`'s format 1 (The Cargo Book, "cargo metadata").
 #[derive(Debug, Deserialize)]
@@ -61,11 +60,11 @@ struct DependencyKind {
     kind: Option<String>,
 }
 
-/// The crates by name and version, less the project's own.
+/// The crates that a package of the project is linked with, by name and version, less the project's own.
 ///
 /// # Errors
 /// [`LayerError::Program`] when cargo cannot tell, which it can after the supervisor has been built.
-pub(super) fn linked(project: &Path, arch: Arch) -> Result<Vec<Crate>, LayerError> {
+pub(super) fn linked(project: &Path, arch: Arch, package: &str) -> Result<Vec<Crate>, LayerError> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command
@@ -78,7 +77,7 @@ pub(super) fn linked(project: &Path, arch: Arch) -> Result<Vec<Crate>, LayerErro
     }
     let metadata: Metadata = serde_json::from_slice(&output.stdout)
         .map_err(|error| failed(format!("unexpected output: {error}")))?;
-    reached(metadata)
+    reached(metadata, package)
 }
 
 fn failed(said: String) -> LayerError {
@@ -86,16 +85,16 @@ fn failed(said: String) -> LayerError {
     LayerError::Program { program, said }
 }
 
-/// What the supervisor depends on, directly or not, when it runs.
-fn reached(metadata: Metadata) -> Result<Vec<Crate>, LayerError> {
+/// What the package depends on, directly or not, when it runs.
+fn reached(metadata: Metadata, package: &str) -> Result<Vec<Crate>, LayerError> {
     let nodes: BTreeMap<&str, &Node> = metadata
         .resolve
         .nodes
         .iter()
         .map(|node| (node.id.as_str(), node))
         .collect();
-    let root = metadata.packages.iter().find(|p| p.name == PACKAGE);
-    let root = root.ok_or_else(|| failed(format!("the project has no package {PACKAGE}")))?;
+    let root = metadata.packages.iter().find(|p| p.name == package);
+    let root = root.ok_or_else(|| failed(format!("the project has no package {package}")))?;
     let mut seen = BTreeSet::new();
     let mut open = vec![root.id.as_str()];
     while let Some(id) = open.pop() {
