@@ -12,7 +12,7 @@ BINARY := $(BUILT)/$(TARGET)/release/supervisor
 .PHONY: help demo test bench bench-docs fuzz build build-arm64 layer dist lint check-examples fmt tools tools-demo images clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: tools-demo build ## run a grayscale job on an S3 event, with real udocker and no AWS account
 	@examples/demo/run.sh $(BINARY)

@@ -33,8 +33,7 @@ fi
 # An archive in place of the layer's: the program packs it as it is.
 mkdir "$scratch/layer"
 (cd "$scratch" && "$bin/python" -m zipfile -c layer/faas-supervisor-x86_64.zip main.json)
-FAAS_LAYER_DIR=$scratch/layer CDK_OUTDIR=$scratch/cdk JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=1 \
-  JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION=1 "$bin/python" cdk/app.py
+FAAS_LAYER_DIR=$scratch/layer CDK_OUTDIR=$scratch/cdk "$bin/python" cdk/app.py
 # W3005: the CDK names dependencies that follow from references.
 "$bin/cfn-lint" --regions us-east-1 --ignore-checks W3005 -- "$scratch/cdk/Greet.template.json"
 echo "attach: the CDK's template is valid"
