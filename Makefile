@@ -9,7 +9,7 @@ BUILT  := target
 BINARY := $(BUILT)/$(TARGET)/release/supervisor
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench bench-docs fuzz build build-arm64 layer dist lint check-examples fmt tools tools-demo images clean
+.PHONY: help demo test test-one bench bench-docs fuzz build build-arm64 layer dist lint check-examples fmt tools tools-demo images clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ demo: tools-demo build ## run a grayscale job on an S3 event, with real udocker 
 test: tools images build build-arm64 ## every test: units, end to end against real peers, and that nothing is left behind
 	cargo run --quiet --locked -p layer-build -- check $(BINARY) target/$(ARM64)/release/supervisor
 	tests/setup/suite.sh cargo test --locked --workspace --no-fail-fast -- --test-threads=4
+
+test-one: tools images ## the end-to-end tests whose name contains T, with the debug build: make test-one T=name
+	@tests/setup/one.sh "$(T)"
 
 bench: tools build ## measure against the physical limit and existing clients, as a table and a chart
 	tests/bench/run.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Packs a release's archive for one processor: programs, man pages, completions, licences, README and LICENSE, laid out so
-# that it can be unpacked over a prefix (tar -x --strip-components=1 -C /usr/local).
+# Packs a release's archive for one processor: programs, man pages, completions, documents and licences, laid out so that it
+# can be unpacked over a prefix (tar -x --strip-components=1 -C /usr/local).
 #
 #   archive.sh ARCH PROGRAMS OUT      ARCH is x86_64 or arm64, PROGRAMS the directory with supervisor and faas-deploy
 #
@@ -18,11 +18,13 @@ mkdir -p "$out"
 stage=$(mktemp -d "$out/stage-XXXXXX")
 trap 'rm -rf "$stage"' EXIT
 tree=$stage/faas-supervisor-$version-$arch
-mkdir -p "$tree/bin"
+documents=$tree/share/doc/faas-supervisor
+mkdir -p "$tree/bin" "$documents/docs"
 install -m 755 "$programs/supervisor" "$programs/faas-deploy" "$tree/bin/"
 "$DIST_BIN" man "$tree/share/man/man1"
 "$DIST_BIN" completions "$tree/share"
 # Cargo tells the licences of the project in the current directory.
-(cd "$root" && "$DIST_BIN" licences --arch "$arch" "$tree/licenses")
-cp "$root/README.md" "$root/LICENSE" "$tree/"
+(cd "$root" && "$DIST_BIN" licences --arch "$arch" "$documents/licenses")
+cp "$root/README.md" "$root/LICENSE" "$root/CHANGELOG.md" "$documents/"
+cp "$root"/docs/*.md "$root"/docs/*.svg "$documents/docs/"
 "$here/pack.sh" "$tree" "$out/$(basename "$tree").tar.gz"

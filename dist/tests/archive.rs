@@ -71,11 +71,20 @@ fn the_archive_can_be_unpacked_over_a_prefix_and_is_the_same_everywhere() {
             "-rw-r--r--",
             "share/fish/vendor_completions.d/faas-deploy.fish",
         ),
-        ("-rw-r--r--", "licenses/rust-crates.txt"),
-        ("-rw-r--r--", "licenses/rust-standard-library.html"),
-        ("-rw-r--r--", "licenses/musl-COPYRIGHT"),
-        ("-rw-r--r--", "LICENSE"),
-        ("-rw-r--r--", "README.md"),
+        (
+            "-rw-r--r--",
+            "share/doc/faas-supervisor/licenses/rust-crates.txt",
+        ),
+        (
+            "-rw-r--r--",
+            "share/doc/faas-supervisor/licenses/rust-standard-library.html",
+        ),
+        (
+            "-rw-r--r--",
+            "share/doc/faas-supervisor/licenses/musl-COPYRIGHT",
+        ),
+        ("-rw-r--r--", "share/doc/faas-supervisor/LICENSE"),
+        ("-rw-r--r--", "share/doc/faas-supervisor/README.md"),
     ] {
         let end = format!(" {top}/{path}");
         let line = listing.lines().find(|line| line.ends_with(&end));
@@ -90,7 +99,7 @@ fn the_archive_can_be_unpacked_over_a_prefix_and_is_the_same_everywhere() {
             "{line}"
         );
     }
-    let licences = format!("{top}/licenses/rust-crates.txt");
+    let licences = format!("{top}/share/doc/faas-supervisor/licenses/rust-crates.txt");
     let licences = run(Command::new("tar")
         .args(["-xzOf"])
         .arg(&first)

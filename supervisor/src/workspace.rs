@@ -12,8 +12,6 @@
 //!     script.sh           the script of the event or the function
 //!     handoff/            named pipes for the container's first process
 //! ```
-//!
-//! Where the next run's keeper waits already, its workspace is there, too, with the directories of record 0.
 
 use std::{
     fs, io,
@@ -53,11 +51,14 @@ impl Workspace {
         // Engines resolve symbolic links in volume paths; start from the real one.
         let path = dir.path().canonicalize()?;
         make_dir(&path.join("tmp"))?;
-        let made = Self {
-            dir: Some(dir),
-            path,
+        let dir = match retention {
+            Retention::Remove => Some(dir),
+            Retention::Keep => {
+                let _kept = dir.keep();
+                None
+            }
         };
-        Ok(made.with(retention))
+        Ok(Self { dir, path })
     }
 
     /// The workspace itself.
@@ -85,17 +86,6 @@ impl Workspace {
             make_dir(&dir)?;
         }
         Ok(record)
-    }
-
-    /// This one after all, with what is asked for.
-    #[must_use]
-    pub fn with(mut self, retention: Retention) -> Self {
-        if retention == Retention::Keep
-            && let Some(dir) = self.dir.take()
-        {
-            let _kept = dir.keep();
-        }
-        self
     }
 }
 

@@ -1,22 +1,19 @@
-"""The same in an imitation of Lambda's sandbox: start, warm runs, what undoing changes costs, the waiting shim, preparation."""
+"""The same in an imitation of Lambda's sandbox: start, warm runs, what undoing changes costs, preparation."""
 
 import base64
 import io
 import json
 import os
 import shutil
-import signal
 import sys
 import tarfile
-import time
 from statistics import median
 
 import prepare
 import start
 from layers import Image
 from native import bare_f1
-from place import BOOTSTRAP, PROGRAMS, ROOT, Place, children, is_alive, supervisor_of, why_not
-from runtime_api import status_mb
+from place import BOOTSTRAP, PROGRAMS, ROOT, Place, why_not
 from table import Figure, Measure
 from warm import commands, stopwatch_cost
 
@@ -29,8 +26,6 @@ CHANGES = (0, 10, 1000)
 # In so many directories.
 DIRECTORIES = 10
 SIZE = 1024
-# Between invocations, where the shim of the next one is to have had its time.
-PAUSE = 0.02
 SAYS = "echo hello from the container"
 PREFIX = "sandbox: "
 
@@ -49,7 +44,7 @@ def measure(setting):
         "Measures that begin with 'sandbox:' are taken inside of an imitation of Lambda's sandbox, profile 'observed' (user 993, "
         "system call filter, no mounts, own /tmp). What a run changes in the image is found and undone there."
     )
-    return [*starts(setting), *by_udocker(setting, image), *natively(setting, image), *shim(setting, image), *cold(setting)]
+    return [*starts(setting), *by_udocker(setting, image), *natively(setting, image), *cold(setting)]
 
 
 def with_files(archive, target):
@@ -210,44 +205,6 @@ def natively(setting, image):
             each.clear()
     peer.clear()
     return measures
-
-
-def shim(setting, image):
-    """Warm runs with the shim that waits for the next run, and without: it is killed before each, so a new one is started."""
-    place = function_in(setting, image, "native")
-    answered, polled, after = ({"waits": [], "killed": []} for _ in range(3))
-    memory = []
-    with place.function() as function:
-        function.invoke({})
-        supervisor = supervisor_of(function)
-        for turn in range(2 * INVOCATIONS):
-            kind = "waits" if turn % 2 else "killed"
-            function.until_next_poll()
-            time.sleep(PAUSE)
-            (waiting,) = children(supervisor)
-            if kind == "killed":
-                os.kill(waiting, signal.SIGKILL)
-                while is_alive(waiting):
-                    time.sleep(0.001)
-            else:
-                memory.append(status_mb(waiting, "VmRSS"))
-            wall, answer = function.invoke({})
-            said(answer)
-            answered[kind].append(wall / 1e6)
-            polled[kind].append(function.until_next_poll() / 1e6)
-            after[kind].append(polled[kind][-1] - answered[kind][-1])
-    place.clear()
-    setting.notes.append(
-        f"The waiting shim: from answer to next poll, when the one of the next run is started, {median(after['waits']):.2f} ms in "
-        f"median; {median(memory):.1f} MB resident while it waits. Events come {PAUSE * 1000:.0f} ms after the poll in these two measures."
-    )
-    return [
-        Measure(
-            f"{PREFIX}warm run after a pause, F1: event → {until}", "ms", Figure("supervisor, shim waiting", of["waits"]),
-            beside=[Figure("supervisor, shim started at the event", of["killed"])],
-        )
-        for until, of in (("answer", answered), ("next poll", polled))
-    ]
 
 
 def cold(setting):

@@ -117,30 +117,3 @@ class Place:
 
     def clear(self):
         shutil.rmtree(self.tmp)
-
-
-def children(pid):
-    """Those of a process, by their numbers on this machine."""
-    found = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            found += [int(number) for number in task.read_text().split()]
-        except (FileNotFoundError, ProcessLookupError):
-            pass
-    return found
-
-
-def supervisor_of(function):
-    """The number of the supervisor's process in the imitation: its own start, and below that the first process, are above it."""
-    for first in children(function.pid):
-        for pid in children(first):
-            if Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0] == bytes(BOOTSTRAP):
-                return pid
-    raise SystemExit(f"bench: no supervisor in the imitation\n{function.log()}")
-
-
-def is_alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return False

@@ -128,6 +128,11 @@ impl Lambda {
         self.answer(&id)
     }
 
+    /// Has an event ready for the function, with half a minute to its deadline; the name of the invocation.
+    pub fn send(&self, event: &Value) -> String {
+        self.api.queue(event, Duration::from_secs(30))
+    }
+
     /// Invokes the function with all events before any is answered; their answers in the same order.
     pub fn invoke_all(&mut self, events: &[Value]) -> Vec<Answer> {
         let queue = |event| self.api.queue(event, Duration::from_mins(1));
@@ -135,7 +140,8 @@ impl Lambda {
         ids.iter().map(|id| self.answer(id)).collect()
     }
 
-    fn answer(&mut self, id: &str) -> Answer {
+    /// Waits for the answer to an invocation.
+    pub fn answer(&mut self, id: &str) -> Answer {
         let step = Duration::from_millis(50);
         for _ in 0..PATIENCE.as_millis() / step.as_millis() {
             if let Some(reply) = self.api.reply(id, step) {

@@ -241,8 +241,7 @@ impl Sandbox {
         place.map(LambdaPlace::take_left).unwrap_or_default()
     }
 
-    /// What a supervisor that waits for invocations keeps below `TMPDIR`, but for the one workspace of its next run, in which
-    /// there is no file yet. That is made after the last answer.
+    /// What a supervisor that waits for invocations keeps below `TMPDIR`. A workspace is not among that.
     #[track_caller]
     pub fn kept(&self) -> Vec<PathBuf> {
         let mut kept = kept_below(&self.path("tmp"));

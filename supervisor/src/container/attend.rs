@@ -31,11 +31,6 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Whether nothing of the command has been run.
-    pub fn never_began(&self) -> bool {
-        self.end.is_none()
-    }
-
     /// What there is to tell of a run that was `started` then.
     ///
     /// # Errors

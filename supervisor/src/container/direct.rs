@@ -22,7 +22,7 @@ use super::{
     order::{Errand, First, Order, Start},
     process_tree::Neighbours,
     run::{RunReport, RunRequest, variables},
-    running::Waiting,
+    running::Running,
     stage::{Scene, Stage},
 };
 
@@ -100,7 +100,7 @@ impl Direct {
                 argv,
             },
         };
-        let running = Waiting::start(&self.supervisor, &Stage::default())?.order(&order)?;
+        let running = Running::start(&self.supervisor, &Stage::default(), &order)?;
         let seen = see_through(running, handoff, &request, sink).await;
         seen.report(started, |status, message| ContainerError::NotStarted {
             status,

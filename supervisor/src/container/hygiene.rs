@@ -15,7 +15,7 @@ use super::{
     clean::Baseline,
     command::is_runc,
     journal::{Journal, Restored},
-    running::Waiting,
+    running::Running,
     settings::{Overlay, UdockerSettings},
     stage::Stage,
 };
@@ -181,9 +181,7 @@ async fn try_overlay(settings: &UdockerSettings, temp: &Path) -> Result<bool, Co
         root: store.clone(),
         changes: Some(scratch.clone()),
     };
-    let mut keeper = Waiting::start(&settings.supervisor, &stage)?
-        .without_order(PATIENCE)
-        .map_err(ContainerError::io("listen to the keeper"))?;
+    let mut keeper = Running::start_without_order(&settings.supervisor, &stage, PATIENCE)?;
     let ended = keeper.finish(PATIENCE).await;
     tracing::debug!(message = keeper.messages.text(), ?ended, "overlay tried");
     crate::workspace::remove_tree(&scratch);

@@ -6,8 +6,7 @@
 //! [`super::process_tree`]. When the command ends, when it is told to stop, or when the supervisor dies, it leaves nothing
 //! behind. It learns of that death from its standard input, which ends then.
 //!
-//! It may be there before it is known what runs, with the [`Stage`] set, and with proot started: what to do comes through its
-//! standard input, see [`super::order`].
+//! It sets the [`Stage`]; what to run comes through its standard input, see [`super::order`].
 //!
 //! The same binary plays it, under another `argv[0]`; see [`super::role`].
 
@@ -38,10 +37,7 @@ use self::{
     signals::Signals,
     watch::{Orphans, Since, Watch},
 };
-use super::{
-    order::{self, Errand, Start},
-    stage::Stage,
-};
+use super::{order::Order, stage::Stage};
 
 /// Told to stop: SIGTERM to the tree, then the grace, then SIGKILL.
 pub const STOP: Signal = Signal::SIGTERM;
@@ -90,82 +86,32 @@ fn keep(parent: i32, stage: &Stage) -> io::Result<u8> {
         return Ok(STOPPED);
     }
     let mut inbox = Inbox::new(signals)?;
-    let start = match inbox.next()? {
-        Came::Part(part) => Start::parse(&part)?,
-        Came::End => return Ok(0),
-        Came::Signal => return Ok(STOPPED),
-    };
-    run(&start, stage, &mut inbox, orphans)
+    match inbox.first()? {
+        Came::Order(order) => run(&order, stage, &mut inbox, orphans),
+        Came::End => Ok(0),
+        Came::Signal => Ok(STOPPED),
+    }
 }
 
-/// Starts what can be started, waits for what is to run, and sees that through.
-fn run(start: &Start, stage: &Stage, inbox: &mut Inbox, orphans: Orphans) -> io::Result<u8> {
+/// Starts what is to run, and sees that through.
+fn run(order: &Order, stage: &Stage, inbox: &mut Inbox, orphans: Orphans) -> io::Result<u8> {
+    let Order { start, errand } = order;
+    stage.furnish(&errand.scene)?;
     let mut part = Part::of(start)?;
+    let mut command = part.command(order)?;
+    let since = Since::now(orphans);
     let mask = inbox.signals().inherited();
-    let early = match part.early(start) {
-        Some(command) => Some(begin(command, mask, &mut part, orphans)?),
-        None => None,
+    let mut child = match spawn(&mut command, mask, part.without_us()) {
+        Ok(child) => child,
+        Err(error) => return part.not_started(&command, &error),
     };
-    let came = inbox.next()?;
-    let (main, errand) = match (early, came) {
-        (early, Came::Part(bytes)) => {
-            let errand = Errand::parse(&bytes)?;
-            stage.furnish(&errand.scene)?;
-            let begun = match early {
-                Some(begun) => begun,
-                None => begin(part.late(start, &errand)?, mask, &mut part, orphans)?,
-            };
-            if let Begun::Child { .. } = begun {
-                // One that is gone cannot be told; that it is will be seen.
-                let _gone = part.tell(&order::part(&bytes));
-            }
-            (begun, Some(errand))
-        }
-        (Some(begun), Came::End | Came::Signal) => (begun, None),
-        (None, Came::End) => return Ok(0),
-        (None, Came::Signal) => return Ok(STOPPED),
-    };
-    let (main, since) = match main {
-        Begun::Child { pid, since } => (pid, since),
-        Begun::Not(code) => return Ok(code),
-    };
+    part.attach(&mut child);
+    let main = Pid::from_raw(i32::try_from(child.id()).map_err(io::Error::other)?);
     let tree = orphans.tree(main, start, stage, since);
     let watch = Watch::new(main, &start.variables, &mut part, orphans);
-    let code = match errand {
-        Some(errand) => watch.see_through(inbox, errand.grace, tree),
-        None => watch.let_go(inbox, tree),
-    };
+    let code = watch.see_through(inbox, errand.grace, tree);
     inbox.say_gone();
     Ok(code)
-}
-
-/// What has become of a command that was to be started.
-#[derive(Debug, Clone)]
-enum Begun {
-    Child {
-        pid: Pid,
-        since: Since,
-    },
-    /// It has not; the supervisor was told, and this is our own exit code.
-    Not(u8),
-}
-
-fn begin(
-    mut command: Command,
-    mask: SigSet,
-    part: &mut Part,
-    orphans: Orphans,
-) -> io::Result<Begun> {
-    let since = Since::now(orphans);
-    match spawn(&mut command, mask, part.without_us()) {
-        Ok(mut child) => {
-            part.attach(&mut child);
-            let main = i32::try_from(child.id()).map_err(io::Error::other)?;
-            let pid = Pid::from_raw(main);
-            Ok(Begun::Child { pid, since })
-        }
-        Err(error) => part.not_started(&command, &error).map(Begun::Not),
-    }
 }
 
 #[allow(unsafe_code)]

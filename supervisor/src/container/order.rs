@@ -1,5 +1,4 @@
-//! What a keeper is told to run, through its standard input: how it starts, then what it does. A keeper may have been told
-//! the first long before anybody knows the second.
+//! What a keeper is told to run, through its standard input: how it starts, then what it does.
 //!
 //! Each part is a length in bytes and that many bytes: words with a NUL after each, as nothing that goes into one can hold a
 //! NUL. Where the input ends before a part, there is nothing to do.
@@ -64,6 +63,28 @@ pub struct Order {
     pub start: Start,
     /// What it does.
     pub errand: Errand,
+}
+
+impl Order {
+    /// The order as it is sent: its two parts.
+    pub fn encode(&self) -> Vec<u8> {
+        [self.start.encode(), self.errand.encode()].concat()
+    }
+
+    /// Reads an order; none at the end of the input.
+    ///
+    /// # Errors
+    /// Those of [`read_part`], and [`io::ErrorKind::InvalidData`] when it is none.
+    pub fn read(from: &mut impl Read) -> io::Result<Option<Self>> {
+        let Some(start) = read_part(from)? else {
+            return Ok(None);
+        };
+        let errand = read_part(from)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        Ok(Some(Self {
+            start: Start::parse(&start)?,
+            errand: Errand::parse(&errand)?,
+        }))
+    }
 }
 
 impl Start {
@@ -254,22 +275,15 @@ mod tests {
 
     #[test]
     fn an_order_arrives_whole_or_not_at_all() {
-        let Order { start, errand } = order();
-        let (first, second) = (start.encode(), errand.encode());
-        let sent = [first.as_slice(), &second].concat();
+        let sent = order().encode();
         for cut in 0..sent.len() {
-            let mut rest = &sent[..cut];
-            let parts = [read_part(&mut rest), read_part(&mut rest)];
-            assert!(
-                parts.iter().any(|part| !matches!(part, Ok(Some(_)))),
-                "{cut}"
-            );
+            let came = Order::read(&mut &sent[..cut]);
+            assert_eq!(came.is_ok(), cut == 0, "{cut}: {came:?}");
+            assert!(!matches!(came, Ok(Some(_))), "{cut}: {came:?}");
         }
         let mut rest = sent.as_slice();
-        let mut next = || read_part(&mut rest).unwrap();
-        assert_eq!(Start::parse(&next().unwrap()).unwrap(), start);
-        assert_eq!(Errand::parse(&next().unwrap()).unwrap(), errand);
-        assert_eq!(next(), None);
+        assert_eq!(Order::read(&mut rest).unwrap(), Some(order()));
+        assert_eq!(Order::read(&mut rest).unwrap(), None);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::{
     config::{ExecMode, KeepLayers, Prepare},
     environment::Place,
     image::Keep,
+    workspace::RecordDir,
 };
 
 use super::{
@@ -31,6 +32,7 @@ use super::{
     off_thread::off_thread,
     settings::Invocations,
     slots::Slot,
+    stage::Stage,
     store::{self, Store},
     udocker::Udocker,
 };
@@ -52,6 +54,25 @@ pub struct Prepared {
     pub undo: Undo,
     /// What the native engine knows of it, where that runs it.
     pub guest: Option<Arc<Guest>>,
+}
+
+impl Prepared {
+    /// The stage of a run with the directories of `record`.
+    pub fn stage(&self, record: &RecordDir) -> Stage {
+        let root = || self.directory.join("ROOT");
+        match self.undo {
+            Undo::Overlay => Stage {
+                root: root(),
+                changes: Some(record.changes().to_owned()),
+            },
+            Undo::Journal(_) => Stage {
+                root: root(),
+                changes: None,
+            },
+            // Others may run it, too, and these engines need nothing in it.
+            Undo::Scratch(_) => Stage::default(),
+        }
+    }
 }
 
 /// Prepares images, and remembers for warm invocations what is ready.

@@ -14,13 +14,13 @@ use super::{
     clean,
     command::{Family, is_runc},
     executable,
+    handoff::Handoff,
     hygiene::{State, Undo},
-    keepers::{Keeper, Made},
     log::{Keep, LogFile, LogSink},
     lookup::Lookup,
     off_thread::off_thread,
     order::{First, Order, Variables},
-    place::Place,
+    running::Running,
     store::Store,
     udocker::Udocker,
 };
@@ -97,20 +97,14 @@ pub async fn run(
         Some(guest) => natively::order(udocker, guest, container, &request, &argv, temp)?,
         None => by_udocker::order(udocker, container, &request, temp)?,
     };
+    // What the run needs outside of ROOT is there before the journal looks.
+    let handoff = handoff(&order, &argv, &request)?;
     // udocker makes what it needs itself.
     let shared = prepared.guest.is_some() && Family::of(prepared.mode) == Family::Preload;
     prepared
         .undo
         .before_run(shared.then(|| request.record.root()));
-    let seen = attempts(
-        udocker,
-        &Place::of(container),
-        &order,
-        &argv,
-        &request,
-        sink,
-    )
-    .await;
+    let seen = attempt(udocker, prepared, &order, handoff, &request, sink).await;
     clear_up(&store, prepared, request.record, in_use).await;
     seen?.report(started, |status, message| ContainerError::Step {
         step: "run",
@@ -121,47 +115,35 @@ pub async fn run(
     })
 }
 
-/// Runs it to its end, by the keeper that waits for it, or, where there is none or that has ended, a new one.
-async fn attempts(
-    udocker: &Udocker,
-    place: &Place,
+/// The pipes of the run, and, where udocker brings the first process into the container, what that finds beside them.
+fn handoff(
     order: &Order,
     argv: &[OsString],
     request: &RunRequest<'_>,
-    sink: &mut dyn LogSink,
-) -> Result<Seen, ContainerError> {
-    let keeper = udocker.keeper(place, request.record, &order.start)?;
-    let made = keeper.made;
-    let seen = attempt(keeper, order, argv, request, sink).await?;
-    if !seen.never_began() || made == Made::Now {
-        return Ok(seen);
-    }
-    tracing::debug!("what waited for this run has ended: once more");
-    // Its directory, before there is another of that name.
-    drop(seen);
-    let keeper = udocker.new_keeper(place, request.record, &order.start)?;
-    attempt(keeper, order, argv, request, sink).await
+) -> Result<Handoff, ContainerError> {
+    let directory = &order.start.handoff;
+    let action = format!("prepare {}", directory.display());
+    let made = Handoff::make(directory).and_then(|mut handoff| {
+        if order.start.first == First::Inside {
+            handoff.write(argv, request.variables)?;
+        }
+        Ok(handoff)
+    });
+    made.map_err(ContainerError::io(action))
 }
 
-/// Has the keeper run it, to its end.
+/// Has a keeper run it, to its end.
 async fn attempt(
-    keeper: Keeper,
+    udocker: &Udocker,
+    prepared: &Prepared,
     order: &Order,
-    argv: &[OsString],
+    handoff: Handoff,
     request: &RunRequest<'_>,
     sink: &mut dyn LogSink,
 ) -> Result<Seen, ContainerError> {
-    let Keeper {
-        waiting,
-        mut handoff,
-        ..
-    } = keeper;
-    if order.start.first == First::Inside {
-        handoff
-            .write(argv, request.variables)
-            .map_err(ContainerError::io("write to the handoff"))?;
-    }
-    Ok(see_through(waiting.order(order)?, handoff, request, sink).await)
+    let stage = prepared.stage(request.record);
+    let running = Running::start(&udocker.settings().supervisor, &stage, order)?;
+    Ok(see_through(running, handoff, request, sink).await)
 }
 
 /// As a process gets them.

@@ -5,7 +5,7 @@ use std::{
     ffi::OsString,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -13,16 +13,14 @@ use std::{
 
 use nix::errno::Errno;
 
-use crate::{storage::free_bytes, workspace::RecordDir};
+use crate::storage::free_bytes;
 
 use super::{
     ContainerError, Limits,
     init_copy::InitCopy,
-    keepers::{Keeper, Keepers},
     order::{Errand, First, Order, Start, Variables},
-    place::Place,
     process_tree::Neighbours,
-    running::Waiting,
+    running::Running,
     settings::UdockerSettings,
     stage::{Scene, Stage},
 };
@@ -33,9 +31,6 @@ pub struct Udocker {
     settings: Arc<UdockerSettings>,
     commands: Arc<AtomicUsize>,
     init: Arc<InitCopy>,
-    keepers: Arc<Keepers>,
-    /// Where the last run was.
-    last: Arc<Mutex<Option<Place>>>,
 }
 
 impl Udocker {
@@ -45,8 +40,6 @@ impl Udocker {
             settings: Arc::new(settings),
             commands: Arc::default(),
             init: Arc::default(),
-            keepers: Arc::default(),
-            last: Arc::default(),
         }
     }
 
@@ -114,58 +107,6 @@ impl Udocker {
         })
     }
 
-    /// A keeper for a run in `place` that begins with `start`, see [`Keepers::take`].
-    ///
-    /// # Errors
-    /// [`ContainerError::Io`] when no process or pipe could be made.
-    pub fn keeper(
-        &self,
-        place: &Place,
-        record: &RecordDir,
-        start: &Start,
-    ) -> Result<Keeper, ContainerError> {
-        *self.last() = Some(place.clone());
-        self.keepers
-            .take(&self.settings.supervisor, place.stage(record), start)
-    }
-
-    /// The same once more, see [`Keepers::anew`].
-    ///
-    /// # Errors
-    /// [`ContainerError::Io`] when no process or pipe could be made.
-    pub fn new_keeper(
-        &self,
-        place: &Place,
-        record: &RecordDir,
-        start: &Start,
-    ) -> Result<Keeper, ContainerError> {
-        Keepers::anew(
-            &self.settings.supervisor,
-            place.stage(record),
-            start.clone(),
-        )
-    }
-
-    /// Has a keeper ready for a run like the last one, with the directories of `record`.
-    pub fn make_ready(&self, record: &RecordDir, temp: &Path) {
-        let last = self.last().clone();
-        let Some(place) = last.filter(Place::is_there) else {
-            return;
-        };
-        let made = place.start(self, record, temp).and_then(|start| {
-            let supervisor = &self.settings.supervisor;
-            self.keepers
-                .make_ready(supervisor, place.stage(record), start)
-        });
-        if let Err(error) = made {
-            tracing::debug!(%error, "no keeper in advance");
-        }
-    }
-
-    fn last(&self) -> MutexGuard<'_, Option<Place>> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Runs a preparing command to its end and checks its exit status; tells what it printed.
     ///
     /// # Errors
@@ -183,8 +124,7 @@ impl Udocker {
             return Err(ContainerError::Stopped { why, step, image });
         }
         let order = self.order(arguments, temp, &BTreeMap::new(), limits.grace)?;
-        let mut running =
-            Waiting::start(&self.settings.supervisor, &Stage::default())?.order(&order)?;
+        let mut running = Running::start(&self.settings.supervisor, &Stage::default(), &order)?;
         let finished = tokio::select! {
             status = running.ended() => Ok(status),
             why = limits.reached() => Err(why),

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, layers::TracingLayer, service_fn, tower};
+use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, layers::TracingLayer, service_fn};
 use serde_json::{Value, value::RawValue};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -100,19 +100,13 @@ fn check(
 
 /// One invocation at a time, or as many as `AWS_LAMBDA_MAX_CONCURRENCY` says.
 async fn poll(function: &Arc<Function>) -> anyhow::Result<()> {
-    let (answering, afterwards) = (Arc::clone(function), Arc::clone(function));
+    let function = Arc::clone(function);
     let handler = move |event: LambdaEvent<Box<RawValue>>| {
-        let function = Arc::clone(&answering);
+        let function = Arc::clone(&function);
         async move { function.answer(event).await }
     };
-    // Inside of all layers the answer is sent; see `lambda_runtime::Runtime`.
-    let after_the_answer = tower::layer::layer_fn(move |answer| {
-        let function = Arc::clone(&afterwards);
-        tower::util::MapResponse::new(answer, move |()| function.make_ready())
-    });
     Runtime::new(service_fn(handler))
         .layer(TracingLayer::new())
-        .layer(after_the_answer)
         .run_concurrent()
         .await
         .map_err(|error| anyhow::anyhow!("the Runtime API failed: {error}"))
@@ -157,12 +151,6 @@ impl Function {
             cancel: Arc::new(watch::Sender::new(None)),
             terminate: signal(SignalKind::terminate())?.into(),
         })
-    }
-
-    fn make_ready(&self) {
-        if let Ok(services) = &self.services {
-            services.make_ready();
-        }
     }
 
     /// Completes when the platform shuts the environment down, a moment later if there is a

@@ -3,7 +3,6 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use crate::{
@@ -32,8 +31,6 @@ pub struct Services {
     pub(crate) delegator: Option<Delegator>,
     slots: Slots,
     temp_dir: PathBuf,
-    /// The next invocation's, where it is there already.
-    next: Mutex<Option<Workspace>>,
 }
 
 /// Where commands run.
@@ -63,7 +60,6 @@ impl Services {
             delegator: None,
             slots: Slots::default(),
             temp_dir: environment.temp_dir(),
-            next: Mutex::default(),
             config,
         }
     }
@@ -100,40 +96,12 @@ impl Services {
         &self.temp_dir
     }
 
-    /// Does what the next invocation need not wait for then. To be called when one has been answered.
-    pub fn make_ready(&self) {
-        if let Site::Here(_) = self.site {
-            return;
-        }
-        let mut next = self.next();
-        if next.as_ref().is_some_and(|it| it.path().is_dir()) {
-            return;
-        }
-        let made = Workspace::create(&self.temp_dir, Retention::Remove).and_then(|workspace| {
-            let record = workspace.record(0)?;
-            self.udocker.make_ready(&record, &workspace.udocker_tmp());
-            Ok(workspace)
-        });
-        match made {
-            Ok(workspace) => *next = Some(workspace),
-            Err(error) => tracing::debug!(%error, "no workspace in advance"),
-        }
-    }
-
-    /// The workspace that is there, else a new one.
+    /// A new workspace.
     ///
     /// # Errors
     /// The operating system's.
     pub(super) fn workspace(&self, retention: Retention) -> io::Result<Workspace> {
-        let ready = self.next().take();
-        match ready.filter(|it| it.path().is_dir()) {
-            Some(workspace) => Ok(workspace.with(retention)),
-            None => Workspace::create(&self.temp_dir, retention),
-        }
-    }
-
-    fn next(&self) -> MutexGuard<'_, Option<Workspace>> {
-        self.next.lock().unwrap_or_else(PoisonError::into_inner)
+        Workspace::create(&self.temp_dir, retention)
     }
 
     /// For one invocation among those that run at once.

@@ -10,7 +10,7 @@ use std::{
 
 use nix::poll::{PollFd, PollFlags};
 
-use crate::container::order::read_part;
+use crate::container::order::Order;
 
 use super::{GONE, signals::Signals};
 
@@ -22,14 +22,14 @@ pub(super) struct Inbox {
     signals: Signals,
 }
 
-/// One thing at a time.
+/// What comes first.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Came {
-    /// A part of an order.
-    Part(Vec<u8>),
-    /// No more: the supervisor has no use for this keeper, or is gone.
+    /// What to run.
+    Order(Order),
+    /// Nothing: the supervisor only wants to know whether the stage can be set, or is gone.
     End,
-    /// An order to stop, or the end of what was started in advance.
+    /// A signal to stop.
     Signal,
 }
 
@@ -58,8 +58,8 @@ impl Inbox {
     /// Waits for it.
     ///
     /// # Errors
-    /// Those of [`read_part`].
-    pub(super) fn next(&mut self) -> io::Result<Came> {
+    /// Those of [`Order::read`].
+    pub(super) fn first(&mut self) -> io::Result<Came> {
         loop {
             let mut files = [PollFd::new(self.input.as_fd(), PollFlags::POLLIN)];
             let arrived = self.signals.wait(&mut files, None);
@@ -67,7 +67,7 @@ impl Inbox {
                 return Ok(Came::Signal);
             }
             if files[0].any().unwrap_or(false) {
-                return Ok(read_part(&mut self.input)?.map_or(Came::End, Came::Part));
+                return Ok(Order::read(&mut self.input)?.map_or(Came::End, Came::Order));
             }
         }
     }

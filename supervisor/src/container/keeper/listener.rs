@@ -1,13 +1,14 @@
 //! What is heard of the container's first process in proot: that it begins, from itself, and how it ended, from proot.
 
 use std::{
-    io::{self, Read, Write},
+    fs::{self, File},
+    io::{self, Read, Seek, Write},
     os::{
         fd::{AsFd, BorrowedFd},
-        unix::process::ExitStatusExt,
+        unix::{fs::OpenOptionsExt, process::ExitStatusExt},
     },
     path::Path,
-    process::{Child, ChildStderr, ChildStdin, ExitStatus},
+    process::{Child, ChildStderr, ExitStatus},
 };
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -23,10 +24,9 @@ const MOST_READS: usize = 64;
 #[derive(Debug)]
 pub(super) struct Listener {
     teller: Teller,
-    input: Option<ChildStdin>,
     voice: Option<ChildStderr>,
     line: Vec<u8>,
-    /// The first process, once it has been told what to become.
+    /// The first process, once it knows what to become.
     first: Option<String>,
     told: bool,
 }
@@ -37,7 +37,6 @@ impl Listener {
     pub(super) fn new(handoff: &Path) -> io::Result<Self> {
         Ok(Self {
             teller: Teller::new(handoff)?,
-            input: None,
             voice: None,
             line: Vec::new(),
             first: None,
@@ -45,28 +44,29 @@ impl Listener {
         })
     }
 
+    /// What the first process reads what it is to become from: a file without a name, as a pipe would keep us waiting for
+    /// whoever does not read it.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub(super) fn input(&mut self, handoff: &Path, errand: &[u8]) -> io::Result<File> {
+        let path = handoff.join("errand");
+        let mut options = File::options();
+        options.read(true).write(true).create_new(true).mode(0o600);
+        let mut file = options.open(&path)?;
+        fs::remove_file(&path)?;
+        file.write_all(errand)?;
+        file.rewind()?;
+        self.teller.begins();
+        Ok(file)
+    }
+
     /// proot has been started.
     pub(super) fn attach(&mut self, proot: &mut Child) {
-        self.input = proot.stdin.take();
         self.voice = proot.stderr.take();
         if let Some(voice) = &self.voice {
             let _waits_otherwise = fcntl(voice, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
         }
-    }
-
-    /// What the first process is to become.
-    ///
-    /// # Errors
-    /// The operating system's, when it is not there to be told.
-    pub(super) fn tell(&mut self, errand: &[u8]) -> io::Result<()> {
-        self.teller.begins();
-        let input = self.input.take();
-        input.map_or(Ok(()), |mut input| input.write_all(errand))
-    }
-
-    /// Nothing comes for it: it ends.
-    pub(super) fn dismiss(&mut self) {
-        self.input = None;
     }
 
     /// What to wait for.

@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 
 use crate::container::{
     init::{Pipes, Teller, prepare},
-    order::{Errand, First, Start},
+    order::{First, Order, Start},
 };
 
 use super::listener::Listener;
@@ -47,32 +47,34 @@ impl Part {
         }
     }
 
-    /// What can be started before it is known what runs.
-    pub(super) fn early(&self, start: &Start) -> Option<Command> {
-        let mut command = engine(start)?;
-        matches!(self, Self::Listener(_)).then(|| {
-            command.stdin(Stdio::piped()).stderr(Stdio::piped());
-            command
-        })
-    }
-
-    /// What is started when it is known.
+    /// What is started.
     ///
     /// # Errors
     /// The operating system's; where the supervisor is told how the command ended, it has been told then.
-    pub(super) fn late(&mut self, start: &Start, errand: &Errand) -> io::Result<Command> {
-        if let Self::StandIn(teller) = self {
-            let (engine, own) = (start.variables.clone(), errand.variables.clone());
-            let pipes = Pipes::open(&start.handoff);
-            let command = pipes.and_then(|pipes| prepare(pipes, engine, own, &errand.argv));
-            teller.begins();
-            return command.inspect_err(|error| {
-                teller.failed(&errand.argv, error);
-            });
+    pub(super) fn command(&mut self, order: &Order) -> io::Result<Command> {
+        let Order { start, errand } = order;
+        match self {
+            Self::None => {
+                let mut command = engine(start)?;
+                command.stdin(Stdio::null());
+                Ok(command)
+            }
+            Self::StandIn(teller) => {
+                let (engine, own) = (start.variables.clone(), errand.variables.clone());
+                let pipes = Pipes::open(&start.handoff);
+                let command = pipes.and_then(|pipes| prepare(pipes, engine, own, &errand.argv));
+                teller.begins();
+                command.inspect_err(|error| {
+                    teller.failed(&errand.argv, error);
+                })
+            }
+            Self::Listener(listener) => {
+                let mut command = engine(start)?;
+                let input = listener.input(&start.handoff, &errand.encode())?;
+                command.stdin(input).stderr(Stdio::piped());
+                Ok(command)
+            }
         }
-        let mut command = engine(start).ok_or(io::ErrorKind::InvalidInput)?;
-        command.stdin(Stdio::null());
-        Ok(command)
     }
 
     /// It could not be started.
@@ -94,24 +96,6 @@ impl Part {
     pub(super) fn attach(&mut self, child: &mut Child) {
         if let Self::Listener(listener) = self {
             listener.attach(child);
-        }
-    }
-
-    /// What was started early learns what runs.
-    ///
-    /// # Errors
-    /// The operating system's, when it is not there to be told.
-    pub(super) fn tell(&mut self, errand: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Listener(listener) => listener.tell(errand),
-            Self::None | Self::StandIn(_) => Ok(()),
-        }
-    }
-
-    /// What was started early has nothing to run.
-    pub(super) fn dismiss(&mut self) {
-        if let Self::Listener(listener) = self {
-            listener.dismiss();
         }
     }
 
@@ -144,11 +128,11 @@ impl Part {
 }
 
 /// The engine's command.
-fn engine(start: &Start) -> Option<Command> {
+fn engine(start: &Start) -> io::Result<Command> {
     let [program, arguments @ ..] = start.line.as_slice() else {
-        return None;
+        return Err(io::ErrorKind::InvalidInput.into());
     };
     let mut command = Command::new(program);
     command.args(arguments).env_clear().envs(&start.variables);
-    Some(command)
+    Ok(command)
 }

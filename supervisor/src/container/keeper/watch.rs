@@ -32,9 +32,6 @@ const KILL_LIMIT: Duration = Duration::from_secs(5);
 /// proot is given this long to end after the command.
 const AFTER_THE_END: Duration = Duration::from_millis(100);
 
-/// An engine that waited and has nothing to run is given this long to end.
-const LET_GO: Duration = Duration::from_millis(500);
-
 /// Where a process goes whose parent has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Orphans {
@@ -113,26 +110,10 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Lets it end without having run anything.
-    pub(super) fn let_go(mut self, inbox: &Inbox, tree: Tree) -> u8 {
-        self.part.dismiss();
-        self.kill_at = Some(Instant::now() + LET_GO);
-        self.watch(inbox, Lifeline::Cut, Duration::ZERO, tree)
-    }
-
     /// Waits for the command's end or an order, then clears the tree and returns the exit code. `grace` is from SIGTERM to
     /// SIGKILL.
-    pub(super) fn see_through(self, inbox: &Inbox, grace: Duration, tree: Tree) -> u8 {
-        self.watch(inbox, Lifeline::Whole, grace, tree)
-    }
-
-    fn watch(
-        mut self,
-        inbox: &Inbox,
-        mut lifeline: Lifeline,
-        grace: Duration,
-        mut tree: Tree,
-    ) -> u8 {
+    pub(super) fn see_through(mut self, inbox: &Inbox, grace: Duration, mut tree: Tree) -> u8 {
+        let mut lifeline = Lifeline::Whole;
         loop {
             let came = self.next(inbox, lifeline);
             if let Some(code) = self.part.hear() {
