@@ -13,14 +13,15 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path};
 use std::sync::LazyLock;
 
+use config::location::{Bucket, Key};
+use config::{FunctionConfig, OutputRule, Overrides, ProviderId};
+use container::Variable;
 use faas_supervisor::batch::message::job_event;
-use faas_supervisor::config::{FunctionConfig, OutputRule, Overrides, ProviderId};
 use faas_supervisor::event::{self, ObjectRef};
 use faas_supervisor::plan::{
     InvocationContext, MAX_NAME_BYTES, OutputTarget, Plan, PlannedInput, RunPlan, SafeName,
-    SafeNames, Variable, plan,
+    SafeNames, plan,
 };
-use faas_supervisor::storage::{Bucket, Key};
 
 /// A function with providers of every kind.
 const CONFIG: &str = r#"

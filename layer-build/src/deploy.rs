@@ -29,7 +29,7 @@ use std::path::PathBuf;
 
 use cli::{Arguments, Verb};
 use error::DeployError;
-use faas_supervisor::network::Network;
+use net::Network;
 use session::Session;
 
 /// What of the process environment matters here.

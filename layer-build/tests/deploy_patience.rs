@@ -14,8 +14,8 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_lambda::config::{Credentials, SharedCredentialsProvider};
-use faas_supervisor::network::Network;
-use faas_supervisor::storage::host::patient_sdk_client;
+use net::Network;
+use net::host::patient_sdk_client;
 
 /// What a function takes for its work.
 const WORK: Duration = Duration::from_millis(400);

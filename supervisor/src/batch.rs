@@ -12,12 +12,10 @@ use aws_sdk_batch::{Client, config::retry::RetryConfig, error::ProvideErrorMetad
 use thiserror::Error;
 use tokio::sync::OnceCell;
 
-use crate::{
-    config::{FunctionConfig, MultiNode, ProviderId, split_path},
-    network::Network,
-    plan::RunPlan,
-    storage::{Key, Progress, StorageError, Stores, client::own_role_config, error::chain},
-};
+use crate::plan::RunPlan;
+use config::{FunctionConfig, MultiNode, ProviderId, location::Key, split_path};
+use net::{Network, aws::own_role_config, error::chain};
+use storage::{Progress, StorageError, Stores};
 
 use message::{Envelope, Pointer};
 use request::{JobVariables, Sender};

@@ -12,7 +12,7 @@ pub mod summary;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
 
-use crate::environment::{Environment, Place};
+use environment::{Environment, Place};
 
 /// Finds out where we are and does the work there.
 pub fn dispatch(environment: &Environment, arguments: Vec<OsString>) -> ExitCode {

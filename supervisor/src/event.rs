@@ -47,8 +47,8 @@ mod s3;
 mod source;
 mod topic;
 
-use crate::config::{FunctionConfig, ProviderId};
-use crate::storage::location::{Bucket, Key};
+use config::location::{Bucket, Key};
+use config::{FunctionConfig, ProviderId};
 use document::Document;
 use error::{invalid, join, missing};
 use object::Scope;

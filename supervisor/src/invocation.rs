@@ -18,10 +18,12 @@ mod understand;
 use tokio::sync::watch;
 
 use crate::{
-    container::log::{Keep, LogSink},
     event::Event,
     plan::{InvocationContext, Plan},
     response::{Failure, Outcome},
+};
+use container::{
+    log::{Keep, LogSink},
     workspace::{Retention, Workspace},
 };
 

@@ -2,7 +2,9 @@
 
 use std::{ffi::OsString, process::ExitCode};
 
-use faas_supervisor::{container::role, entry, environment::Environment};
+use container::role;
+use environment::Environment;
+use faas_supervisor::entry;
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();

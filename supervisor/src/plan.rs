@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::config::{AwsCredentials, FunctionConfig, Secret, StageIn};
 use crate::event::{Event, Input, ObjectRef, Record, Source};
+use config::{AwsCredentials, FunctionConfig, Secret, StageIn};
+use container::{ContainerCommand, Variable};
 
 pub use names::{MAX_NAME_BYTES, SafeName, SafeNames};
 pub use output::{OutputKeyError, OutputTarget};
-pub use variables::{EVENT_LIMIT, RESERVED, Sensitivity, Variable};
+pub use variables::{EVENT_LIMIT, RESERVED};
 
 /// What the place of the invocation adds to the event and the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -134,6 +135,17 @@ pub enum Entry {
     Arguments(Vec<String>),
     /// The image's own command.
     ImageDefault,
+}
+
+impl Entry {
+    /// What runs, with the event's or the configuration's script at `script`.
+    pub fn command(&self, script: &Path) -> ContainerCommand {
+        match self {
+            Self::Script(_) | Self::InitScript(_) => ContainerCommand::Script(script.into()),
+            Self::Arguments(arguments) => ContainerCommand::Arguments(arguments.clone()),
+            Self::ImageDefault => ContainerCommand::ImageDefault,
+        }
+    }
 }
 
 /// Paths that only exist once the invocation's directories do, as the container sees them.

@@ -9,8 +9,8 @@ mod shorten;
 
 use std::time::Duration;
 
-use crate::config::OnFailure;
 use crate::event::{HttpApi, Source};
+use config::OnFailure;
 
 pub use files::Files;
 pub use shorten::{cut_marker, shorten};

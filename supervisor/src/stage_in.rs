@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::plan::PlannedInput;
-use crate::storage::{Download, Progress, StorageError, Stores};
+use storage::{Download, Progress, StorageError, Stores};
 
 /// The input file as the container will find it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 
 use crate::plan::OutputTarget;
-use crate::storage::{Progress, Stores};
 use listing::{OutputFile, list};
+use storage::{Progress, Stores};
 
 pub use listing::list_outputs;
 

@@ -10,7 +10,8 @@ use tracing_subscriber::{
     layer::SubscriberExt,
 };
 
-use crate::{config::LogLevel, environment::Place};
+use config::LogLevel;
+use environment::Place;
 
 /// Who reads the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@
     reason = "helpers of tests fail like tests"
 )]
 
-use faas_supervisor::config::{FunctionConfig, Overrides};
+use config::{FunctionConfig, Overrides};
 use faas_supervisor::event::{
     Event, EventError, Input, ObjectRef, Record, Rejected, Source, form_decode, parse,
 };

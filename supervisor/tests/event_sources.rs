@@ -11,7 +11,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use faas_supervisor::config::{FunctionConfig, Overrides};
+use config::{FunctionConfig, Overrides};
 use faas_supervisor::event::{Event, Input, Record, Rejected, Source, parse};
 use faas_supervisor::plan::{InvocationContext, plan};
 use proptest::prelude::*;

@@ -12,13 +12,14 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use faas_supervisor::config::{FunctionConfig, OutputRule, Overrides, ProviderId, Secret};
+use config::location::{Bucket, Key};
+use config::{FunctionConfig, OutputRule, Overrides, ProviderId, Secret};
+use container::Sensitivity;
 use faas_supervisor::event::{Input, ObjectRef, parse};
 use faas_supervisor::plan::{
     Entry, FunctionCredentials, InvocationContext, OutputKeyError, OutputTarget, Paths, Plan,
-    PlanError, PlannedInput, RunPlan, SafeName, SafeNames, Sensitivity, plan,
+    PlanError, PlannedInput, RunPlan, SafeName, SafeNames, plan,
 };
-use faas_supervisor::storage::location::{Bucket, Key};
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use faas_supervisor::config::{FunctionConfig, OnFailure, Overrides};
+use config::{FunctionConfig, OnFailure, Overrides};
 use faas_supervisor::event::{Event, parse};
 use faas_supervisor::invocation::report::PhaseTimes;
 use faas_supervisor::invocation::{RecordReport, Report};

@@ -7,10 +7,10 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use faas_supervisor::config::{OutputRule, ProviderId, ProviderKind};
+use config::{OutputRule, ProviderId, ProviderKind};
 use faas_supervisor::plan::OutputTarget;
 use faas_supervisor::stage_out::{list_outputs, stage_out};
-use faas_supervisor::storage::{Progress, StoreSettings, Stores};
+use storage::{Progress, StoreSettings, Stores};
 use tempfile::TempDir;
 
 fn target(path: &str, suffix: &[&str]) -> OutputTarget {

@@ -39,7 +39,7 @@ def measure(setting):
             room.append(high_water(setting, registry))
     setting.notes.append(
         f"Image: 3 gzip layers, {image.unpacked / 1e6:.0f} MB unpacked, {compressed / 1e6:.0f} MB compressed; every preparation into a "
-        "new directory. The library's is timed as a process of its own (supervisor/examples/prepare.rs), as udocker's are."
+        "new directory. The library's is timed as a process of its own (supervisor/crates/container/examples/prepare.rs), as udocker's are."
     )
     return [
         duration("prepare from a registry (udocker: pull + create)", times["registry"]),

@@ -30,11 +30,11 @@ for program in musl-gcc rustc curl proot busybox skopeo igzip; do
 done
 
 instrument() {
-  echo "bench: building the instrument $1" >&2
-  (cd "$root" && cargo build --quiet --locked --release --target "$target" -p supervisor --example "$1")
+  echo "bench: building the instrument $2" >&2
+  (cd "$root" && cargo build --quiet --locked --release --target "$target" -p "$1" --example "$2")
 }
-if [ -z "${TRANSFER_BIN:-}" ]; then instrument transfer; fi
-if [ -z "${PREPARE_BIN:-}" ]; then instrument prepare; fi
+if [ -z "${TRANSFER_BIN:-}" ]; then instrument storage transfer; fi
+if [ -z "${PREPARE_BIN:-}" ]; then instrument container prepare; fi
 export TRANSFER_BIN=${TRANSFER_BIN:-$root/target/$target/release/examples/transfer}
 export PREPARE_BIN=${PREPARE_BIN:-$root/target/$target/release/examples/prepare}
 export BENCH_OUT=${BENCH_OUT:-$root/target/bench}

@@ -29,7 +29,7 @@ def measure(setting):
         with_curl(setting, down[f"curl, {STREAMS} streams"], up[f"curl, {STREAMS} streams"])
     setting.notes.append(
         "1,000 × 10 KiB: the supervisor runs one container per object, so its downloads are timed without them, by the "
-        "library it is made of (supervisor/examples/transfer.rs)."
+        "library it is made of (supervisor/crates/storage/examples/transfer.rs)."
     )
     return [rate(f"download of {SMALL_COUNT:,} × 10 KiB", down), rate(f"upload of {SMALL_COUNT:,} × 10 KiB", up)]
 

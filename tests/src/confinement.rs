@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use lambda_sandbox::Profile;
 
+use crate::wall_clock::WallClock;
+
 /// The command line, up to the name of the program that runs inside.
 #[derive(Debug, Clone)]
 pub struct Confinement {
@@ -17,6 +19,7 @@ pub struct Confinement {
     denied: Vec<String>,
     umask: u32,
     linger: Duration,
+    clock: Option<WallClock>,
 }
 
 impl Confinement {
@@ -31,6 +34,7 @@ impl Confinement {
             denied: Vec::new(),
             umask,
             linger: Duration::ZERO,
+            clock: None,
         }
     }
 
@@ -85,6 +89,13 @@ impl Confinement {
         self
     }
 
+    /// With another wall clock than this machine's. Each reading of it takes some tens of microseconds more.
+    #[must_use]
+    pub fn clock(mut self, clock: &WallClock) -> Self {
+        self.clock = Some(clock.clone());
+        self
+    }
+
     /// The words before the program's.
     pub(crate) fn words(&self) -> Vec<OsString> {
         let mut words: Vec<OsString> = vec![program().into()];
@@ -103,6 +114,9 @@ impl Confinement {
             option("--deny", call.into());
         }
         option("--umask", format!("{:o}", self.umask).into());
+        if let Some(clock) = &self.clock {
+            option("--clock", clock.file().into());
+        }
         option("--linger", self.linger.as_secs().to_string().into());
         words.push("--".into());
         words

@@ -125,7 +125,7 @@ impl Lambda {
     /// Invokes the function with `time` to its deadline.
     pub fn invoke_for(&mut self, event: &Value, time: Duration) -> Answer {
         let id = self.api.queue(event, time);
-        self.answer(&id)
+        self.wait_for_answer(&id)
     }
 
     /// Has an event ready for the function, with half a minute to its deadline; the name of the invocation.
@@ -137,11 +137,11 @@ impl Lambda {
     pub fn invoke_all(&mut self, events: &[Value]) -> Vec<Answer> {
         let queue = |event| self.api.queue(event, Duration::from_mins(1));
         let ids: Vec<_> = events.iter().map(queue).collect();
-        ids.iter().map(|id| self.answer(id)).collect()
+        ids.iter().map(|id| self.wait_for_answer(id)).collect()
     }
 
-    /// Waits for the answer to an invocation.
-    pub fn answer(&mut self, id: &str) -> Answer {
+    /// Waits for the answer to the invocation `id`, which was queued before.
+    pub fn wait_for_answer(&mut self, id: &str) -> Answer {
         let step = Duration::from_millis(50);
         for _ in 0..PATIENCE.as_millis() / step.as_millis() {
             if let Some(reply) = self.api.reply(id, step) {

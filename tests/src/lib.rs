@@ -53,6 +53,7 @@ mod sandbox;
 mod small_disk;
 mod stream;
 mod upstream;
+mod wall_clock;
 mod wsgidav;
 
 pub use bare_root::{BareRoot, Room, copy_program};
@@ -86,4 +87,5 @@ pub use run::Running;
 pub use runtime_api::{Reply, ReplyKind, RuntimeApi};
 pub use sandbox::Sandbox;
 pub use small_disk::SmallDisk;
+pub use wall_clock::{Jump, WallClock};
 pub use wsgidav::{Authentication, WsgiDav};

@@ -17,6 +17,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::background::Background;
+use crate::wall_clock::WallClock;
 
 /// Largest payload the real service takes, in bytes.
 const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024;
@@ -68,6 +69,7 @@ struct Inner {
     extensions: usize,
     polls: usize,
     count: usize,
+    clock: Option<WallClock>,
 }
 
 #[derive(Debug)]
@@ -107,14 +109,23 @@ impl RuntimeApi {
         self.server.address.to_string()
     }
 
+    /// Gives deadlines by another clock than this machine's from now on.
+    pub fn keep_time_by(&self, clock: &WallClock) {
+        self.state.inner.lock().unwrap().clock = Some(clock.clone());
+    }
+
     /// Queues an event whose invocation may take `time`; returns its request id.
     pub fn queue(&self, payload: &Value, time: Duration) -> String {
         let mut inner = self.state.inner.lock().unwrap();
         inner.count += 1;
+        let now = inner
+            .clock
+            .as_ref()
+            .map_or_else(SystemTime::now, WallClock::now);
         let request_id = format!("8476a536-e9f4-11e8-9739-{:012}", inner.count);
         let invocation = Invocation {
             request_id: request_id.clone(),
-            deadline: SystemTime::now() + time,
+            deadline: now + time,
             payload: payload.to_string().into(),
         };
         inner.queue.push_back(invocation);

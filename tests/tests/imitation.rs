@@ -8,10 +8,10 @@
 use std::fs;
 use std::path::PathBuf;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use serde_json::json;
-use tests::{Finished, FreezeBy, Lambda, Mode, Sandbox};
+use tests::{Finished, FreezeBy, Jump, Lambda, Mode, Sandbox, WallClock};
 
 /// Runs a shell's line in a sandbox.
 fn run(sandbox: &Sandbox, line: &str) -> Finished {
@@ -72,7 +72,7 @@ fn both_umasks_come_in_turn() {
 fn what_outlives_the_runtime_is_noticed() {
     for (line, noticed) in [
         ("setsid sleep 31416 > /dev/null 2>&1 &", "sleep 31416"),
-        ("kill -9 7", "the extension is gone"),
+        ("kill -9 7; sleep 0.5", "the extension is gone"),
         ("true", ""),
     ] {
         let Some(sandbox) = Sandbox::on_lambda(Mode::NativeF1) else {
@@ -111,6 +111,69 @@ fn what_is_frozen_does_nothing_until_it_is_thawed() {
         }
         assert!(lambda.api().reply(&id, Duration::from_secs(20)).is_some());
         lambda.stop();
+    }
+}
+
+/// Prints what the clocks show, in milliseconds: first those that go on, then the wall clock by each way to ask for it. Once
+/// more when the wall clock has jumped by a day.
+const CLOCKS: &str = "
+import ctypes, time
+libc = ctypes.CDLL(None)
+moment = (ctypes.c_long * 2)()
+def by(call, *arguments):
+    call(*arguments, moment, None)
+    return moment[0]
+def ask():
+    clocks = [time.clock_gettime(id) for id in (1, 4, 6, 7, 0, 5, 11)]
+    calls = [time.time(), by(libc.gettimeofday), libc.time(None), by(libc.syscall, 96), libc.syscall(201, None)]
+    print(*(round(seconds * 1000) for seconds in clocks + calls), flush=True)
+begun = time.time(), time.monotonic()
+ask()
+while abs(time.time() - begun[0]) < 80000 and time.monotonic() - begun[1] < 20:
+    time.sleep(0.01)
+ask()
+";
+
+#[test]
+fn the_wall_clock_jumps_and_no_other_does() {
+    const DAY: Duration = Duration::from_hours(24);
+    /// How many of the numbers are of clocks that go on.
+    const OTHERS: usize = 4;
+    for (jump, expected) in [
+        (Jump::Ahead(DAY), 86_400_000),
+        (Jump::Back(DAY), -86_400_000),
+    ] {
+        let Some(sandbox) = Sandbox::on_lambda(Mode::NativeF1) else {
+            return;
+        };
+        let clock = WallClock::of(&sandbox);
+        let program = ["/bin/sh", "-c", "python3 -c \"$0\"; date +%s000", CLOCKS].map(Into::into);
+        let mut running = sandbox
+            .enter()
+            .confinement(|confinement| confinement.clock(&clock))
+            .through(program.to_vec())
+            .start();
+        running.wait_for_stdout("\n");
+        clock.jump(jump);
+        let run = running.wait();
+        let said = run.stdout();
+        let numbers = said.lines().map(|line| {
+            let words = line.split(' ');
+            words
+                .map(|word| word.parse().unwrap())
+                .collect::<Vec<i64>>()
+        });
+        let numbers: Vec<_> = numbers.collect();
+        assert_eq!(numbers.len(), 3, "{said}{}", run.stderr());
+        for (index, (before, after)) in numbers[0].iter().zip(&numbers[1]).enumerate() {
+            let by = if index < OTHERS { 0 } else { expected };
+            // Whole seconds are rounded down.
+            let apart = after - before - by;
+            assert!((-1000..15_000).contains(&apart), "{index} {jump:?}: {said}");
+        }
+        let now = clock.now().duration_since(UNIX_EPOCH).unwrap();
+        let apart = i64::try_from(now.as_millis()).unwrap() - numbers[2][0];
+        assert!((-1000..15_000).contains(&apart), "{jump:?}: {said}");
     }
 }
 

@@ -137,7 +137,7 @@ fn a_command_does_not_outlive_its_proot() {
         std::thread::sleep(Duration::from_millis(10));
     }
     shim.signal(Signal::SIGCONT);
-    let answer = lambda.answer(&id).status_and_log();
+    let answer = lambda.wait_for_answer(&id).status_and_log();
     assert_eq!(answer, (500, "fine\n".to_owned()));
     proot.iter().for_each(expect_no_files_of);
     lambda.stop();
@@ -153,7 +153,7 @@ fn a_killed_shim_takes_its_run_with_it_and_the_next_is_served() {
             let (id, proot) = sleeping_run(&mut lambda, mode);
             process(&lambda, is_shim).kill();
             let killed = Instant::now();
-            let answer = lambda.answer(&id).status_and_log();
+            let answer = lambda.wait_for_answer(&id).status_and_log();
             assert!(killed.elapsed() < KILLED_IN, "{mode:?}");
             assert_eq!(answer, (500, "fine\n".to_owned()), "{mode:?}");
             let left = lambda.others();

@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
-use faas_supervisor::environment::Environment;
-use faas_supervisor::network::Network;
+use environment::Environment;
 use layer_build::deploy::cli::Arguments;
 use layer_build::deploy::report::{Format, Reporter};
 use layer_build::deploy::{self, Surroundings, cfg, shorts};
+use net::Network;
 
 fn main() -> anyhow::Result<ExitCode> {
     let command = Arguments::command();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use faas_supervisor::config::ConfigError;
+use config::ConfigError;
 use serde_json::{Value, json};
 use thiserror::Error;
 

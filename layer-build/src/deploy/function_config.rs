@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use faas_supervisor::config::{ConfigError, FUNCTION_KEYS, FunctionConfig, Overrides};
+use config::{ConfigError, FUNCTION_KEYS, FunctionConfig, Overrides};
 use serde_json::{Map, Value, json};
 
 use super::settings::Settings;

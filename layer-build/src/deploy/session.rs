@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use faas_supervisor::network::Network;
+use net::Network;
 use serde_json::{Value, json};
 
 use super::Surroundings;

@@ -60,11 +60,15 @@ struct DependencyKind {
     kind: Option<String>,
 }
 
-/// The crates that a package of the project is linked with, by name and version, less the project's own.
+/// The crates that packages of the project are linked with, by name and version, less the project's own.
 ///
 /// # Errors
 /// [`LayerError::Program`] when cargo cannot tell, which it can after the supervisor has been built.
-pub(super) fn linked(project: &Path, arch: Arch, package: &str) -> Result<Vec<Crate>, LayerError> {
+pub(super) fn linked(
+    project: &Path,
+    arch: Arch,
+    packages: &[&str],
+) -> Result<Vec<Crate>, LayerError> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command
@@ -77,7 +81,7 @@ pub(super) fn linked(project: &Path, arch: Arch, package: &str) -> Result<Vec<Cr
     }
     let metadata: Metadata = serde_json::from_slice(&output.stdout)
         .map_err(|error| failed(format!("unexpected output: {error}")))?;
-    reached(metadata, package)
+    reached(metadata, packages)
 }
 
 fn failed(said: String) -> LayerError {
@@ -85,18 +89,21 @@ fn failed(said: String) -> LayerError {
     LayerError::Program { program, said }
 }
 
-/// What the package depends on, directly or not, when it runs.
-fn reached(metadata: Metadata, package: &str) -> Result<Vec<Crate>, LayerError> {
+/// What the packages depend on, directly or not, when they run.
+fn reached(metadata: Metadata, packages: &[&str]) -> Result<Vec<Crate>, LayerError> {
     let nodes: BTreeMap<&str, &Node> = metadata
         .resolve
         .nodes
         .iter()
         .map(|node| (node.id.as_str(), node))
         .collect();
-    let root = metadata.packages.iter().find(|p| p.name == package);
-    let root = root.ok_or_else(|| failed(format!("the project has no package {package}")))?;
+    let mut open = Vec::new();
+    for package in packages {
+        let root = metadata.packages.iter().find(|p| p.name == *package);
+        let root = root.ok_or_else(|| failed(format!("the project has no package {package}")))?;
+        open.push(root.id.as_str());
+    }
     let mut seen = BTreeSet::new();
-    let mut open = vec![root.id.as_str()];
     while let Some(id) = open.pop() {
         if !seen.insert(id.to_owned()) {
             continue;

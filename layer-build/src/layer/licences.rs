@@ -46,11 +46,11 @@ pub enum Linked {
 }
 
 impl Linked {
-    /// The package that depends on all of it. faas-deploy's depends on the supervisor's library.
-    fn package(self) -> &'static str {
+    /// The packages that they are built from.
+    fn packages(self) -> &'static [&'static str] {
         match self {
-            Self::Bootstrap => "supervisor",
-            Self::BothPrograms => "layer-build",
+            Self::Bootstrap => &["supervisor"],
+            Self::BothPrograms => &["supervisor", "layer-build"],
         }
     }
 
@@ -81,7 +81,7 @@ pub struct Document {
 pub fn documents(project: &Path, arch: Arch, into: Linked) -> Result<[Document; 3], LayerError> {
     let toolchain = toolchain(project)?;
     let mut texts = Texts::default();
-    for linked in crates::linked(project, arch, into.package())? {
+    for linked in crates::linked(project, arch, into.packages())? {
         texts.add(&linked, &toolchain)?;
     }
     let notices = toolchain.join(LIBRARY_NOTICES);

@@ -3,7 +3,9 @@
 use aws_sdk_batch::types::{ContainerOverrides, KeyValuePair, NodeOverrides, NodePropertyOverride};
 use serde_json::json;
 
-use crate::{config::MultiNode, environment as names, plan::InvocationContext};
+use crate::plan::InvocationContext;
+use config::MultiNode;
+use environment as names;
 
 use super::message::{Envelope, Pointer};
 

@@ -24,9 +24,9 @@ pub use inside::{MARK, user_files};
 pub use user::{Access, Need};
 
 use super::{block_on, complain};
-use crate::{
-    config::FunctionConfig, end_signals::EndSignals, environment::Environment, workspace::Retention,
-};
+use config::FunctionConfig;
+use container::workspace::Retention;
+use environment::{Environment, end_signals::EndSignals};
 use scratch::Scratch;
 use usage::Usage;
 

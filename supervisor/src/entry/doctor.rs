@@ -12,14 +12,14 @@ use std::{ffi::OsString, fmt::Write as _, io::Write as _, path::PathBuf, process
 use clap::{CommandFactory as _, Parser};
 use serde_json::{Value, json};
 
-use crate::{
-    config::LogLevel,
-    container::{hygiene::Hygiene, settings::UdockerSettings},
-    environment::{Environment, Place},
-    invocation::Services,
-    telemetry,
+use crate::{invocation::Services, telemetry};
+use config::LogLevel;
+use container::{
+    hygiene::Hygiene,
+    settings::UdockerSettings,
     workspace::{Retention, Workspace},
 };
+use environment::{Environment, Place};
 
 use super::{block_on, complain, ended, local, setup};
 

@@ -5,16 +5,17 @@ mod native;
 use std::{ffi::OsString, fmt::Write, path::Path};
 
 use crate::{
-    container::{
-        ContainerCommand, ImageSource,
-        command::{Volumes, run_arguments},
-        engine::Runs,
-        role::INIT_NAME,
-    },
     invocation::{Invocation, Services, image_source, understand},
-    plan::{Entry, OutputTarget, Paths, PlannedInput, RunPlan, Sensitivity},
+    plan::{Entry, OutputTarget, Paths, PlannedInput, RunPlan},
+};
+use container::{
+    Sensitivity,
+    command::{Volumes, run_arguments},
+    engine::Runs,
+    role::INIT_NAME,
     workspace::RecordDir,
 };
+use image::ImageSource;
 
 /// The event, the plan, the udocker command lines and where outputs would go, as text.
 ///
@@ -150,7 +151,7 @@ fn udocker_line(
         task_root: task_root(services),
         supervisor: &init,
     };
-    let command = ContainerCommand::new(&run.entry, &record.script());
+    let command = run.entry.command(&record.script());
     let arguments = run_arguments(&name, settings.mode, &volumes, &command, Path::exists);
     let line = command_line(&services.udocker().command_line(&arguments));
     writeln!(text, "  run: {line}")?;

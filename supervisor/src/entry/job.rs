@@ -1,6 +1,6 @@
 //! The job entry: one event, in an AWS Batch job or any other runner's, inside the user's own image.
 //!
-//! The event's command runs right here, see [`crate::container::direct`]. Standard output carries the answer to a direct
+//! The event's command runs right here, see [`container::direct`]. Standard output carries the answer to a direct
 //! event and nothing else; everything that is said goes to standard error.
 
 mod answer;
@@ -14,14 +14,13 @@ use tokio::{sync::watch, time::Instant};
 
 use crate::{
     batch::message::Pointer,
-    config::ExecutionMode,
-    container::log::Keep,
-    environment::{self as names, Environment},
     invocation::{AnswerFiles, Invocation, Monitor, Services, TimeBudget, WhenCancelled, invoke},
     response::{Outcome, exit_code},
     telemetry,
-    workspace::Retention,
 };
+use config::ExecutionMode;
+use container::{log::Keep, workspace::Retention};
+use environment::{self as names, Environment};
 
 use super::{
     block_on, complain, ended,

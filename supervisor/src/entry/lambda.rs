@@ -1,5 +1,6 @@
 //! The Lambda entry: polls the Runtime API and answers each invocation.
 
+mod deadline;
 mod metrics;
 mod platform;
 mod processes;
@@ -7,7 +8,7 @@ mod processes;
 use std::{
     process::ExitCode,
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, layers::TracingLayer, service_fn};
@@ -19,18 +20,21 @@ use tokio::{
 };
 
 use crate::{
-    config::{FunctionConfig, LogLevel},
-    container::log::{Keep, Stream},
-    environment::{self as names, Environment, Place},
     invocation::{AnswerFiles, Invocation, Monitor, Services, TimeBudget, WhenCancelled, invoke},
     plan::{InvocationContext, LocalStore},
     response::{Wire, log_limit, render},
-    sandbox, telemetry,
+    telemetry,
+};
+use config::{FunctionConfig, LogLevel};
+use container::{
+    log::{Keep, Stream},
     workspace::Retention,
 };
+use environment::{self as names, Environment, Place};
 
 use super::{block_on, doctor, setup, sink, sink::Ids};
 
+use deadline::time_left;
 use metrics::Metrics;
 use platform::Platform;
 use processes::Zombies;
@@ -163,7 +167,7 @@ impl Function {
     }
 
     async fn answer(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Value, Diagnostic> {
-        if sandbox::asks_for_report(event.payload.get().as_bytes()) {
+        if sandbox_probe::asks_for_report(event.payload.get().as_bytes()) {
             return self.report_on_sandbox().await;
         }
         let context = self.context(&event.context.request_id);
@@ -173,7 +177,7 @@ impl Function {
         };
         let config = services.config();
         let threshold = config.container.timeout_threshold;
-        let total = time_left(event.context.deadline).or(config.timeout);
+        let total = time_left(event.context.deadline, SystemTime::now(), config.timeout);
         let time = TimeBudget::new(Instant::now(), total, threshold);
         let half = u64::try_from(log_limit() / 2).unwrap_or(u64::MAX);
         let invocation = Invocation {
@@ -227,21 +231,6 @@ impl Function {
             extra_variables: Vec::new(),
         }
     }
-}
-
-/// No invocation has a deadline before this (2020-01-01, in milliseconds since the epoch).
-const EARLIEST_DEADLINE: u64 = 1_577_836_800_000;
-
-/// `deadline` is in milliseconds since the epoch (`Lambda-Runtime-Deadline-Ms`); there are
-/// emulators that send a duration there, which says nothing about now.
-fn time_left(deadline: u64) -> Option<Duration> {
-    if deadline < EARLIEST_DEADLINE {
-        return None;
-    }
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Some(Duration::from_millis(deadline).saturating_sub(now))
 }
 
 fn send(wire: Wire) -> Result<Value, Diagnostic> {

@@ -21,15 +21,14 @@ use tokio::{
 };
 
 use crate::{
-    config::FunctionConfig,
-    container::log::Keep,
-    environment::Environment,
     invocation::{AnswerFiles, Invocation, Monitor, Services, TimeBudget, WhenCancelled, invoke},
     plan::{InvocationContext, LocalStore},
     response::exit_code,
     telemetry,
-    workspace::Retention,
 };
+use config::FunctionConfig;
+use container::{log::Keep, workspace::Retention};
+use environment::Environment;
 
 use super::{as_lambda, block_on, complain, ended, explain, setup, sink, summary};
 use arguments::Arguments;
@@ -142,7 +141,7 @@ async fn execute(
     let writer = sink::Writer::default();
     let mut terminal = sink::Terminal(writer.clone());
     let mut standard_error = sink::StandardError(writer.clone());
-    let sink: &mut dyn crate::container::log::LogSink = if arguments.json {
+    let sink: &mut dyn container::log::LogSink = if arguments.json {
         &mut standard_error
     } else {
         &mut terminal

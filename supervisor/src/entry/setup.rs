@@ -10,13 +10,11 @@ use std::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use thiserror::Error;
 
-use crate::{
-    config::{ConfigError, FunctionConfig, Overrides, Secret},
-    environment::{self as names, Environment},
-    network::Network,
-    plan::FunctionCredentials,
-    storage::{AwsSettings, StoreSettings},
-};
+use crate::plan::FunctionCredentials;
+use config::{ConfigError, FunctionConfig, Overrides, Secret};
+use environment::{self as names, Environment};
+use net::Network;
+use storage::{AwsSettings, StoreSettings};
 
 /// Name of the configuration in the function's package.
 pub const CONFIG_FILE: &str = "function_config.yaml";

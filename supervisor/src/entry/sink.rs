@@ -2,11 +2,9 @@
 
 use std::pin::Pin;
 
-use crate::{
-    container::log::{LogSink, Stream},
-    environment::{self as names, Environment},
-    telemetry::json,
-};
+use crate::telemetry::json;
+use container::log::{LogSink, Stream};
+use environment::{self as names, Environment};
 
 pub use writer::Writer;
 

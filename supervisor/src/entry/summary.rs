@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::{
     invocation::{Monitor, Phase, Report, report::PhaseTimes},
     response::{Outcome, exit_code},
-    storage::Progress,
 };
+use storage::Progress;
 
 /// Shows the phase on a terminal, with a bar for the bytes under way; shows nothing elsewhere, and
 /// nothing while the container has the terminal. Never completes: drop it.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::document::{Document, string};
 use super::object::{Origin, Parsed, Scope, provider_of, record, single};
 use super::{Event, EventError, ObjectRef, Rejected, Source, invalid, missing};
-use crate::storage::location::{Bucket, Key};
+use config::location::{Bucket, Key};
 
 /// The type of the events that have an object to process.
 const CREATED: &str = "Object Created";

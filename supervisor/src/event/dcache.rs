@@ -5,8 +5,8 @@
 use super::document::Document;
 use super::object::{Parsed, Scope, record, single};
 use super::{Event, EventError, ObjectRef, Rejected, Source, invalid};
-use crate::config::{InputRule, ProviderId, ProviderKind};
-use crate::storage::location::{Bucket, Key};
+use config::location::{Bucket, Key};
+use config::{InputRule, ProviderId, ProviderKind};
 
 /// What every flag of a mask begins with (inotify(7)).
 const FLAG: &str = "IN_";

@@ -7,7 +7,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::{DecodeError, Engine as _, alphabet};
 use percent_encoding::percent_decode;
 
-use crate::storage::location::Key;
+use config::location::Key;
 
 /// Standard alphabet; encoders that leave the padding out are understood.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::document::Document;
 use super::object::{Scope, only_of};
 use super::{Event, EventError, Rejected, SOURCES, Source, detect, invalid};
-use crate::config::{DEFAULT_ID, FunctionConfig, ProviderId};
+use config::{DEFAULT_ID, FunctionConfig, ProviderId};
 
 const EVENT: &str = "event";
 const PROVIDER: &str = "storage_provider";

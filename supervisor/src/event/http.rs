@@ -18,7 +18,7 @@ use super::{
     Event, EventError, Parser, Record, Rejected, Source, bridge, dcache, delegated, detect_known,
     direct, indivisible, invalid, onedata, s3,
 };
-use crate::config::HttpStorageEvents;
+use config::HttpStorageEvents;
 
 const BODY: &str = "body";
 

@@ -1,8 +1,8 @@
 //! Objects that events speak of: which of them need no run, and which store holds them.
 
 use super::{Event, EventError, Input, ObjectRef, Record, Source, invalid};
-use crate::config::{FunctionConfig, ProviderId, ProviderKind, ProviderSettings};
-use crate::storage::location::{Bucket, Key};
+use config::location::{Bucket, Key};
+use config::{FunctionConfig, ProviderId, ProviderKind, ProviderSettings};
 
 /// How often an event may be inside another: a topic's envelope in a queue's message in a delegated event is three.
 const MAX_DEPTH: usize = 5;

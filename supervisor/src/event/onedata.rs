@@ -5,8 +5,8 @@
 use super::document::{Document, marked};
 use super::object::{Origin, Scope, provider_of, record, single};
 use super::{Event, EventError, ObjectRef, Rejected, Source, invalid, missing};
-use crate::config::ProviderSettings;
-use crate::storage::location::{Bucket, Key};
+use config::ProviderSettings;
+use config::location::{Bucket, Key};
 
 const EVENT_SOURCE: &str = "OneTrigger";
 

@@ -9,7 +9,7 @@ use super::document::Document;
 use super::object::{Origin, Parsed, Scope, provider_of, record};
 use super::source::Operation;
 use super::{Event, EventError, Item, ObjectRef, Rejected, Source, invalid, missing};
-use crate::storage::location::Bucket;
+use config::location::Bucket;
 
 const VERSION: &str = "invocationSchemaVersion";
 

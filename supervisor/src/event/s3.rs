@@ -12,7 +12,7 @@ use super::decode::decode_key;
 use super::document::{Document, marked, string};
 use super::object::{Origin, Parsed, Scope, provider_of, record, skipped};
 use super::{Event, EventError, ObjectRef, Record, Rejected, Source, invalid, missing};
-use crate::storage::location::{Bucket, Key};
+use config::location::{Bucket, Key};
 
 /// `eventSource` of S3's records.
 const S3_SOURCE: &str = "aws:s3";

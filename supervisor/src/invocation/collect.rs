@@ -12,10 +12,10 @@ use std::{
 use zip::ZipWriter;
 
 use crate::{
-    config::{FunctionConfig, ResponseContent},
     event::{Event, Source},
     response::{Files, body_limit},
 };
+use config::{FunctionConfig, ResponseContent};
 
 use super::archive::{self, naming, open_regular};
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::storage::Progress;
+use storage::Progress;
 
 /// Where an invocation is, for a progress display.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use crate::{config::ExecutionMode, event::Event, plan::Plan, response::Outcome};
+use crate::{event::Event, plan::Plan, response::Outcome};
+use config::ExecutionMode;
 
 use super::{RecordReport, Report};
 

@@ -9,18 +9,20 @@ mod ready;
 use std::{collections::BTreeMap, path::Path, time::Instant};
 
 use crate::{
-    config::FunctionConfig,
-    container::{
-        self, Container, ContainerCommand, ImageSource, Limits, RunReport, RunRequest,
-        log::{Keep, LogSink},
-        run::RunEnd,
-        slots::Slot,
-    },
     plan::{OutputTarget, Paths, RunPlan},
     response::Outcome,
     stage_in::StagedInput,
+};
+use config::FunctionConfig;
+use container::{
+    self, Container, RunReport, RunRequest,
+    log::{Keep, LogSink},
+    run::RunEnd,
+    slots::Slot,
     workspace::{RecordDir, Workspace},
 };
+use environment::Limits;
+use image::ImageSource;
 
 use broken::{Broken, local_failure, with_end};
 use files::write_files;
@@ -182,7 +184,7 @@ impl Runner<'_> {
         });
         let request = RunRequest {
             record,
-            command: ContainerCommand::new(&plan.entry, &record.script()),
+            command: plan.entry.command(&record.script()),
             variables: &variables,
             limits: self.limits(),
             keep: share(self.invocation.keep, count),

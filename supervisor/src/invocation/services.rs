@@ -5,20 +5,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{
-    batch::Delegator,
-    config::{ExecutionMode, FunctionConfig},
-    container::{
-        Direct, UdockerSettings,
-        prepare::Preparer,
-        slots::{Slot, Slots},
-        udocker::Udocker,
-    },
-    environment::Environment,
-    network::Network,
-    storage::{StoreSettings, Stores},
+use crate::{batch::Delegator, plan::RESERVED};
+use config::{ExecutionMode, FunctionConfig};
+use container::{
+    Direct, UdockerSettings,
+    prepare::Preparer,
+    slots::{Slot, Slots},
+    udocker::Udocker,
     workspace::{Retention, Workspace},
 };
+use environment::Environment;
+use net::Network;
+use storage::{StoreSettings, Stores};
 
 /// What stays from one invocation to the next: the configuration, warm clients, prepared images.
 #[derive(Debug)]
@@ -69,7 +67,7 @@ impl Services {
     pub fn here(mut self, environment: &Environment, command: Vec<String>) -> Self {
         let credentials = self.config.container.aws_credentials;
         let supervisor = self.udocker.settings().supervisor.clone();
-        let direct = Direct::new(supervisor, environment, credentials, command);
+        let direct = Direct::new(supervisor, environment, credentials, command, RESERVED);
         self.site = Site::Here(direct);
         self
     }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::config::{FunctionConfig, OutputRule, ProviderId, split_path};
-use crate::storage::location::{Bucket, Key, MAX_KEY_BYTES};
+use config::location::{Bucket, Key, MAX_KEY_BYTES};
+use config::{FunctionConfig, OutputRule, ProviderId, split_path};
 
 /// Where the files of one `output` rule go.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,13 +9,13 @@
 //! 5. variables derived from the event (`CONT_VAR_<name>`), for requests with query parameters.
 
 use std::collections::HashSet;
-use std::fmt;
 
+use container::Variable;
 use serde::de::IgnoredAny;
 
 use super::{FunctionCredentials, InvocationContext, Paths, credentials};
-use crate::config::FunctionConfig;
 use crate::event::{Input, Record};
+use config::FunctionConfig;
 
 /// Longest event that is passed as the variable `EVENT`, in bytes. Linux refuses a single environment string of
 /// 128 KiB (`MAX_ARG_STRLEN`, execve(2)); the rest is left for what engines put around it.
@@ -41,75 +41,6 @@ const CREDENTIALS: &[&str] = &[
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
 ];
-
-/// Parts of a name that say that its value is a secret.
-const SECRET_WORDS: &[&str] = &[
-    "SECRET",
-    "TOKEN",
-    "PASS",
-    "PWD",
-    "CREDENTIAL",
-    "KEY",
-    "AUTH",
-];
-
-/// Whether a variable's value may be printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sensitivity {
-    /// It may.
-    Plain,
-    /// It may not: a credential, a configured variable whose name suggests one, or the event's body.
-    Secret,
-}
-
-/// One variable of the container's environment.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Variable {
-    /// Its name: not empty, without `=` and NUL.
-    pub name: String,
-    /// Its value, without NUL.
-    pub value: String,
-    /// Whether the value may be printed.
-    pub sensitivity: Sensitivity,
-}
-
-impl Variable {
-    fn plain(name: &str, value: impl Into<String>) -> Self {
-        Self {
-            name: name.to_owned(),
-            value: value.into(),
-            sensitivity: Sensitivity::Plain,
-        }
-    }
-
-    fn secret(name: &str, value: impl Into<String>) -> Self {
-        Self {
-            name: name.to_owned(),
-            value: value.into(),
-            sensitivity: Sensitivity::Secret,
-        }
-    }
-
-    /// A variable somebody else named.
-    fn foreign(name: &str, value: &str) -> Self {
-        let upper = name.to_ascii_uppercase();
-        let secret = SECRET_WORDS.iter().any(|word| upper.contains(word));
-        if secret {
-            Self::secret(name, value)
-        } else {
-            Self::plain(name, value)
-        }
-    }
-}
-
-impl fmt::Debug for Variable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.sensitivity {
-            Sensitivity::Plain => write!(f, "{}={:?}", self.name, self.value),
-            Sensitivity::Secret => write!(f, "{}=***", self.name),
-        }
-    }
-}
 
 /// Every variable that does not name a path.
 pub(super) fn collect(

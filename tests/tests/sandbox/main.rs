@@ -21,6 +21,7 @@ macro_rules! under_every_profile {
 }
 
 mod calls;
+mod clock;
 mod facilities;
 mod job;
 mod native;

@@ -8,8 +8,8 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use faas_supervisor::network::Network;
-use faas_supervisor::storage::host::{PlainHttp, patient_sdk_client, sdk_client};
+use net::Network;
+use net::host::{PlainHttp, patient_sdk_client, sdk_client};
 
 use super::signed::Signed;
 use crate::deploy::settings::{Section, Settings};

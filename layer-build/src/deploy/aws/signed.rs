@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use faas_supervisor::storage::host::PlainHttp;
+use net::host::PlainHttp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 

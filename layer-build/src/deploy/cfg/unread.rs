@@ -1,6 +1,6 @@
 //! Keys of `scar.cfg` that nothing reads: misspelt, or of another version. They are told, not refused.
 
-use faas_supervisor::config::FUNCTION_KEYS;
+use config::FUNCTION_KEYS;
 
 use super::{DEFAULT, Lines};
 

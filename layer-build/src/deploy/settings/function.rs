@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use faas_supervisor::config::split_path;
+use config::split_path;
 use serde_json::Value;
 
 use super::error::SettingsError;

@@ -1,6 +1,6 @@
 //! `doctor`: what the sandbox around a function allows.
 
-use faas_supervisor::sandbox::{FORMAT, KEY, Report};
+use sandbox_probe::{FORMAT, KEY, Report};
 use serde_json::{Value, json};
 
 use crate::deploy::aws::invoke::{Answer, Call, invoke};

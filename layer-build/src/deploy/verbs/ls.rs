@@ -1,6 +1,6 @@
 //! `ls`: functions of the region, or files of a bucket.
 
-use faas_supervisor::config::split_path;
+use config::split_path;
 use serde_json::{Value, json};
 
 use crate::deploy::aws::{iam, lambda, s3};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use faas_supervisor::config::split_path;
+use config::split_path;
 use serde_json::json;
 
 use crate::deploy::aws::s3;

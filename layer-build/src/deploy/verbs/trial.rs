@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
-use faas_supervisor::end_signals::EndSignals;
+use environment::end_signals::EndSignals;
 use nix::sys::signal::kill;
 use nix::unistd::{Gid, Pid, chown, geteuid};
 use tempfile::TempDir;

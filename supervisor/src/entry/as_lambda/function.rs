@@ -4,10 +4,8 @@ use std::{str::FromStr as _, time::Duration};
 
 use anyhow::bail;
 
-use crate::{
-    config::{ConfigError, ExecMode, FunctionConfig, KeepLayers},
-    environment::{self as names, Environment},
-};
+use config::{ConfigError, ExecMode, FunctionConfig, KeepLayers};
+use environment::{self as names, Environment};
 
 /// Memory of a function that says none, in MB (SCAR's default, and `faas-deploy`'s).
 const DEFAULT_MEMORY: u32 = 512;

@@ -22,12 +22,9 @@ use nix::{
 use tokio::process::Command;
 
 use super::{Trial, processes, scratch::Scratch, user::User};
-use crate::{
-    container::settings::UdockerSettings,
-    environment::{
-        self as names, AWS_LAMBDA_FUNCTION_MEMORY_SIZE, AWS_LAMBDA_FUNCTION_NAME, Environment,
-        TMPDIR,
-    },
+use container::settings::UdockerSettings;
+use environment::{
+    self as names, AWS_LAMBDA_FUNCTION_MEMORY_SIZE, AWS_LAMBDA_FUNCTION_NAME, Environment, TMPDIR,
 };
 
 /// The option that tells the inner process what it is; not for people.

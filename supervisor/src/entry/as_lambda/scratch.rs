@@ -20,8 +20,8 @@ use nix::{
 };
 
 use super::{Trial, devices};
-use crate::{
-    container::probe::{self, Probe},
+use container::{
+    probe::{self, Probe},
     workspace::Retention,
 };
 

@@ -19,7 +19,7 @@ use nix::{
 };
 use tokio::process::Child;
 
-use crate::end_signals::EndSignals;
+use environment::end_signals::EndSignals;
 
 use super::{
     Function,

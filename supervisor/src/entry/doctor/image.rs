@@ -4,14 +4,9 @@ use std::time::Duration;
 
 use indicatif::HumanBytes;
 
-use crate::{
-    container::{
-        ImageSource,
-        engine::{Guest, guest::Means, guest_os},
-    },
-    image::look_up,
-    invocation::{Services, image_source},
-};
+use crate::invocation::{Services, image_source};
+use container::engine::{Guest, guest::Means, guest_os};
+use image::{ImageSource, look_up};
 
 use super::{Finding, Verdict};
 

@@ -6,25 +6,22 @@ use aws_credential_types::provider::ProvideCredentials as _;
 use indicatif::HumanBytes;
 use nix::{sys::statvfs::statvfs, unistd::Uid};
 
-use crate::{
-    container::{
-        elf::newest_glibc,
-        engine::{
-            Runs,
-            choice::can_start,
-            fakechroot,
-            files::{ARCH, EngineFiles},
-            proot,
-        },
-        hygiene::Hygiene,
-        probe::Probe,
-        settings::UdockerSettings,
+use crate::invocation::Services;
+use container::{
+    engine::{
+        Runs,
+        choice::can_start,
+        fakechroot,
+        files::{ARCH, EngineFiles},
+        proot,
     },
-    environment::{self as names, Environment, Place},
-    invocation::Services,
-    network::{Network, Proxies},
-    storage::client::own_role_config,
+    hygiene::Hygiene,
+    probe::Probe,
+    settings::UdockerSettings,
 };
+use environment::{self as names, Environment, Place};
+use net::{Network, Proxies, aws::own_role_config};
+use rootfs::elf::newest_glibc;
 
 use super::{Finding, Verdict};
 

@@ -2,11 +2,9 @@
 
 use std::io::Write as _;
 
-use crate::{
-    container::role,
-    environment::{AWS_LAMBDA_FUNCTION_MEMORY_SIZE, Environment},
-    sandbox::{Prober, Report},
-};
+use container::role;
+use environment::{AWS_LAMBDA_FUNCTION_MEMORY_SIZE, Environment};
+use sandbox_probe::{Prober, Report};
 
 /// Tries everything, and looks around. Blocks for a fraction of a second.
 pub fn report(environment: &Environment) -> Report {

@@ -2,13 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::{
-    container::{
-        ContainerCommand, Prepared, order::First, role::INIT_NAME, run::natively::Planned,
-    },
-    invocation::Services,
-    plan::RunPlan,
-    workspace::RecordDir,
+use crate::{invocation::Services, plan::RunPlan};
+use container::{
+    Prepared, order::First, role::INIT_NAME, run::natively::Planned, workspace::RecordDir,
 };
 
 use super::{command_line, task_root};
@@ -21,7 +17,7 @@ pub(super) fn native_line(
     run: &RunPlan,
     record: &RecordDir,
 ) -> std::fmt::Result {
-    let command = ContainerCommand::new(&run.entry, &record.script());
+    let command = run.entry.command(&record.script());
     let init = services.temp_dir().join("faas-XXXXXX/tmp").join(INIT_NAME);
     let launch = known.and_then(|prepared| {
         let planned = Planned {

@@ -14,9 +14,9 @@ use crate::{
         local::{event_of_standard_input, request_id},
         setup,
     },
-    environment::{self as names, Environment},
     plan::{InvocationContext, LocalStore},
 };
+use environment::{self as names, Environment};
 
 /// The event: the variable, which shells on the way cannot have changed, else standard input.
 pub(super) fn event(environment: &Environment) -> anyhow::Result<Vec<u8>> {

@@ -9,10 +9,13 @@ use anyhow::Context as _;
 
 use crate::{
     batch::message::{Envelope, Pointer},
-    config::ProviderId,
     entry::setup,
-    storage::{Bucket, Download, Key, Progress, StoreSettings, Stores},
 };
+use config::{
+    ProviderId,
+    location::{Bucket, Key},
+};
+use storage::{Download, Progress, StoreSettings, Stores};
 
 /// What the object held.
 pub(super) struct Message {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use tempfile::TempDir;
 
-use crate::environment::{self as names, Environment};
+use environment::{self as names, Environment};
 
 /// Who runs the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

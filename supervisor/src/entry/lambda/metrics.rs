@@ -7,10 +7,10 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     entry::sink::Ids,
-    environment::{self as names, Environment},
     invocation::{RecordReport, Report, report::RecordPhase},
     response::Outcome,
 };
+use environment::{self as names, Environment};
 
 /// The namespace of the metrics.
 const NAMESPACE: &str = "faas-supervisor";

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use lambda_runtime_api_client::{PooledClient, body::Body, build_request};
 use serde_json::json;
 
-use crate::environment::{self as names, Environment};
+use environment::{self as names, Environment};
 
 /// Name of the internal extension; it must be no other's in the function.
 const EXTENSION: &str = "faas-supervisor";

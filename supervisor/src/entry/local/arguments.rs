@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use crate::{config::ExecMode, entry::as_lambda};
+use crate::entry::as_lambda;
+use config::ExecMode;
 
 /// Runs a container image on an event: a file lands in a bucket, your unmodified image processes it.
 ///

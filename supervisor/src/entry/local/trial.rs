@@ -9,12 +9,10 @@ use std::{
 use anyhow::bail;
 
 use super::{arguments::Arguments, retention};
-use crate::{
-    config::FunctionConfig,
-    container::settings::UdockerSettings,
-    entry::as_lambda::{self, Access, Format, Function, Need, Trial},
-    environment::{self as names, Environment},
-};
+use crate::entry::as_lambda::{self, Access, Format, Function, Need, Trial};
+use config::FunctionConfig;
+use container::settings::UdockerSettings;
+use environment::{self as names, Environment};
 
 /// Variables that name a file which the run reads.
 const NAMED_FILES: [&str; 4] = [

@@ -5,12 +5,12 @@ use std::path::Path;
 use tokio::sync::watch;
 
 use crate::{
-    container::{Limits, Stop, run::RunEnd},
     invocation::{WhenCancelled, answer_file},
     response::Failure,
     stage_out::{UploadReport, Uploaded, stage_out},
-    workspace::RecordDir,
 };
+use container::{run::RunEnd, workspace::RecordDir};
+use environment::{Limits, Stop};
 
 use super::{Runner, broken::Broken};
 

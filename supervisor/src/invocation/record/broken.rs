@@ -3,11 +3,12 @@
 use std::io;
 
 use crate::{
-    container::{ContainerError, Stop},
     response::{Failure, Outcome},
     stage_in::StageInError,
-    storage::StorageError,
 };
+use container::ContainerError;
+use environment::Stop;
+use storage::StorageError;
 
 /// Why a record did not get as far as its container's end.
 pub(super) enum Broken {

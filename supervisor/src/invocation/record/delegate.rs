@@ -2,11 +2,11 @@
 
 use crate::{
     batch::{Delegator, request::Sender},
-    config::ExecutionMode,
-    container::Stop,
     plan::RunPlan,
     response::{Failure, Outcome},
 };
+use config::ExecutionMode;
+use environment::Stop;
 
 use super::{Broken, Limits, Runner, narration};
 

@@ -7,10 +7,8 @@ use std::{
     path::Path,
 };
 
-use crate::{
-    plan::{Entry, RunPlan},
-    workspace::RecordDir,
-};
+use crate::plan::{Entry, RunPlan};
+use container::workspace::RecordDir;
 
 /// The event and the script, where the container finds them.
 pub(super) fn write_files(plan: &RunPlan, record: &RecordDir) -> io::Result<()> {

@@ -6,13 +6,12 @@ use std::{
 };
 
 use crate::{
-    container::{ContainerError, Direct, Prepared},
     invocation::{RecordReport, Site, report::RecordPhase},
     plan::RunPlan,
     response::Outcome,
     stage_in::{StagedInput, stage_in},
-    workspace::RecordDir,
 };
+use container::{ContainerError, Direct, Prepared, workspace::RecordDir};
 
 use super::{Broken, Runner, image_source, phase_outcome};
 

@@ -22,7 +22,9 @@ use nix::{
     unistd::{ForkResult, Pid, fork},
 };
 
-use crate::{extension, mounts, options::Options, runtime, user_namespace::UserNamespace};
+use crate::{
+    clock::HandOver, extension, mounts, options::Options, runtime, user_namespace::UserNamespace,
+};
 
 /// What a test, or a user at the terminal, sends to the program.
 const FORWARDED: [Signal; 4] = [
@@ -43,9 +45,10 @@ pub(crate) fn main(
     options: &Options,
     filter: &Filter,
     users: UserNamespace,
+    clock: Option<HandOver>,
     mut ended: io::PipeWriter,
 ) -> ! {
-    let code = match play(options, filter, users, &ended) {
+    let code = match play(options, filter, users, clock, &ended) {
         Ok(raw) => {
             let _gone = ended.write_all(&raw.to_le_bytes());
             0
@@ -64,6 +67,7 @@ fn play(
     options: &Options,
     filter: &Filter,
     users: UserNamespace,
+    clock: Option<HandOver>,
     ended: &io::PipeWriter,
 ) -> anyhow::Result<i32> {
     unshare(CloneFlags::CLONE_NEWNS).context("a mount namespace")?;
@@ -76,14 +80,18 @@ fn play(
     prctl::set_pdeathsig(Signal::SIGKILL)?;
     // SAFETY: this process has one thread.
     let extension = match unsafe { fork() }? {
-        ForkResult::Child => extension::main(ended.as_raw_fd()),
+        ForkResult::Child => {
+            drop(clock);
+            extension::main(ended.as_raw_fd())
+        }
         ForkResult::Parent { child } => child,
     };
     // SAFETY: as above.
     let program = match unsafe { fork() }? {
-        ForkResult::Child => runtime::main(options, filter, ended.as_raw_fd()),
+        ForkResult::Child => runtime::main(options, filter, clock, ended.as_raw_fd()),
         ForkResult::Parent { child } => child,
     };
+    drop(clock);
     forward_signals_to(program)?;
     let raw = wait_for(program)?;
     sleep(options.linger);

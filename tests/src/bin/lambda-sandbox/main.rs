@@ -10,6 +10,8 @@
 //!   --umask MODE        022 unless given
 //!   --left FILE         what is left at the end is written there, one process a line
 //!   --linger SECONDS    the first process stays that much longer than the program, for those who look from outside
+//!   --clock FILE        the wall clock inside is ahead of this machine's by the milliseconds that FILE holds, behind it where they are
+//!                       negative; they may change at any time (replace the file, as it may be read at any time)
 //! ```
 //!
 //! Inside: user 993, group 990, no groups, no capabilities; a user and a pid namespace whose first process, this program, reaps nobody
@@ -19,6 +21,7 @@
 //!
 //! Ends as the program ends: with its exit status, or by its signal.
 
+mod clock;
 mod extension;
 mod first;
 mod mounts;
@@ -38,6 +41,7 @@ use nix::{
     unistd::{ForkResult, fork},
 };
 
+use clock::WallClock;
 use options::Options;
 use user_namespace::UserNamespace;
 
@@ -61,17 +65,23 @@ fn run(options: &Options) -> anyhow::Result<ExitCode> {
     unshare(CloneFlags::CLONE_NEWPID).context("a pid namespace, which needs root")?;
     let (said, ended) = io::pipe()?;
     let users = UserNamespace::new()?;
+    let clock = options.clock.as_deref().map(WallClock::new).transpose()?;
+    let (clock, hand_over) = clock.unzip();
     // SAFETY: this process has one thread.
     let first = match unsafe { fork() }? {
         ForkResult::Child => {
             drop(said);
-            first::main(options, &filter, users, ended);
+            drop(clock);
+            first::main(options, &filter, users, hand_over, ended);
         }
         ForkResult::Parent { child } => child,
     };
-    drop(ended);
+    drop((ended, hand_over));
     users.map(first)?;
     first::forward_signals_to(first)?;
+    if let Some(clock) = clock {
+        clock.answer_until(&said)?;
+    }
     Ok(finish(first::status_of_the_program(first, said)?))
 }
 

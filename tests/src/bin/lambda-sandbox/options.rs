@@ -22,6 +22,7 @@ pub(crate) struct Options {
     pub(crate) umask: Mode,
     pub(crate) left: Option<PathBuf>,
     pub(crate) linger: Duration,
+    pub(crate) clock: Option<PathBuf>,
     pub(crate) command: Vec<OsString>,
 }
 
@@ -36,6 +37,7 @@ impl Options {
             umask: Mode::from_bits_truncate(0o022),
             left: None,
             linger: Duration::ZERO,
+            clock: None,
             command: Vec::new(),
         };
         while let Some(option) = words.next() {
@@ -60,6 +62,7 @@ impl Options {
             "--tmp" => self.tmp = Some(value.into()),
             "--left" => self.left = Some(value.into()),
             "--linger" => self.linger = Duration::from_secs(text.parse()?),
+            "--clock" => self.clock = Some(value.into()),
             "--profile" => {
                 let profile = Profile::parse(&text);
                 self.profile = profile.with_context(|| format!("no profile {text}"))?;

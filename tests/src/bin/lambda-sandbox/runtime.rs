@@ -15,7 +15,7 @@ use nix::{
     unistd::{Gid, Uid, chdir, execvp, setgroups, setresgid, setresuid, setsid},
 };
 
-use crate::options::Options;
+use crate::{clock::HandOver, options::Options};
 
 /// The user of functions, `sbx_user1051`.
 const USER: Uid = Uid::from_raw(993);
@@ -24,10 +24,10 @@ const GROUP: Gid = Gid::from_raw(990);
 
 /// Plays it; does not return.
 #[allow(unsafe_code)]
-pub(crate) fn main(options: &Options, filter: &Filter, ended: RawFd) -> ! {
+pub(crate) fn main(options: &Options, filter: &Filter, clock: Option<HandOver>, ended: RawFd) -> ! {
     // SAFETY: the descriptor is this process's copy of the first one's, and not used here.
     unsafe { libc::close(ended) };
-    let Err(error) = execute(options, filter);
+    let Err(error) = execute(options, filter, clock);
     let _closed = io::Write::write_all(
         &mut io::stderr(),
         format!("lambda-sandbox: {error:#}\n").as_bytes(),
@@ -36,7 +36,11 @@ pub(crate) fn main(options: &Options, filter: &Filter, ended: RawFd) -> ! {
     std::process::exit(121)
 }
 
-fn execute(options: &Options, filter: &Filter) -> anyhow::Result<std::convert::Infallible> {
+fn execute(
+    options: &Options,
+    filter: &Filter,
+    clock: Option<HandOver>,
+) -> anyhow::Result<std::convert::Infallible> {
     let words: Result<Vec<CString>, _> = options
         .command
         .iter()
@@ -51,6 +55,8 @@ fn execute(options: &Options, filter: &Filter) -> anyhow::Result<std::convert::I
     }
     become_the_user()?;
     chdir("/var/task").or_else(|_| chdir("/"))?;
+    // Before the filter, which denies what is needed for it.
+    clock.map_or(Ok(()), HandOver::hand_over)?;
     filter.install()?;
     execvp(&words[0], &words).with_context(|| format!("start {}", options.command[0].display()))
 }

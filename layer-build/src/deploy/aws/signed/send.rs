@@ -7,7 +7,7 @@ use aws_sigv4::http_request::{
     PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, sign,
 };
 use aws_sigv4::sign::v4;
-use faas_supervisor::storage::host::NoAnswer;
+use net::host::NoAnswer;
 use serde_json::Value;
 
 use super::{Signed, tag};

@@ -1,0 +1,213 @@
+//! Amazon ECR lets the function's role in: one signed call of its API gives user and password (Amazon ECR API reference,
+//! `GetAuthorizationToken`; AWS JSON 1.1 protocol).
+
+use std::time::SystemTime;
+
+use aws_credential_types::provider::ProvideCredentials as _;
+use aws_sdk_s3::primitives::SdkBody;
+use aws_sigv4::{
+    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
+    sign::v4,
+};
+use serde::Deserialize;
+
+use super::{
+    credentials::Credentials,
+    exchange::{ATTEMPTS, Incomplete, backoff, read_all},
+};
+use crate::{ImageError, error::Source};
+use config::TlsVerify;
+use net::{Network, aws::own_role_config, transport::Transport};
+
+/// The operation, in the header that names it.
+const OPERATION: &str = "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken";
+/// All of its input: the caller's own registry.
+const BODY: &str = "{}";
+/// Largest answer that is read, in bytes.
+const LARGEST: usize = 64 * 1024;
+
+/// A registry of Amazon ECR, by its host's name: `<account>.dkr.ecr.<region>.amazonaws.com`, with `.cn` in China.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct EcrHost {
+    host: String,
+    region: String,
+    /// `amazonaws.com` or `amazonaws.com.cn`.
+    domain: String,
+}
+
+impl EcrHost {
+    pub(super) fn parse(host: &str) -> Option<Self> {
+        let (account, rest) = host.split_once(".dkr.ecr.")?;
+        let (region, domain) = rest.split_once('.')?;
+        let known = matches!(domain, "amazonaws.com" | "amazonaws.com.cn");
+        let number = !account.is_empty() && account.bytes().all(|byte| byte.is_ascii_digit());
+        (known && number).then(|| Self {
+            host: host.to_owned(),
+            region: region.to_owned(),
+            domain: domain.to_owned(),
+        })
+    }
+}
+
+/// User and password for the registry, from the function's role.
+pub(super) async fn token(host: &EcrHost, network: &Network) -> Result<Credentials, ImageError> {
+    let asked = ask(host, network).await;
+    asked.map_err(|reason| ImageError::Ecr {
+        registry: host.host.clone(),
+        reason,
+    })
+}
+
+async fn ask(host: &EcrHost, network: &Network) -> Result<Credentials, String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Answer {
+        authorization_data: Vec<Token>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Token {
+        authorization_token: String,
+    }
+    let config = own_role_config(Some(host.region.clone()), network).await;
+    let url = match config.endpoint_url() {
+        Some(url) => format!("{}/", url.trim_end_matches('/')),
+        None => format!("https://api.ecr.{}.{}/", host.region, host.domain),
+    };
+    let provider = config.credentials_provider();
+    let provider = provider.ok_or("there are no credentials")?;
+    let credentials = provider.provide_credentials().await;
+    let credentials = credentials.map_err(|error| error.to_string())?;
+    let transport = Transport::new(TlsVerify::Verify, network);
+    let mut attempt = 1;
+    let body = loop {
+        let request = signed(&url, &host.region, credentials.clone())?;
+        match send(&transport, request).await {
+            Ok(body) => break body,
+            Err(Refusal::MayPass(_)) if attempt < ATTEMPTS => {
+                tokio::time::sleep(backoff(attempt)).await;
+                attempt += 1;
+            }
+            Err(Refusal::MayPass(reason) | Refusal::Final(reason)) => {
+                return Err(format!("{url}: {reason}"));
+            }
+        }
+    };
+    let answer: Answer = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
+    let token = answer.authorization_data.into_iter().next();
+    Ok(Credentials {
+        basic: token
+            .ok_or("the answer holds no token")?
+            .authorization_token,
+        source: Source::Role,
+    })
+}
+
+/// Why a call has no answer.
+enum Refusal {
+    /// Another try may have one.
+    MayPass(String),
+    Final(String),
+}
+
+async fn send(transport: &Transport, request: http::Request<SdkBody>) -> Result<Vec<u8>, Refusal> {
+    let response = match transport.send(request).await {
+        Ok(response) => response,
+        Err(error) if error.is_lasting() => return Err(Refusal::Final(error.to_string())),
+        Err(error) => return Err(Refusal::MayPass(error.to_string())),
+    };
+    let status = response.status();
+    let body = read_all(response.into_body(), LARGEST).await;
+    let body = body.map_err(|error| match error {
+        Incomplete::Broken(reason) => Refusal::MayPass(reason),
+        Incomplete::TooLarge { .. } => Refusal::Final(error.to_string()),
+    })?;
+    if status.is_success() {
+        return Ok(body);
+    }
+    let text = String::from_utf8_lossy(&body);
+    let reason = format!("answered {status}: {text}");
+    // A busy service says so with 400 and the name of the error (AWS JSON 1.1 protocol).
+    let busy = status.as_u16() == 429 || text.contains("Throttling");
+    Err(if status.is_server_error() || busy {
+        Refusal::MayPass(reason)
+    } else {
+        Refusal::Final(reason)
+    })
+}
+
+fn signed(
+    url: &str,
+    region: &str,
+    credentials: aws_credential_types::Credentials,
+) -> Result<http::Request<SdkBody>, String> {
+    let text = |error: &dyn std::error::Error| error.to_string();
+    let headers = [
+        ("content-type", "application/x-amz-json-1.1"),
+        ("x-amz-target", OPERATION),
+    ];
+    let identity = credentials.into();
+    let parameters = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(region)
+        .name("ecr")
+        .time(SystemTime::now())
+        .settings(SigningSettings::default())
+        .build()
+        .map_err(|error| text(&error))?
+        .into();
+    let body = SignableBody::Bytes(BODY.as_bytes());
+    let signable = SignableRequest::new("POST", url, headers.into_iter(), body)
+        .map_err(|error| text(&error))?;
+    let (instructions, _) = sign(signable, &parameters)
+        .map_err(|error| text(&error))?
+        .into_parts();
+    let mut request = http::Request::post(url);
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    let mut request = request
+        .body(SdkBody::from(BODY))
+        .map_err(|error| text(&error))?;
+    instructions.apply_to_request_http1x(&mut request);
+    Ok(request)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ecr_is_ecr() {
+        let host = EcrHost::parse("123456789012.dkr.ecr.eu-west-1.amazonaws.com").unwrap();
+        assert_eq!(host.region, "eu-west-1");
+        let china = EcrHost::parse("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn").unwrap();
+        assert_eq!(china.domain, "amazonaws.com.cn");
+        for other in [
+            "public.ecr.aws",
+            "x.dkr.ecr.eu-west-1.amazonaws.com",
+            "1.dkr.ecr.eu-west-1.amazonaws.com.evil.example",
+            "docker.io",
+        ] {
+            assert_eq!(EcrHost::parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_call_is_signed_for_its_region() {
+        let keys = aws_credential_types::Credentials::new("AKID", "secret", None, None, "test");
+        let request = signed(
+            "https://api.ecr.eu-west-1.amazonaws.com/",
+            "eu-west-1",
+            keys,
+        )
+        .unwrap();
+        let authorization = request.headers()["authorization"].to_str().unwrap();
+        assert!(
+            authorization.contains("/eu-west-1/ecr/aws4_request"),
+            "{authorization}"
+        );
+        assert!(authorization.contains("x-amz-target"), "{authorization}");
+        assert!(!authorization.contains("secret"));
+    }
+}

@@ -1,0 +1,73 @@
+//! The supervisor's HTTP transport for the programs beside it, so that a workspace has one TLS implementation and one
+//! idea of which certificates are trusted.
+
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use thiserror::Error;
+
+use crate::Network;
+use crate::transport::sdk::{http_client, sdk};
+use crate::transport::{SendError, Transport};
+use config::TlsVerify;
+
+/// The transport as the AWS SDK's clients want it. Nothing is opened or read before the first request.
+pub fn sdk_client(network: &Network) -> SharedHttpClient {
+    http_client(TlsVerify::Verify, network)
+}
+
+/// As [`sdk_client`], for calls that are answered when a function has done its work: `longest` is how long that may take.
+pub fn patient_sdk_client(network: &Network, longest: Duration) -> SharedHttpClient {
+    sdk(Transport::new(TlsVerify::Verify, network).answered_within(longest))
+}
+
+/// The transport for requests that no SDK client makes.
+#[derive(Debug)]
+pub struct PlainHttp(Transport);
+
+impl PlainHttp {
+    /// As [`sdk_client`].
+    pub fn new(network: &Network) -> Self {
+        Self(Transport::new(TlsVerify::Verify, network))
+    }
+
+    /// Sends one request, once, and reads the whole answer.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub async fn send(
+        &self,
+        request: ::http::Request<Vec<u8>>,
+    ) -> Result<::http::Response<Vec<u8>>, NoAnswer> {
+        let answer = self.0.send(request.map(SdkBody::from)).await;
+        let (head, body) = answer.map_err(|error| NoAnswer::of(&error))?.into_parts();
+        let body = ByteStream::new(body).collect().await;
+        let body = body.map_err(|error| NoAnswer::Passing(error.to_string()))?;
+        let body = body.into_bytes();
+        Ok(::http::Response::from_parts(head, body.to_vec()))
+    }
+}
+
+/// Why there is no answer, in words.
+#[derive(Debug, Error)]
+pub enum NoAnswer {
+    /// It may come at the next try.
+    #[error("{0}")]
+    Passing(String),
+    /// It will not: the server's certificate is not accepted, or the request cannot be sent from here.
+    #[error("{0}")]
+    Lasting(String),
+}
+
+impl NoAnswer {
+    fn of(error: &SendError) -> Self {
+        let how = if error.is_lasting() {
+            Self::Lasting
+        } else {
+            Self::Passing
+        };
+        how(error.to_string())
+    }
+}
