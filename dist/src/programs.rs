@@ -2,7 +2,7 @@
 
 use clap::{Command, CommandFactory as _};
 use faas_supervisor::entry;
-use layer_build::deploy::{cli, shorts};
+use layer_build::deploy::{cli, short_options};
 
 /// A program that users type.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub fn all() -> [Program; 2] {
         Program {
             name: "faas-deploy",
             command: cli::Arguments::command(),
-            shorts: shorts::all().collect(),
+            shorts: short_options::all().collect(),
         },
     ]
 }

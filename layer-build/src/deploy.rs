@@ -1,7 +1,7 @@
-//! `faas-deploy`: functions and everything around them, from a function file and `scar.cfg` to AWS.
+//! `faas-deploy`: deploys functions and everything around them to AWS.
 //!
-//! The story in one line, and one module per noun of it:
-//! `command line + function file + scar.cfg → settings → package, what exists → plan → apply`.
+//! The way of a function, with one module for each noun:
+//! `command line + function file + scar.cfg → settings → package + what exists → plan → apply`.
 //! Read [`deployment`] first, then [`plan::deploy`].
 
 pub mod apply;
@@ -12,6 +12,8 @@ pub mod definition;
 pub mod deployment;
 pub mod error;
 pub mod function_config;
+pub mod host;
+pub mod job_parts;
 pub mod layer_file;
 pub mod notification;
 pub mod observe;
@@ -22,56 +24,43 @@ pub mod removal;
 pub mod report;
 pub mod session;
 pub mod settings;
-pub mod shorts;
+pub mod short_options;
+pub mod steps;
 pub mod verbs;
-
-use std::path::PathBuf;
 
 use cli::{Arguments, Verb};
 use error::DeployError;
-use net::Network;
+use host::HostEnvironment;
 use session::Session;
 
-/// What of the process environment matters here.
-#[derive(Debug, Clone, Default)]
-pub struct Surroundings {
-    /// `HOME`.
-    pub home: Option<PathBuf>,
-    /// `SCAR_CONFIG_FOLDER`.
-    pub config_folder: Option<PathBuf>,
-    /// This program's file.
-    pub program: Option<PathBuf>,
-    /// `PATH`.
-    pub search: Option<PathBuf>,
-    /// How AWS is reached.
-    pub network: Network,
-}
-
-/// Does what the command line says; answers the exit code.
+/// Carries out a command line, and returns the exit code.
 ///
 /// # Errors
 /// [`DeployError`].
-pub async fn run(arguments: Arguments, surroundings: &Surroundings) -> Result<u8, DeployError> {
-    let session = Session::open(arguments.common, surroundings)?;
+pub async fn run(arguments: Arguments, host: &HostEnvironment) -> Result<u8, DeployError> {
+    let session = Session::open(arguments.common, host)?;
     match arguments.verb {
         Verb::Init(options) => Box::pin(verbs::init::init(&session, &options)).await?,
         Verb::Update { function, all } => {
             Box::pin(verbs::update::update(&session, &function, all)).await?;
         }
-        Verb::Plan { function, trial } => match &trial.event {
+        Verb::Plan {
+            function,
+            local_run,
+        } => match &local_run.event {
             Some(event) => {
-                return verbs::trial::run(&session, surroundings, &function, &trial, event).await;
+                return verbs::local_run::run(&session, host, &function, &local_run, event).await;
             }
-            None => Box::pin(verbs::init::plan(&session, &function)).await?,
+            None => Box::pin(verbs::plan::plan(&session, &function)).await?,
         },
         Verb::Ls { bucket } => verbs::ls::ls(&session, bucket.as_deref()).await?,
         Verb::Run(options) => return verbs::run::run(&session, &options).await,
         Verb::Invoke(options) => return verbs::invoke::invoke(&session, &options).await,
-        Verb::Doctor(which) => return verbs::doctor::doctor(&session, &which).await,
+        Verb::Doctor(selector) => return verbs::doctor::doctor(&session, &selector).await,
         Verb::Log(options) => verbs::log::log(&session, &options).await?,
         Verb::Put(options) => verbs::objects::put(&session, &options).await?,
         Verb::Get(options) => verbs::objects::get(&session, &options).await?,
-        Verb::Rm { which, all } => verbs::rm::rm(&session, &which, all).await?,
+        Verb::Rm { selector, all } => verbs::rm::rm(&session, &selector, all).await?,
         Verb::Layer(verb) => verbs::layer::layer(&session, &verb).await?,
         Verb::Config(verb) => return verbs::config::config(&session, verb).await,
     }

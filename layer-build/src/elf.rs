@@ -1,4 +1,4 @@
-//! Reads just enough of an ELF file to tell what machine it runs on and whether it needs anything of its host.
+//! Reads from an ELF file which machine it is for and whether it is static.
 //!
 //! Layout: System V ABI, "Object Files" and "Program Loading", ELF-64 little-endian, which both targets are.
 
@@ -17,7 +17,7 @@ const PT_INTERP: u32 = 3;
 const PT_DYNAMIC: u32 = 2;
 /// Dynamic section tag: a shared library that must be loaded.
 const DT_NEEDED: u64 = 1;
-/// Sizes above this are not those of a header table or a dynamic section, but of a damaged file.
+/// Largest believable header table or dynamic section, in bytes. A larger one is a damaged file's.
 const TABLE_LIMIT: u64 = 1 << 20;
 
 /// The processor a program is for.
@@ -41,10 +41,10 @@ impl fmt::Display for Machine {
     }
 }
 
-/// What a program needs of the system it is started on.
+/// What a program needs of the system that it runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Linkage {
-    /// Nothing but the kernel: no loader, no shared library. A static position-independent program is one of these.
+    /// Nothing but the kernel: no loader and no shared library. Static position-independent programs belong here.
     Static,
     /// A dynamic loader or shared libraries.
     Dynamic,
@@ -59,7 +59,7 @@ impl fmt::Display for Linkage {
     }
 }
 
-/// What an ELF file says about itself.
+/// What an ELF file says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Inspection {
     /// Its processor.
@@ -78,10 +78,10 @@ pub enum ElfError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The operating system's reason.
         source: io::Error,
     },
-    /// It is something else than a 64-bit little-endian ELF file.
+    /// It is not a 64-bit little-endian ELF file.
     #[error("{path} is no 64-bit little-endian ELF program")]
     NotElf {
         /// The file.
@@ -133,7 +133,7 @@ pub fn inspect(path: &Path) -> Result<Inspection, ElfError> {
     })
 }
 
-/// Whether a program header asks for a loader, or is a dynamic section that asks for a library.
+/// Whether a program header names a loader, or a dynamic section that names a library.
 fn needs_host(file: &mut File, entry: &[u8]) -> io::Result<bool> {
     match u32::try_from(number::<4>(entry, 0)) {
         Ok(PT_INTERP) => Ok(true),
@@ -148,7 +148,7 @@ fn needs_host(file: &mut File, entry: &[u8]) -> io::Result<bool> {
     }
 }
 
-/// The bytes at an offset, or nothing if the file is too short for them or they are too many to be a table.
+/// The bytes at an offset; `None` if the file is too short, or if they are too many for a table.
 fn slice_at(file: &mut File, offset: u64, length: u64) -> io::Result<Option<Vec<u8>>> {
     if length > TABLE_LIMIT {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Assembles the layer: the supervisor, udocker and its engines, with licences and a manifest, as one reproducible zip.
+//! Assembles the layer, a reproducible zip: the supervisor, udocker and its engines, with licences and a manifest.
 
 pub mod arch;
 pub mod archive;
@@ -17,15 +17,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use arch::Arch;
-use content::{Files, Kind, LayerFile, MANIFEST_PATH, Manifest, ManifestEntry, Source, sha256};
+use content::{FileSource, Files, Kind, LayerFile, MANIFEST_PATH, Manifest, ManifestEntry, sha256};
 use description::{COMPATIBLE_RUNTIMES, LayerDescription};
-use engines::{Choice, Engines, Supply};
+use engines::{EngineSelection, EngineSource, Engines};
 use error::LayerError;
 use package::Package;
 
 use crate::elf::{self, Linkage};
 
-/// The supervisor's version: all crates of the workspace have the same one.
+/// The supervisor's version, which all crates of the workspace share.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const EXEC_WRAPPER: &[u8] = include_bytes!("../layer/exec-wrapper");
 const LICENCE: &[u8] = include_bytes!("../../LICENSE");
@@ -37,17 +37,17 @@ pub struct Settings {
     pub arch: Arch,
     /// The supervisor, built for it.
     pub binary: PathBuf,
-    /// The udocker package, if it is not to be downloaded.
+    /// The udocker package; `None` to download it.
     pub package: Option<PathBuf>,
-    /// Where downloads are kept.
+    /// The directory for downloads.
     pub cache: PathBuf,
     /// A Python with pip.
     pub python: PathBuf,
     /// Where the engines come from.
-    pub supply: Supply,
-    /// Which of them go into the layer.
-    pub engines: Choice,
-    /// The project, whose lockfile names the linked crates.
+    pub engine_source: EngineSource,
+    /// Which engines go into the layer.
+    pub engines: EngineSelection,
+    /// The project's directory, whose lockfile names the linked crates.
     pub project: PathBuf,
     /// The directory for `faas-supervisor-<arch>.zip` and `.json`.
     pub output: PathBuf,
@@ -60,7 +60,7 @@ pub struct Settings {
 /// # Errors
 /// [`LayerError`], which says what is missing or wrong and what to do.
 pub fn assemble(settings: &Settings) -> Result<LayerDescription, LayerError> {
-    let project = Source {
+    let project = FileSource {
         origin: format!("faas-supervisor {VERSION}"),
         licence: "Apache-2.0",
     };
@@ -72,14 +72,14 @@ pub fn assemble(settings: &Settings) -> Result<LayerDescription, LayerError> {
         &settings.python,
     )?;
     package.add_to(&mut files, &project)?;
-    let engines = Engines::install(&package, &settings.supply, &settings.python)?;
+    let engines = Engines::install(&package, &settings.engine_source, &settings.python)?;
     engines.add_to(&mut files, settings.arch, settings.engines)?;
     let manifest = manifest(&files, settings.arch, &engines.version);
     files.insert(MANIFEST_PATH.to_owned(), data(json(&manifest)?, &project));
     write(settings, &files, engines.version)
 }
 
-fn add_own(files: &mut Files, settings: &Settings, project: &Source) -> Result<(), LayerError> {
+fn add_own(files: &mut Files, settings: &Settings, project: &FileSource) -> Result<(), LayerError> {
     let path = &settings.binary;
     let found = elf::inspect(path)?;
     if found.machine != settings.arch.machine() || found.linkage != Linkage::Static {
@@ -108,7 +108,7 @@ fn add_own(files: &mut Files, settings: &Settings, project: &Source) -> Result<(
     licences::add_to(files, &settings.project, settings.arch)
 }
 
-fn data(content: Vec<u8>, source: &Source) -> LayerFile {
+fn data(content: Vec<u8>, source: &FileSource) -> LayerFile {
     LayerFile {
         kind: Kind::Data,
         content,
@@ -174,7 +174,7 @@ fn put(path: &Path, content: &[u8]) -> Result<(), LayerError> {
 fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, LayerError> {
     let mut text = serde_json::to_vec_pretty(value).map_err(|error| LayerError::Program {
         program: "layer-build",
-        said: error.to_string(),
+        reported: error.to_string(),
     })?;
     text.push(b'\n');
     Ok(text)

@@ -1,4 +1,4 @@
-//! Host side of the faas-supervisor layer: what is checked before a binary goes into it, how it is assembled, and how functions on it are deployed.
+//! The host side of the faas-supervisor layer: checks the binary, assembles the layer, and deploys functions on it.
 
 pub mod deploy;
 pub mod elf;

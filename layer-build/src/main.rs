@@ -1,4 +1,4 @@
-//! `layer-build`: checks what goes into the layer, and assembles it.
+//! `layer-build`: checks the supervisor's binary, and assembles the layer.
 #![allow(
     clippy::print_stdout,
     reason = "this is the command's entry: its report goes to standard output"
@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 use layer_build::elf::{self, Linkage};
 use layer_build::layer::{self, options::Options};
 
-/// Largest binary that is accepted, in bytes: it is downloaded and read at every cold start.
+/// Size limit of the binary, in bytes. Every cold start downloads and reads it.
 const SIZE_LIMIT: u64 = 10_000_000;
 
 #[derive(Debug, Parser)]
@@ -23,7 +23,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Tells machine, linkage and size of each binary; fails unless all are static and at most 10 MB.
+    /// Reports machine, linkage and size of each binary; fails unless all are static and at most 10 MB.
     Check {
         /// The binaries.
         #[arg(required = true)]

@@ -14,7 +14,7 @@ use std::fs;
 use layer_build::layer::arch::Arch;
 use layer_build::layer::content::{Manifest, sha256};
 use layer_build::layer::description::LayerDescription;
-use layer_build::layer::engines::Choice;
+use layer_build::layer::engines::EngineSelection;
 use layer_build::layer::{assemble, pin};
 use workshop::Workshop;
 
@@ -138,9 +138,9 @@ fn the_licence_of_all_that_is_linked_is_there_in_full() {
 #[test]
 fn engines_are_those_of_the_f_modes_unless_all_are_asked_for() {
     for (choice, expected) in [
-        (Choice::FModes, &["patchelf-arm64"][..]),
+        (EngineSelection::FModes, &["patchelf-arm64"][..]),
         (
-            Choice::All,
+            EngineSelection::All,
             &[
                 "crun-arm64",
                 "patchelf-arm64",

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 use layer_build::deploy::cli::{Arguments, Verb};
-use layer_build::deploy::shorts::expand;
+use layer_build::deploy::short_options::expand;
 use serde_json::{Value, json};
 
 fn expanded(line: &str) -> Vec<String> {
@@ -112,7 +112,7 @@ fn the_containers_own_arguments_stay_as_they_are() {
         panic!()
     };
     assert_eq!(options.c_args, ["ls", "-if", "-tt", "--name", "x"]);
-    assert_eq!(options.which.name.as_deref(), Some("f"));
+    assert_eq!(options.selector.name.as_deref(), Some("f"));
     let Verb::Run(options) = parse("faas-deploy run -s s.sh -n f -- -if") else {
         panic!()
     };

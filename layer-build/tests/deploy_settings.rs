@@ -62,7 +62,7 @@ fn the_command_line_wins_over_the_file_the_file_over_the_configuration_and_that_
         (settings.function.memory, settings.function.timeout),
         (1024, 60)
     );
-    assert_eq!(settings.function.log_type, "Tail");
+    assert_eq!(settings.function.log_type.as_str(), "Tail");
     let settings = read(&json!({ "lambda": { "memory": 2048, "container": { "environment": { "Variables": { "B": "3" } } } } }), Some(FILE), &cfg).unwrap();
     assert_eq!(settings.function.memory, 2048);
     assert_eq!(

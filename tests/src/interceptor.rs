@@ -113,24 +113,34 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         body: String::from_utf8_lossy(&body).into_owned(),
     };
     let refused = (shared.decide)(&seen);
-    shared.seen.lock().unwrap().push(seen);
+    shared.seen.lock().unwrap().push(seen.clone());
     if let Some(refused) = refused {
-        return refuse(&head.uri.to_string(), refused);
+        return refuse(&seen, refused);
     }
     let forwarded = shared.upstream.forward(head, body).await;
-    forwarded.unwrap_or_else(|| refuse("", (502, "InternalError", "moto does not answer")))
+    forwarded.unwrap_or_else(|| refuse(&seen, (502, "InternalError", "moto does not answer")))
 }
 
-/// The refusal as the service would word it: JSON for Lambda and its kind, XML for S3 and the Query services.
-fn refuse(path: &str, (status, code, message): Refused) -> Response {
-    let json = path.starts_with("/20") || path.starts_with("/v1/") || path.starts_with("/restapis");
+/// The refusal as the service would word it: JSON for Lambda and its kind, XML for S3, and XML in an envelope for the services of
+/// the Query protocol.
+fn refuse(seen: &Seen, (status, code, message): Refused) -> Response {
+    let path = seen.path.as_str();
+    let json = !seen.target.is_empty()
+        || path.starts_with("/20")
+        || path.starts_with("/v1/")
+        || path.starts_with("/restapis");
     let of_function = code == "FunctionError";
     let text = if code.is_empty() || of_function {
         message.to_owned()
     } else if json {
         format!("{{\"__type\":\"{code}\",\"message\":\"{message}\"}}")
     } else {
-        format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>")
+        let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+        if seen.body.starts_with("Action=") {
+            format!("<ErrorResponse>{error}<RequestId>r</RequestId></ErrorResponse>")
+        } else {
+            error
+        }
     };
     Response::builder()
         .status(StatusCode::from_u16(status).unwrap())

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use layer_build::layer::arch::Arch;
-use layer_build::layer::engines::{Choice, Supply};
+use layer_build::layer::engines::{EngineSelection, EngineSource};
 use layer_build::layer::{Settings, assemble, pin};
 
 use crate::paths::{fixture, root, supervisor, target, tool};
@@ -31,8 +31,8 @@ pub fn layer_settings(arch: Arch, binary: PathBuf) -> Settings {
         package: None,
         cache: target().join("layer/cache"),
         python: tool("python"),
-        supply: Supply::Tarball(fixture("engines.tar.gz")),
-        engines: Choice::FModes,
+        engine_source: EngineSource::Tarball(fixture("engines.tar.gz")),
+        engines: EngineSelection::FModes,
         project: root(),
         output: output.join(program.file_name().unwrap()),
         zipped_limit: pin::ZIPPED_LIMIT,

@@ -10,13 +10,14 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _};
 use environment::Environment;
 use layer_build::deploy::cli::Arguments;
+use layer_build::deploy::host::HostEnvironment;
 use layer_build::deploy::report::{Format, Reporter};
-use layer_build::deploy::{self, Surroundings, cfg, shorts};
+use layer_build::deploy::{self, cfg, short_options};
 use net::Network;
 
 fn main() -> anyhow::Result<ExitCode> {
     let command = Arguments::command();
-    let line = shorts::expand(std::env::args_os(), &command);
+    let line = short_options::expand(std::env::args_os(), &command);
     let arguments = Arguments::from_arg_matches(&command.get_matches_from(line))?;
     let environment = Environment::from_process();
     let variable = |name: &str| {
@@ -25,18 +26,18 @@ fn main() -> anyhow::Result<ExitCode> {
             .filter(|value| !value.is_empty())
             .map(PathBuf::from)
     };
-    let surroundings = Surroundings {
+    let host = HostEnvironment {
         home: variable("HOME"),
         config_folder: variable(cfg::FOLDER_VARIABLE),
         program: std::env::current_exe().ok(),
-        search: variable("PATH"),
+        search_path: variable("PATH"),
         network: Network::of(&environment),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let format = arguments.common.format();
-    match runtime.block_on(deploy::run(arguments, &surroundings)) {
+    match runtime.block_on(deploy::run(arguments, &host)) {
         Ok(code) => Ok(ExitCode::from(code)),
         Err(error) => {
             eprintln!("faas-deploy: {error}");

@@ -1,4 +1,4 @@
-//! AWS: one module for each service, each with what it can look up and what it can do.
+//! AWS: one module for each service, with what this command looks up there and does there.
 
 pub mod api;
 pub mod batch;
@@ -10,11 +10,13 @@ pub mod invoke;
 pub mod lambda;
 pub mod layers;
 pub mod logs;
+pub mod retry;
 pub mod s3;
 pub mod secret;
 pub mod signed;
 pub mod wait;
+mod xml;
 
 pub use clients::Services;
-pub use error::{AwsError, Doing};
-pub use wait::Patience;
+pub use error::{AwsError, AwsErrorKind, Context};
+pub use wait::WaitPolicy;

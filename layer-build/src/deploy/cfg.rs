@@ -1,6 +1,7 @@
-//! `scar.cfg`: the user's defaults for every function. Made at first use, brought up to date when it is of an older
-//! version, and read with an eye on lines, so that an error points into the file.
+//! `scar.cfg`: the user's defaults for every function. It is created at first use and updated when its version is older than the
+//! default's. The lines of its keys are kept, so that errors can name them.
 
+mod default;
 pub mod lines;
 mod print;
 mod unread;
@@ -12,13 +13,12 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use thiserror::Error;
 
+pub use default::{DEFAULT, defaults};
 pub use lines::Lines;
 pub use print::pretty;
 pub use unread::unread;
 
-/// The default file.
-pub const DEFAULT: &str = include_str!("scar.cfg");
-/// Names the folder of the file in place of `$HOME/.scar`.
+/// Variable with the folder of the file, in place of `$HOME/.scar`.
 pub const FOLDER_VARIABLE: &str = "SCAR_CONFIG_FOLDER";
 const FILE: &str = "scar.cfg";
 const FIRST_STEPS: &str = "Before the first function fill in aws.iam.role, the role that functions run with (`faas-deploy config check` \
@@ -30,12 +30,12 @@ pub enum CfgError {
     /// Neither the folder's variable nor the home directory is set.
     #[error("no place for scar.cfg: set HOME, or {FOLDER_VARIABLE} to a folder")]
     NoHome,
-    /// The file or its folder cannot be used.
+    /// The file or its folder cannot be read, created or written.
     #[error("cannot {verb} {path}: {source}")]
     Io {
-        /// What was tried.
+        /// What was being done.
         verb: &'static str,
-        /// With what.
+        /// The file or folder.
         path: PathBuf,
         /// Why not.
         source: io::Error,
@@ -66,13 +66,13 @@ pub struct Cfg {
     pub path: PathBuf,
     /// Its content.
     pub value: Value,
-    /// Where its keys are.
+    /// On which lines its keys are.
     pub lines: Lines,
-    /// What the user should be told about it, once.
+    /// Remarks for the user.
     pub notices: Vec<String>,
 }
 
-/// Where the file is, by the values of `SCAR_CONFIG_FOLDER` and `HOME`.
+/// The path of the file, from the values of `SCAR_CONFIG_FOLDER` and `HOME`.
 ///
 /// # Errors
 /// [`CfgError::NoHome`] when neither is set.
@@ -81,7 +81,7 @@ pub fn path(folder: Option<PathBuf>, home: Option<PathBuf>) -> Result<PathBuf, C
     Ok(folder.ok_or(CfgError::NoHome)?.join(FILE))
 }
 
-/// Reads the file at `path`; makes it when there is none, and brings one of an older version up to date.
+/// Reads the file at `path`. Creates it when there is none, and updates one with an older version.
 ///
 /// # Errors
 /// [`CfgError`] when it cannot be read, written or understood.
@@ -139,19 +139,14 @@ fn parse(path: &Path, text: &str) -> Result<Value, CfgError> {
     }
 }
 
-/// The parser's words without the position, which the error has already.
+/// The parser's words without the position, which the error names itself.
 fn message(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.rsplit_once(" at line ")
         .map_or(text.clone(), |(words, _)| words.to_owned())
 }
 
-/// The embedded default as a value.
-pub fn defaults() -> Value {
-    serde_json::from_str(DEFAULT).unwrap_or_default()
-}
-
-/// The file with what it lacks, if it is of an older version than the default.
+/// The file with the keys that it lacks, if its version is older than the default's.
 pub fn upgrade(old: &Value) -> Option<Value> {
     let version = |value: &Value| {
         let text = value
@@ -171,7 +166,7 @@ pub fn upgrade(old: &Value) -> Option<Value> {
     Some(merged)
 }
 
-/// Lays `over` on top of `under`: keys of maps one by one, everything else as a whole. `null` is no value.
+/// Merges `over` into `under`: maps key by key, everything else as a whole. `null` counts as absent.
 pub fn merge(under: Value, over: &Value) -> Value {
     match (under, over) {
         (Value::Object(mut under), Value::Object(over)) => {
@@ -186,7 +181,7 @@ pub fn merge(under: Value, over: &Value) -> Value {
     }
 }
 
-/// Writes the old text beside the file, under the first free name.
+/// Writes the old text to a file beside it, with the first free name.
 fn keep_old(path: &Path, text: &str) -> Result<PathBuf, CfgError> {
     let names = std::iter::once(String::new()).chain((1..).map(|number| format!(".{number}")));
     let mut candidates = names.map(|end| path.with_file_name(format!("{FILE}_old{end}")));
@@ -196,7 +191,7 @@ fn keep_old(path: &Path, text: &str) -> Result<PathBuf, CfgError> {
     Ok(old)
 }
 
-/// Writes the whole file or none of it: into a file beside it first.
+/// Writes the file atomically: first to a file beside it, which then takes its name.
 fn write(path: &Path, text: &str) -> Result<(), CfgError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(|source| io_error("make", folder, source))?;

@@ -1,4 +1,4 @@
-//! The command line. Options say what SCAR's of the same name say; those that are new have no short form.
+//! The command line. Options mean what SCAR's options with the same name mean; new options have no short form.
 
 mod function;
 
@@ -79,7 +79,7 @@ pub enum Verb {
         function: Box<FunctionOptions>,
         /// How to try it.
         #[command(flatten)]
-        trial: TrialOptions,
+        local_run: LocalRunOptions,
     },
     /// List functions, or the files of a bucket.
     Ls {
@@ -92,7 +92,7 @@ pub enum Verb {
     /// Call a function through its HTTP endpoint.
     Invoke(InvokeOptions),
     /// Show what the sandbox around a function allows, and what will not work there.
-    Doctor(Which),
+    Doctor(FunctionSelector),
     /// Show what a function has logged.
     Log(LogOptions),
     /// Upload a file or folder to a bucket.
@@ -101,9 +101,9 @@ pub enum Verb {
     Get(TransferOptions),
     /// Remove a function and everything that was made for it; data in buckets stays.
     Rm {
-        /// Which.
+        /// Which function.
         #[command(flatten)]
-        which: Which,
+        selector: FunctionSelector,
         /// Every function that faas-deploy made for this user.
         #[arg(short, long)]
         all: bool,
@@ -118,7 +118,7 @@ pub enum Verb {
 
 /// Options of `plan` for trying a function before it is deployed.
 #[derive(Debug, Clone, Default, Args)]
-pub struct TrialOptions {
+pub struct LocalRunOptions {
     /// Run the function on this event, a JSON file (- is standard input), on this machine as on Lambda, and show how close it
     /// comes to its limits. Nothing is changed in AWS but by the function itself: it reads and writes its buckets, unless
     /// --local-storage is given.
@@ -134,7 +134,7 @@ pub struct TrialOptions {
 
 /// Which function.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Which {
+pub struct FunctionSelector {
     /// The function's name.
     #[arg(short, long)]
     pub name: Option<String>,
@@ -146,9 +146,9 @@ pub struct Which {
 /// Options of `run`.
 #[derive(Debug, Clone, Args)]
 pub struct RunOptions {
-    /// Which.
+    /// Which function.
     #[command(flatten)]
-    pub which: Which,
+    pub selector: FunctionSelector,
     /// Script to run in the container in place of the function's own.
     #[arg(short = 's', long, value_name = "FILE")]
     pub run_script: Option<PathBuf>,
@@ -173,9 +173,9 @@ pub struct RunOptions {
 /// Options of `invoke`.
 #[derive(Debug, Clone, Args)]
 pub struct InvokeOptions {
-    /// Which.
+    /// Which function.
     #[command(flatten)]
-    pub which: Which,
+    pub selector: FunctionSelector,
     /// File to post [-db].
     #[arg(long, value_name = "FILE", conflicts_with = "json_data")]
     pub data_binary: Option<PathBuf>,
@@ -196,9 +196,9 @@ pub struct InvokeOptions {
 /// Options of `log`.
 #[derive(Debug, Clone, Args)]
 pub struct LogOptions {
-    /// Which.
+    /// Which function.
     #[command(flatten)]
-    pub which: Which,
+    pub selector: FunctionSelector,
     /// Only this log stream [-ls].
     #[arg(long, value_name = "STREAM")]
     pub log_stream_name: Option<String>,

@@ -1,4 +1,4 @@
-//! Function definition files: YAML with the functions below `functions.aws` and the stores they use below
+//! Function definition files: YAML with functions under `functions.aws` and the stores that they use under
 //! `storage_providers`.
 
 use std::fs;
@@ -9,7 +9,7 @@ use thiserror::Error;
 
 const LIST: &str = "a list of functions, each with a `lambda`";
 
-/// Why a file defines no function.
+/// Why a file cannot be used.
 #[derive(Debug, Error)]
 pub enum DefinitionError {
     /// It cannot be read.
@@ -30,16 +30,16 @@ pub enum DefinitionError {
         /// The parser's words.
         message: String,
     },
-    /// It is YAML of another shape.
+    /// It is YAML, but not of the expected shape.
     #[error("{path}: {key} is {found}, expected {expected}")]
     Shape {
         /// The file.
         path: PathBuf,
         /// The key.
         key: String,
-        /// What was there.
+        /// What the file has.
         found: &'static str,
-        /// What should be.
+        /// What it should have.
         expected: &'static str,
     },
 }
@@ -49,8 +49,8 @@ pub enum DefinitionError {
 pub struct Definition {
     /// The file.
     pub path: PathBuf,
-    /// Its place in the file, for messages: `functions.aws[0]`.
-    pub place: String,
+    /// Its position in the file, for messages: `functions.aws[0]`.
+    pub position: String,
     /// `lambda`, `iam`, `api_gateway`, `cloudwatch`, `batch`, `s3`, with absolute paths.
     pub value: Value,
     /// The file's `storage_providers`.
@@ -100,11 +100,11 @@ pub fn parse(text: &str, path: &Path, folder: &Path) -> Result<Vec<Definition>, 
     let list = found.as_array().filter(|list| !list.is_empty());
     let list = list.ok_or_else(|| shape("functions.aws", found, LIST))?;
     let one = |(index, entry): (usize, &Value)| {
-        let place = format!("functions.aws[{index}]");
+        let position = format!("functions.aws[{index}]");
         if !entry.get("lambda").is_some_and(Value::is_object) {
             let found = entry.get("lambda").unwrap_or(&Value::Null);
             return Err(shape(
-                &format!("{place}.lambda"),
+                &format!("{position}.lambda"),
                 found,
                 "the function's keys, `name` among them",
             ));
@@ -114,7 +114,7 @@ pub fn parse(text: &str, path: &Path, folder: &Path) -> Result<Vec<Definition>, 
         let storage_providers = document.get("storage_providers").cloned();
         Ok(Definition {
             path: path.to_owned(),
-            place,
+            position,
             value,
             storage_providers: storage_providers.unwrap_or(Value::Object(Map::new())),
         })
@@ -122,7 +122,7 @@ pub fn parse(text: &str, path: &Path, folder: &Path) -> Result<Vec<Definition>, 
     list.iter().enumerate().map(one).collect()
 }
 
-/// Makes paths absolute, and moves an image archive to where the supervisor reads it.
+/// Makes paths absolute, and moves `image_file` to the key that the supervisor reads.
 fn localize(lambda: &mut Value, folder: &Path) {
     if let Some(archive) = lambda
         .as_object_mut()
@@ -139,7 +139,7 @@ fn localize(lambda: &mut Value, folder: &Path) {
     }
 }
 
-/// Relative to the file, or, where only that exists, to the working directory.
+/// Resolves a path relative to the file's folder, or to the working directory where it exists only there.
 fn located(folder: &Path, text: &str) -> PathBuf {
     let beside = folder.join(text);
     let chosen = if !beside.exists() && Path::new(text).exists() {

@@ -1,54 +1,46 @@
-//! One function on its way to AWS: its settings, its package, what exists already, and the plan between them.
+//! One function on its way to AWS: its settings, its package, what exists already, and the plan from there.
 
 mod checks;
-mod job;
 
-use super::aws::{Patience, Services, iam};
+use super::aws::{Services, WaitPolicy, iam};
 use super::error::DeployError;
 use super::function_config as config;
+use super::job_parts::JobParts;
 use super::layer_file::LayerFile;
 use super::observe;
 use super::package::{Package, Route};
-use super::plan::deploy::{JobWanted, Wanted, plan};
-use super::plan::observed::Observed;
-use super::plan::{Plan, Work};
+use super::plan::Plan;
+use super::plan::deploy;
+use super::plan::observed::{LogGroupState, Observed};
+use super::plan::wanted::{JobWanted, Scope, Wanted};
 use super::settings::{Runtime, Settings};
 use checks::{carry_in_variable, check_image, check_regions, check_variables, role};
-pub use job::JobParts;
 
-/// How much of the function is described.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// All of it.
-    Whole,
-    /// Only what Lambda itself keeps: code, triggers and jobs stay as they are.
-    Configuration,
-}
-
-/// Everything that carrying out a plan needs.
+/// Everything that a plan is computed from, and that carrying it out needs.
 #[derive(Debug)]
 pub struct Deployment {
     /// Settings.
     pub settings: Settings,
     /// Clients.
     pub services: Services,
-    /// How long to wait.
-    pub patience: Patience,
-    /// The layer at hand.
+    /// How long to wait for what AWS prepares.
+    pub wait: WaitPolicy,
+    /// The local layer; `None` when none is assembled.
     pub layer: Option<LayerFile>,
     /// Bucket for packages and jobs.
     pub bucket: Option<String>,
-    /// The package, unless the function is an image.
+    /// The package and how it gets to Lambda; `None` for an image function.
     pub package: Option<(Package, Route)>,
     /// What exists.
     pub observed: Observed,
-    /// What jobs need.
+    /// What its jobs need; `None` for a function without jobs.
     pub job: Option<JobParts>,
-    scope: Scope,
+    /// How much of the function the settings describe.
+    pub scope: Scope,
 }
 
 impl Deployment {
-    /// Packages the function, and looks up everything that exists. Nothing is changed.
+    /// Packages the function and looks up everything that exists. Changes nothing.
     ///
     /// # Errors
     /// [`DeployError`].
@@ -56,7 +48,7 @@ impl Deployment {
         mut settings: Settings,
         services: Services,
         layer: Option<LayerFile>,
-        patience: Patience,
+        wait: WaitPolicy,
         scope: Scope,
     ) -> Result<Self, DeployError> {
         let account = iam::account(&services).await?;
@@ -79,15 +71,11 @@ impl Deployment {
         };
         check_variables(&settings)?;
         check_regions(&settings, package.as_ref().map(|(_, route)| route))?;
-        let whole_batch = settings.uses_batch() && scope == Scope::Whole;
-        let job = match (&bucket, whole_batch) {
-            (Some(bucket), true) => Some(JobParts::new(
-                &settings,
-                &services,
-                &account,
-                bucket,
-                layer.as_ref(),
-            )?),
+        let needs_job = settings.uses_batch() && scope == Scope::Whole;
+        let job = match (&bucket, needs_job) {
+            (Some(bucket), true) => {
+                Some(JobParts::new(&settings, &account, bucket, layer.as_ref())?)
+            }
             _ => None,
         };
         let mut observed = observe::observe(
@@ -104,7 +92,7 @@ impl Deployment {
         Ok(Self {
             settings,
             services,
-            patience,
+            wait,
             layer,
             bucket,
             package,
@@ -129,21 +117,71 @@ impl Deployment {
         };
         let wanted = Wanted {
             settings: &self.settings,
+            scope: self.scope,
             code,
             route: self.package.as_ref().map(|(_, route)| route.clone()),
             bucket: self.bucket.clone(),
             job: self.job.as_ref().map(|job| JobWanted {
+                bucket: job.bucket.clone(),
                 definition: job.definition.value(),
                 secret: job.secret.clone(),
                 template: job.template.version.clone(),
             }),
         };
-        let mut plan = plan(&wanted, &self.observed);
-        if self.scope == Scope::Configuration {
-            // Retention comes from a function's file, and there is none.
-            const KEPT: [Work; 3] = [Work::Layer, Work::FunctionConfiguration, Work::FunctionTags];
-            plan.steps.retain(|step| KEPT.contains(&step.work));
-        }
-        plan
+        deploy::plan(&wanted, &self.observed)
+    }
+
+    /// The package and how it gets to Lambda.
+    ///
+    /// # Errors
+    /// [`DeployError::Internal`] for an image function.
+    pub fn package(&self) -> Result<&(Package, Route), DeployError> {
+        self.package
+            .as_ref()
+            .ok_or(DeployError::Internal("the function has no package"))
+    }
+
+    /// What the function's jobs need.
+    ///
+    /// # Errors
+    /// [`DeployError::Internal`] for a function without jobs.
+    pub fn job(&self) -> Result<&JobParts, DeployError> {
+        self.job
+            .as_ref()
+            .ok_or(DeployError::Internal("the function has no jobs"))
+    }
+
+    /// The local layer.
+    ///
+    /// # Errors
+    /// [`DeployError::Usage`] when none is assembled.
+    pub fn layer(&self) -> Result<&LayerFile, DeployError> {
+        self.layer.as_ref().ok_or_else(|| {
+            DeployError::Usage(
+                "there is no layer to publish: run `make layer`, or name its folder with --layer-dir"
+                    .to_owned(),
+            )
+        })
+    }
+
+    /// Id of the function's HTTP endpoint.
+    ///
+    /// # Errors
+    /// [`DeployError::Internal`] for a function without one.
+    pub fn api_id(&self) -> Result<&str, DeployError> {
+        let api = self.observed.api.as_ref();
+        api.map(|api| api.id.as_str())
+            .ok_or(DeployError::Internal("the function has no HTTP endpoint"))
+    }
+
+    /// The log group that exists.
+    ///
+    /// # Errors
+    /// [`DeployError::Internal`] when there is none.
+    pub fn log_group(&self) -> Result<&LogGroupState, DeployError> {
+        self.observed
+            .log_group
+            .as_ref()
+            .ok_or(DeployError::Internal("the function has no log group"))
     }
 }

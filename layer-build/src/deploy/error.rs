@@ -13,7 +13,7 @@ use super::layer_file::LayerFileError;
 use super::package::PackageError;
 use super::settings::SettingsError;
 
-/// Why a verb failed. Each message says what, to what, and what to do next.
+/// Why a verb failed. Each message says what failed, on what, and what to do next.
 #[derive(Debug, Error)]
 pub enum DeployError {
     /// `scar.cfg`.
@@ -22,7 +22,7 @@ pub enum DeployError {
     /// The function's file.
     #[error(transparent)]
     Definition(#[from] DefinitionError),
-    /// A key of either.
+    /// A key of `scar.cfg`, the function's file or the command line.
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// A key that the supervisor would refuse.
@@ -31,7 +31,7 @@ pub enum DeployError {
     /// The package.
     #[error(transparent)]
     Package(#[from] PackageError),
-    /// The layer at hand.
+    /// The local layer.
     #[error(transparent)]
     Layer(#[from] LayerFileError),
     /// AWS.
@@ -59,9 +59,12 @@ pub enum DeployError {
         /// What AWS cannot do, and what to do in its place.
         obstacles: String,
     },
-    /// The command makes no sense as it is.
+    /// The command cannot be carried out as it was given.
     #[error("{0}")]
     Usage(String),
+    /// A step that does not fit its function: a fault of this program.
+    #[error("{0}, but a step of the plan needs it: this is a fault of faas-deploy")]
+    Internal(&'static str),
     /// A file of the user's.
     #[error("cannot use {path}: {source}")]
     Io {
@@ -73,7 +76,7 @@ pub enum DeployError {
 }
 
 impl DeployError {
-    /// For machines.
+    /// The error as JSON.
     pub fn to_json(&self) -> Value {
         match self {
             Self::Unfinished { done, left, source } => {

@@ -1,4 +1,4 @@
-//! The configuration that travels in the function's package, and whether it holds secrets.
+//! The configuration in the function's package, and whether it holds secrets.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::settings::Settings;
 
-/// Keys that are put together here from other sections than the function's own.
+/// Keys of the configuration that come from other sections than `lambda`.
 const FROM_ELSEWHERE: [&str; 3] = ["batch", "deployment", "storage_providers"];
 /// Keys of a store that are secret.
 const SECRETS: [&str; 5] = [
@@ -18,11 +18,11 @@ const SECRETS: [&str; 5] = [
     "password",
 ];
 
-/// Name of the file in the package (the supervisor looks for it there).
+/// Name of the file in the package, where the supervisor looks for it.
 pub const FILE: &str = "function_config.yaml";
 
-/// What the supervisor is to know of the function, with paths as they are in the package. `bucket` is where packages and
-/// long events of jobs go.
+/// The supervisor's configuration of the function, with paths in the package. `bucket` is the bucket for packages and for long
+/// events of jobs.
 pub fn configuration(settings: &Settings, bucket: Option<&str>) -> Value {
     let lambda = &settings.merged["lambda"];
     let mut config: Map<String, Value> = FUNCTION_KEYS
@@ -72,7 +72,7 @@ pub fn configuration(settings: &Settings, bucket: Option<&str>) -> Value {
     config.into()
 }
 
-/// The configuration of a job: the script comes in a variable, the image is the job's own.
+/// The supervisor's configuration of a job, which has its script in a variable and runs in its own image.
 pub fn job_configuration(settings: &Settings, bucket: Option<&str>) -> Value {
     let mut config = configuration(settings, bucket);
     if let Some(keys) = config.as_object_mut() {
@@ -82,20 +82,20 @@ pub fn job_configuration(settings: &Settings, bucket: Option<&str>) -> Value {
     config
 }
 
-/// The text of the file. JSON is YAML, and no value can be mistaken in it.
+/// The text of the file: JSON, which is YAML in which no value can be misread.
 pub fn text(config: &Value) -> String {
     format!("{config:#}\n")
 }
 
-/// Has the supervisor's own reader check the configuration, before anything is sent.
+/// Checks the configuration with the supervisor's own reader, before anything is sent.
 ///
 /// # Errors
-/// What the supervisor would say at its first event.
+/// The supervisor's error at its first event.
 pub fn check(config: &Value) -> Result<(), ConfigError> {
     FunctionConfig::parse(&text(config), Path::new("/var/task"), &Overrides::default()).map(drop)
 }
 
-/// Whether a store's entry holds keys, which must not be where everyone who may look at a function can read them.
+/// Whether a configuration holds secrets, which must not be where everyone who may look at the function can read them.
 pub fn has_secrets(config: &Value) -> bool {
     match config {
         Value::Object(map) => map.iter().any(|(key, value)| {

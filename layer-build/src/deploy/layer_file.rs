@@ -1,4 +1,4 @@
-//! The assembled layer on this machine: `faas-supervisor-<arch>.zip` with its description beside it.
+//! The local layer: `faas-supervisor-<arch>.zip` as `make layer` assembles it, with its description beside it.
 
 use std::fs::File;
 use std::io::Read;
@@ -10,20 +10,20 @@ use crate::layer::arch::Arch;
 use crate::layer::content::sha256;
 use crate::layer::description::LayerDescription;
 
-/// Why the layer at hand cannot be used.
+/// Why the assembled layer cannot be used.
 #[derive(Debug, Error)]
 pub enum LayerFileError {
-    /// It is not there.
+    /// There is none.
     #[error(
         "the assembled layer for {arch} is in none of {searched}: run `make layer`, or name its folder with --layer-dir"
     )]
     Missing {
         /// The processor.
         arch: Arch,
-        /// Where it was looked for.
+        /// The folders that were searched.
         searched: String,
     },
-    /// It is there and damaged.
+    /// It is damaged.
     #[error("the assembled layer {path} cannot be used: {why}; run `make layer` again")]
     Damaged {
         /// The file.
@@ -38,11 +38,11 @@ pub enum LayerFileError {
 pub struct LayerFile {
     /// The zip.
     pub zip: PathBuf,
-    /// What it is.
+    /// Its description.
     pub description: LayerDescription,
 }
 
-/// Folders where the layer may be: the one that was named, or else those beside the program and the working directory.
+/// Folders that may hold the layer: the named one, else those beside the program and `target/layer`.
 pub fn folders(named: Option<&Path>, program: Option<&Path>) -> Vec<PathBuf> {
     if let Some(named) = named {
         return vec![named.to_owned()];
@@ -59,7 +59,7 @@ pub fn folders(named: Option<&Path>, program: Option<&Path>) -> Vec<PathBuf> {
 }
 
 impl LayerFile {
-    /// Finds the layer for a processor; none when there is none.
+    /// Finds the layer for a processor; `None` when none is assembled.
     ///
     /// # Errors
     /// [`LayerFileError::Damaged`].
@@ -88,7 +88,7 @@ impl LayerFile {
         Ok(Some(Self { zip, description }))
     }
 
-    /// Finds the layer for a processor, which must be there.
+    /// Finds the layer for a processor, which must exist.
     ///
     /// # Errors
     /// [`LayerFileError`].
@@ -106,7 +106,7 @@ impl LayerFile {
         })
     }
 
-    /// The supervisor inside.
+    /// Reads the supervisor out of the layer.
     ///
     /// # Errors
     /// [`LayerFileError::Damaged`].

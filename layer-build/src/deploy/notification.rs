@@ -1,7 +1,7 @@
-//! A bucket's notification configuration, as the XML that S3 sends and takes. One request replaces all of it (S3 API
-//! reference, `PutBucketNotificationConfiguration`), so what others put there is kept as the text it came as.
+//! A bucket's notification configuration, as the XML that S3 sends and accepts. A request replaces all of it (S3 API reference,
+//! `PutBucketNotificationConfiguration`), so entries of others are kept byte for byte.
 
-/// The element of one function's entry; S3 names it so, whatever newer documents call it.
+/// The element of a function's entry. Newer documentation has another name for it, S3 itself does not.
 const ELEMENT: &str = "CloudFunctionConfiguration";
 const END: &str = "</NotificationConfiguration>";
 const EMPTY: &str = "<NotificationConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"></NotificationConfiguration>";
@@ -15,7 +15,7 @@ pub struct Entry<'a> {
     pub folder: &'a str,
 }
 
-/// The configuration with the function's entries, and no other entries of the function.
+/// The configuration with exactly these entries of the function.
 pub fn merge(current: &str, function: &str, entries: &[Entry<'_>]) -> String {
     let kept = remove(current, function);
     let added: String = entries.iter().map(Entry::xml).collect();
@@ -44,7 +44,7 @@ pub fn remove(current: &str, function: &str) -> String {
     kept + rest
 }
 
-/// Whether exactly these entries of the function are there.
+/// Whether the configuration has exactly these entries of the function.
 pub fn has(current: &str, function: &str, entries: &[Entry<'_>]) -> bool {
     let mut found = Vec::new();
     let mut rest = current;
@@ -85,7 +85,7 @@ impl Entry<'_> {
     }
 }
 
-/// Where the next function's entry begins and ends.
+/// Start and end of the next function's entry.
 fn element(text: &str) -> Option<(usize, usize)> {
     let start = text.find(&format!("<{ELEMENT}>"))?;
     let close = format!("</{ELEMENT}>");

@@ -1,15 +1,19 @@
-//! Looks up what exists for a function. Reads only.
+//! Looks up what exists for a function. Changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::aws::{AwsError, Services, api, batch, ec2, lambda, layers, logs, s3, secret};
-use super::deployment::{JobParts, Scope};
+use super::aws::error::default_if_denied;
+use super::aws::{
+    AwsError, Services, api, batch as aws_batch, ec2, lambda, layers, logs, s3, secret,
+};
+use super::job_parts::JobParts;
 use super::layer_file::LayerFile;
-use super::plan::deploy::log_group_name;
-use super::plan::observed::{BatchState, BucketState, Maker, Observed};
-use super::settings::{Runtime, Settings};
+use super::plan::observed::{BatchState, BucketState, Observed, Ownership};
+use super::plan::values::log_group_name;
+use super::plan::wanted::Scope;
+use super::settings::{BucketFolder, Runtime, Settings};
 
-/// Everything that a plan for the function depends on, but account and role.
+/// Everything that a plan for the function depends on, except for account and role.
 ///
 /// # Errors
 /// [`AwsError`].
@@ -27,7 +31,7 @@ pub async fn observe(
         log_group: logs::observe(services, &log_group_name(name)).await?,
         ..Observed::default()
     };
-    published(services, settings, layer, &mut observed).await?;
+    find_layer(services, settings, layer, &mut observed).await?;
     if scope == Scope::Configuration {
         return Ok(observed);
     }
@@ -35,25 +39,24 @@ pub async fn observe(
     let endpoints = api::observe(services, settings, scar.as_deref()).await;
     let endpoints = match settings.api_gateway.name {
         Some(_) => endpoints?,
-        None => permitted(endpoints)?,
+        None => default_if_denied(endpoints)?,
     };
     (observed.api, observed.other_apis) = (endpoints.wanted, endpoints.others);
     observed.buckets = buckets(services, settings, bucket).await?;
-    if let (Some(job), Some(bucket)) = (job, bucket) {
-        let usable = observed.buckets.contains_key(bucket);
-        observed.batch = of_batch(services, name, job).await?;
-        if usable {
-            let hash = s3::hash(services, bucket, &job.supervisor_key).await?;
+    if let Some(job) = job {
+        observed.batch = batch_for(services, name, job).await?;
+        if observed.buckets.contains_key(&job.bucket) {
+            let hash = s3::hash(services, &job.bucket, &job.supervisor_key).await?;
             observed.batch.supervisor = hash.as_ref() == Some(&job.supervisor_hash);
         }
     } else if observed.function.is_some() {
         // It may have had jobs before.
-        observed.batch = permitted(left_over(services, name).await)?;
+        observed.batch = default_if_denied(former_batch(services, name).await)?;
     }
     Ok(observed)
 }
 
-async fn published(
+async fn find_layer(
     services: &Services,
     settings: &Settings,
     layer: Option<&LayerFile>,
@@ -64,7 +67,7 @@ async fn published(
     }
     let versions = layers::list(services, &settings.supervisor.layer_name).await?;
     let chosen = layers::choose(&versions, &settings.supervisor, settings.arch, layer);
-    // The default file names a version of SCAR's supervisor, which nobody asked for.
+    // The default file names a version of SCAR's supervisor, which the user did not ask for.
     if !settings.supervisor.is_default() {
         observed.notice = layers::unmet(&settings.supervisor, chosen, layer);
     }
@@ -78,17 +81,10 @@ async fn buckets(
     own: Option<&str>,
 ) -> Result<BTreeMap<String, BucketState>, AwsError> {
     let function = &settings.function;
-    let places: Vec<_> = function.input.iter().chain(&function.output).collect();
-    let names: BTreeSet<&str> = places
-        .iter()
-        .map(|place| place.bucket.as_str())
-        .chain(own)
-        .collect();
-    let inputs: BTreeSet<&str> = function
-        .input
-        .iter()
-        .map(|place| place.bucket.as_str())
-        .collect();
+    let folders: Vec<&BucketFolder> = function.input.iter().chain(&function.output).collect();
+    let used = folders.iter().map(|used| used.bucket.as_str());
+    let names: BTreeSet<&str> = used.chain(own).collect();
+    let inputs: BTreeSet<&str> = function.input_buckets().collect();
     let mut found = BTreeMap::new();
     for name in names {
         if !s3::exists(services, name).await? {
@@ -98,12 +94,12 @@ async fn buckets(
         if inputs.contains(name) {
             state.notification = s3::notification(services, name).await?;
         }
-        for place in places
-            .iter()
-            .filter(|place| place.bucket == name && !place.folder.is_empty())
-        {
-            if s3::has(services, name, &format!("{}/", place.folder)).await? {
-                state.folders.insert(place.folder.clone());
+        for BucketFolder { bucket, folder } in &folders {
+            if bucket == name
+                && !folder.is_empty()
+                && s3::has(services, name, &format!("{folder}/")).await?
+            {
+                state.folders.insert(folder.clone());
             }
         }
         found.insert(name.to_owned(), state);
@@ -111,45 +107,50 @@ async fn buckets(
     Ok(found)
 }
 
-async fn left_over(services: &Services, name: &str) -> Result<BatchState, AwsError> {
-    let mut state = of_name(services, name).await?;
-    if state.maker == Maker::Here {
+async fn former_batch(services: &Services, name: &str) -> Result<BatchState, AwsError> {
+    let mut state = batch(services, name).await?;
+    if state.ownership == Ownership::Ours {
         state.secret = secret::read(services, name).await?;
     }
     Ok(state)
 }
 
-async fn of_batch(services: &Services, name: &str, job: &JobParts) -> Result<BatchState, AwsError> {
-    let (template_version, template_exists) = ec2::observe(services, &job.template).await?;
+async fn batch_for(
+    services: &Services,
+    name: &str,
+    job: &JobParts,
+) -> Result<BatchState, AwsError> {
+    let (template_version, _) = ec2::observe(services, &job.template).await?;
     let secret = match job.secret {
         Some(_) => secret::read(services, name).await?,
         None => None,
     };
     Ok(BatchState {
         template_version,
-        template_exists,
         secret,
-        ..of_name(services, name).await?
+        ..batch(services, name).await?
     })
 }
 
-/// What AWS Batch has of a name.
+/// What AWS Batch has under a function's name.
 ///
 /// # Errors
 /// [`AwsError`].
-pub async fn of_name(services: &Services, name: &str) -> Result<BatchState, AwsError> {
-    let environment = batch::environment(services, name).await?;
-    let queue = batch::queue(services, name).await?;
-    let definitions = batch::definitions(services, name).await?;
+pub async fn batch(services: &Services, name: &str) -> Result<BatchState, AwsError> {
+    let environment = aws_batch::environment(services, name).await?;
+    let queue = aws_batch::queue(services, name).await?;
+    let definitions = aws_batch::definitions(services, name).await?;
     let ours = environment
         .as_ref()
-        .is_some_and(|found| batch::is_ours(found.tags()))
+        .is_some_and(|found| aws_batch::is_ours(found.tags()))
         || queue
             .as_ref()
-            .is_some_and(|found| batch::is_ours(found.tags()))
-        || definitions.iter().any(|found| found.maker == Maker::Here);
+            .is_some_and(|found| aws_batch::is_ours(found.tags()))
+        || definitions
+            .iter()
+            .any(|found| found.ownership == Ownership::Ours);
     Ok(BatchState {
-        environment: environment.as_ref().map(batch::state),
+        environment: environment.as_ref().map(aws_batch::state),
         queue: queue.map(|queue| {
             queue
                 .state()
@@ -158,18 +159,11 @@ pub async fn of_name(services: &Services, name: &str) -> Result<BatchState, AwsE
         }),
         definition: definitions.first().map(|found| found.value.clone()),
         definitions: definitions.into_iter().map(|found| found.arn).collect(),
-        maker: if ours { Maker::Here } else { Maker::Unknown },
+        ownership: if ours {
+            Ownership::Ours
+        } else {
+            Ownership::Unknown
+        },
         ..BatchState::default()
     })
-}
-
-/// Who may not even look at a service has made nothing there.
-///
-/// # Errors
-/// Every other error.
-pub fn permitted<T: Default>(answer: Result<T, AwsError>) -> Result<T, AwsError> {
-    match answer {
-        Err(error) if error.is_denial() => Ok(T::default()),
-        answer => answer,
-    }
 }

@@ -1,5 +1,5 @@
-//! The function's package: configuration, script, extra files and image archive, as a zip that is the same byte for byte
-//! whenever its content is.
+//! The function's package: configuration, script, extra files and image archive in a zip. The same content always makes the same
+//! zip, byte for byte.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -58,7 +58,7 @@ pub struct Package {
     file: tempfile::NamedTempFile,
     /// Bytes of the zip.
     pub size: u64,
-    /// Base64 of the SHA-256, as Lambda tells it of a function (`CodeSha256`).
+    /// SHA-256 of the zip in base64, as in Lambda's `CodeSha256`.
     pub sha256: String,
 }
 
@@ -72,7 +72,7 @@ pub enum Route {
 }
 
 impl Package {
-    /// Packs the function's files. `bucket` goes into the configuration.
+    /// Packs the function's files and its configuration.
     ///
     /// # Errors
     /// [`PackageError::TooLarge`] before anything is packed, [`PackageError::Io`].
@@ -104,7 +104,7 @@ impl Package {
         self.file.path()
     }
 
-    /// Checks the size and says how the package gets to Lambda.
+    /// How the package gets to Lambda, which depends on its size.
     ///
     /// # Errors
     /// [`PackageError::NeedsBucket`].
@@ -121,7 +121,7 @@ impl Package {
     }
 }
 
-/// The files below a folder by their names in the package, or a file alone. Links are followed as `cp -rL` does.
+/// Collects a file, or all files in a folder, by their names in the package. Follows links, as `cp -rL` does.
 fn collect(path: &Path, sources: &mut BTreeMap<String, PathBuf>) -> Result<(), PackageError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
@@ -149,7 +149,7 @@ fn collect(path: &Path, sources: &mut BTreeMap<String, PathBuf>) -> Result<(), P
     Ok(())
 }
 
-/// Bytes of all files together.
+/// Size of all files together, in bytes.
 fn measure(sources: &BTreeMap<String, PathBuf>) -> Result<u64, PackageError> {
     let size = |path: &PathBuf| {
         let found = fs::metadata(path).map_err(|source| PackageError::Io {
@@ -169,7 +169,7 @@ fn write(sources: &BTreeMap<String, PathBuf>, config: &str) -> Result<Package, P
     let here = Path::new("the function's zip");
     let mut file = tempfile::NamedTempFile::new().map_err(failed(here))?;
     let mut zip = ZipWriter::new(file.as_file_mut());
-    // No time of day: the same content is the same zip.
+    // Entries have no time, so that the same content makes the same zip.
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .large_file(false);
@@ -185,7 +185,7 @@ fn write(sources: &BTreeMap<String, PathBuf>, config: &str) -> Result<Package, P
             .map_err(failed(path))?
             .permissions()
             .mode();
-        // Lambda runs as another user: everyone may read, and what may be executed may be by everyone.
+        // Lambda runs as another user, so everyone may read every file and execute every program.
         let mode = if mode & 0o111 == 0 { 0o644 } else { 0o755 };
         zip.start_file(name.as_str(), options.unix_permissions(mode))
             .map_err(zip_error)

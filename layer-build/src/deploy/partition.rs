@@ -1,10 +1,10 @@
-//! The parts that AWS is made of, but for those that only the authorities reach: each has ARNs, and some have host names, of
-//! their own (AWS General Reference, "Amazon Resource Names"; China guide, "Endpoints and ARNs").
+//! The partitions of AWS, except those for authorities only. Each has its own ARNs, and some have their own host names (AWS General
+//! Reference, "Amazon Resource Names"; China guide, "Endpoints and ARNs").
 
-/// A part of AWS.
+/// A partition of AWS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Partition {
-    /// What everybody calls AWS.
+    /// The commercial regions.
     Aws,
     /// The regions in China.
     China,
@@ -15,7 +15,7 @@ pub enum Partition {
 }
 
 impl Partition {
-    /// The one that a region is in.
+    /// The partition of a region.
     pub fn of(region: &str) -> Self {
         match region {
             region if region.starts_with("cn-") => Self::China,
@@ -44,22 +44,12 @@ impl Partition {
         }
     }
 
-    /// Host of IAM, and the region its requests are signed for (IAM user guide, "IAM endpoints").
-    pub fn iam(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Aws => ("iam.amazonaws.com", "us-east-1"),
-            Self::China => ("iam.cn-north-1.amazonaws.com.cn", "cn-north-1"),
-            Self::GovCloud => ("iam.us-gov.amazonaws.com", "us-gov-west-1"),
-            Self::European => ("iam.eusc-de-east-1.amazonaws.eu", "eusc-de-east-1"),
-        }
-    }
-
-    /// ARNs of a text that were written for [`Self::Aws`], as they are here. What is another part's stays.
+    /// Replaces the ARNs of [`Self::Aws`] in a text by those of this partition. ARNs of other partitions stay.
     pub fn arns(self, text: &str) -> String {
         text.replace("arn:aws:", &format!("arn:{}:", self.id()))
     }
 
-    /// A URL that was written for [`Self::Aws`], as it is here.
+    /// Replaces the host name of [`Self::Aws`] in a URL by that of this partition.
     pub fn hosts(self, url: &str) -> String {
         let end = format!(".{}/", self.domain());
         url.replace(".amazonaws.com/", &end)
@@ -71,7 +61,7 @@ impl Partition {
     }
 }
 
-/// The ARN of what an `account` has in a `region`; the account is empty where a service leaves it out.
+/// The ARN of a resource. `account` is empty for services that leave it out.
 pub fn arn(service: &str, region: &str, account: &str, resource: &str) -> String {
     let partition = Partition::of(region).id();
     format!("arn:{partition}:{service}:{region}:{account}:{resource}")

@@ -1,29 +1,27 @@
-//! What the user sees: progress on standard error, results on standard output, as text or as one JSON value.
+//! What the user sees: progress on standard error, and results on standard output as text or as one JSON value.
 
 use std::io::{self, Write};
 
 use serde_json::Value;
 
-use super::plan::Step;
-
 /// How results are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// For people.
+    /// Text.
     Text,
     /// One JSON value.
     Json,
-    /// As [`Format::Json`], with everything AWS answered.
+    /// As [`Format::Json`], with all of AWS's answer.
     Verbose,
 }
 
-/// Something worth knowing, beside the result.
+/// Writes a remark to standard error.
 pub fn note(text: &str) {
     // A closed standard error is no reason to stop half-way.
     drop(writeln!(io::stderr(), "{text}"));
 }
 
-/// Shows progress and results.
+/// Writes progress and results.
 #[derive(Debug, Clone, Copy)]
 pub struct Reporter {
     /// How results are shown.
@@ -31,12 +29,12 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// A step begins.
-    pub fn begin(&self, step: &Step, number: usize, of: usize) {
-        self.note(&format!("[{number}/{of}] {}", step.words()));
+    /// Says that step `number` of `total` begins.
+    pub fn begin(&self, step: &str, number: usize, total: usize) {
+        self.note(&format!("[{number}/{total}] {step}"));
     }
 
-    /// Something worth knowing, beside the result.
+    /// Writes a remark to standard error.
     #[allow(
         clippy::unused_self,
         reason = "everything that is shown goes through the reporter"
@@ -45,7 +43,7 @@ impl Reporter {
         note(text);
     }
 
-    /// The result: `text` for people, `value` for machines.
+    /// Writes the result to standard output: `text`, or `value` where JSON was asked for.
     pub fn result(&self, text: &str, value: &Value) {
         let shown = match self.format {
             Format::Text => text.trim_end_matches('\n').to_owned(),
@@ -56,7 +54,7 @@ impl Reporter {
         }
     }
 
-    /// One of many results: a line of text, or a JSON value in a line.
+    /// Writes one of many results: a line of text, or a JSON value on one line.
     pub fn line(&self, text: &str, value: &Value) {
         let shown = match self.format {
             Format::Text => text.to_owned(),
@@ -66,7 +64,7 @@ impl Reporter {
         drop(writeln!(out, "{shown}").and_then(|()| out.flush()));
     }
 
-    /// Bytes as they are.
+    /// Writes bytes to standard output as they are.
     #[allow(
         clippy::unused_self,
         reason = "everything that is shown goes through the reporter"

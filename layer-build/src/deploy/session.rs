@@ -1,4 +1,4 @@
-//! One run of the command: the configuration file, the reporter, and how a verb gets from options to settings and clients.
+//! One run of the command: how a verb gets from options to settings and clients.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,44 +6,39 @@ use std::time::Duration;
 use net::Network;
 use serde_json::{Value, json};
 
-use super::Surroundings;
-use super::aws::{Patience, Services};
+use super::aws::retry::{Backoff, PREPARATION};
+use super::aws::{Services, WaitPolicy};
 use super::cfg::{self, Cfg};
-use super::cli::{Common, Which};
+use super::cli::{Common, FunctionSelector};
 use super::definition;
 use super::error::DeployError;
+use super::host::HostEnvironment;
 use super::layer_file::{self, LayerFile};
 use super::report::{Reporter, note};
 use super::settings::{Settings, Sources};
 use crate::layer::arch::Arch;
-
-/// First pause when waiting for AWS.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// One run of the command.
 #[derive(Debug)]
 pub struct Session {
     /// `scar.cfg`.
     pub cfg: Cfg,
-    /// Shows progress and results.
+    /// Writes progress and results.
     pub reporter: Reporter,
-    /// How long to wait for AWS.
-    pub patience: Patience,
+    /// How long to wait for what AWS prepares.
+    pub wait: WaitPolicy,
     profile: Option<String>,
     layer_folders: Vec<PathBuf>,
     network: Network,
 }
 
 impl Session {
-    /// Reads the configuration file, or makes it.
+    /// Reads the configuration file, and creates it at first use.
     ///
     /// # Errors
     /// [`DeployError::Cfg`].
-    pub fn open(common: Common, surroundings: &Surroundings) -> Result<Self, DeployError> {
-        let path = cfg::path(
-            surroundings.config_folder.clone(),
-            surroundings.home.clone(),
-        )?;
+    pub fn open(common: Common, host: &HostEnvironment) -> Result<Self, DeployError> {
+        let path = cfg::path(host.config_folder.clone(), host.home.clone())?;
         let cfg = cfg::load(&path)?;
         let reporter = Reporter {
             format: common.format(),
@@ -51,24 +46,28 @@ impl Session {
         for notice in &cfg.notices {
             reporter.note(notice);
         }
+        let limit = Duration::from_secs(common.patience);
         Ok(Self {
             cfg,
             reporter,
-            patience: Patience {
-                limit: Duration::from_secs(common.patience),
-                pause: PAUSE.min(Duration::from_secs(common.patience)),
-                tell: note,
+            wait: WaitPolicy {
+                limit,
+                backoff: Backoff {
+                    first: PREPARATION.first.min(limit),
+                    ..PREPARATION
+                },
+                report: note,
             },
             profile: common.profile,
             layer_folders: layer_file::folders(
                 common.layer_dir.as_deref(),
-                surroundings.program.as_deref(),
+                host.program.as_deref(),
             ),
-            network: surroundings.network.clone(),
+            network: host.network.clone(),
         })
     }
 
-    /// Settings of every function that the options are about: those of the file, or of the command line alone.
+    /// Settings of the functions in a file, or of the one on the command line if there is no file.
     ///
     /// # Errors
     /// [`DeployError`].
@@ -92,7 +91,7 @@ impl Session {
                     .as_str()
                     .map(str::to_owned)
             });
-            // Of several functions the name chooses one; the only one it renames.
+            // The name selects one of several functions, and renames a single one.
             if !single && name.is_some() && own.as_deref() != name {
                 continue;
             }
@@ -112,7 +111,7 @@ impl Session {
         Ok(all)
     }
 
-    /// Settings from sources.
+    /// Reads settings from sources.
     ///
     /// # Errors
     /// [`DeployError::Settings`].
@@ -120,7 +119,7 @@ impl Session {
         Ok(Settings::read(sources)?)
     }
 
-    /// The sources of a function that is known by name alone, with a configuration of its own below the command line's.
+    /// The sources of settings: the command line's options over a definition over `scar.cfg`.
     pub fn sources(&self, layer: &Value, definition: Option<definition::Definition>) -> Sources {
         Sources::new(layer, self.profile.as_deref(), definition, &self.cfg)
     }
@@ -128,11 +127,11 @@ impl Session {
     /// Settings of one function, by name or file.
     ///
     /// # Errors
-    /// [`DeployError::Usage`] when it is not clear which.
-    pub fn one(&self, which: &Which) -> Result<Settings, DeployError> {
+    /// [`DeployError::Usage`] when the options select none or several.
+    pub fn one(&self, selector: &FunctionSelector) -> Result<Settings, DeployError> {
         let mut all = self.settings(
-            &json!({ "lambda": { "name": which.name } }),
-            which.conf_file.as_ref(),
+            &json!({ "lambda": { "name": selector.name } }),
+            selector.conf_file.as_ref(),
         )?;
         let names: Vec<_> = all
             .iter()
@@ -151,7 +150,7 @@ impl Session {
         }
     }
 
-    /// Settings for a verb that is about no function.
+    /// Settings for a verb without a function.
     ///
     /// # Errors
     /// [`DeployError::Settings`].
@@ -159,12 +158,12 @@ impl Session {
         self.read(&self.sources(&json!({}), None))
     }
 
-    /// Clients for settings.
+    /// Clients for the settings.
     pub async fn services(&self, settings: &Settings) -> Services {
         Box::pin(Services::connect(settings, &self.network)).await
     }
 
-    /// The assembled layer for a processor, if it is there.
+    /// The assembled layer for a processor, if there is one.
     ///
     /// # Errors
     /// [`DeployError::Layer`].

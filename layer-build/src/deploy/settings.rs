@@ -1,5 +1,5 @@
-//! Everything that is known about one function, merged and checked: command line over function file over `scar.cfg` over
-//! defaults.
+//! The settings of one function, merged and checked: the command line wins over the function file, that over `scar.cfg`, and
+//! that over the defaults.
 
 pub mod api;
 pub mod batch;
@@ -9,6 +9,7 @@ pub mod network;
 mod reader;
 pub mod sources;
 
+use config::ExecutionMode;
 use serde_json::Value;
 
 use super::cfg;
@@ -18,11 +19,11 @@ use crate::layer::arch::Arch;
 pub use api::ApiGateway;
 pub use batch::Batch;
 pub use error::SettingsError;
-pub use function::{Function, Place, Runtime};
+pub use function::{BucketFolder, Function, Runtime};
 pub use network::{FileSystem, Vpc};
 pub use sources::Sources;
 
-/// Where calls to one service go: a section's `boto_profile` and `region`.
+/// Profile and region of the requests to one service: a section's `boto_profile` and `region`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Section {
     /// Profile of the AWS configuration files.
@@ -31,10 +32,10 @@ pub struct Section {
     pub region: String,
 }
 
-/// Sizes and place of a package (`lambda.deployment`).
+/// How packages get to Lambda (`lambda.deployment`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deployment {
-    /// Bucket that large packages go through, and jobs fetch the supervisor from.
+    /// Bucket that large packages go through and that jobs fetch the supervisor from.
     pub bucket: Option<String>,
     /// Largest package sent with a request, in bytes.
     pub max_payload_size: u64,
@@ -45,11 +46,11 @@ pub struct Deployment {
 /// The layer (`lambda.supervisor`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Supervisor {
-    /// Version wanted; `latest` is the one at hand.
+    /// The wanted version; `latest` is that of the local layer.
     pub version: String,
     /// The layer's name.
     pub layer_name: String,
-    /// Licence shown with it.
+    /// Licence that is shown with it.
     pub license_info: String,
 }
 
@@ -74,19 +75,19 @@ pub struct Settings {
     pub supervisor: Supervisor,
     /// `iam.role`: ARN or name; empty when not set.
     pub role: String,
-    /// Where the user sets the role, for a message.
-    pub role_place: String,
-    /// Where calls go, by section.
+    /// Where the role is set, or would be set, for a message.
+    pub role_origin: String,
+    /// Profile and region of `iam`.
     pub iam: Section,
-    /// As `iam`.
+    /// Profile and region of `lambda`.
     pub lambda: Section,
-    /// As `iam`.
+    /// Profile and region of `s3`.
     pub s3: Section,
-    /// As `iam`.
+    /// Profile and region of `api_gateway`.
     pub api: Section,
-    /// As `iam`.
+    /// Profile and region of `cloudwatch`.
     pub cloudwatch: Section,
-    /// As `iam`.
+    /// Profile and region of `batch`.
     pub batch_section: Section,
     /// `s3.event`: what `run` sends for each file of a bucket.
     pub event: Value,
@@ -98,19 +99,19 @@ pub struct Settings {
     pub batch: Batch,
     /// `storage_providers` of the function's file.
     pub storage_providers: Value,
-    /// Everything merged, as it was read.
+    /// The merged configuration.
     pub merged: Value,
-    /// What the user should be told.
+    /// Remarks for the user.
     pub notices: Vec<String>,
 }
 
 impl Settings {
-    /// Whether the function hands work to AWS Batch.
+    /// Whether the function submits jobs to AWS Batch.
     pub fn uses_batch(&self) -> bool {
-        self.function.execution_mode != "lambda"
+        self.function.execution_mode != ExecutionMode::Lambda
     }
 
-    /// The bucket for packages and jobs: the configured one, or one of this account's own when a job needs one.
+    /// The bucket for packages and jobs: the configured one, else the account's own if there are jobs.
     pub fn deployment_bucket(&self, account: &str) -> Option<String> {
         let own = || format!("faas-supervisor-{account}-{}", self.lambda.region);
         self.deployment
@@ -119,10 +120,10 @@ impl Settings {
             .or_else(|| self.uses_batch().then(own))
     }
 
-    /// Reads and checks.
+    /// Reads and checks the settings.
     ///
     /// # Errors
-    /// [`SettingsError`]: the first key that is wrong, with the place where it was set.
+    /// [`SettingsError`]: the first wrong key, and where it was set.
     pub fn read(sources: &Sources) -> Result<Self, SettingsError> {
         let merged = sources.merged();
         let read = reader::Reader::new(&merged, sources);
@@ -131,7 +132,7 @@ impl Settings {
                 profile: read
                     .text(&format!("{name}.boto_profile"))?
                     .unwrap_or_else(|| "default".to_owned()),
-                // IAM has no regions, and is where the function is.
+                // The section `iam` has no region: that of the function is used.
                 region: match read.text(&format!("{name}.region"))? {
                     Some(region) => region,
                     None => read
@@ -164,7 +165,7 @@ impl Settings {
                     .unwrap_or_else(|| "Apache 2.0".to_owned()),
             },
             role: read.text("iam.role")?.unwrap_or_default(),
-            role_place: sources.place("iam.role"),
+            role_origin: sources.origin("iam.role"),
             iam: section("iam")?,
             lambda,
             s3: section("s3")?,
@@ -174,7 +175,7 @@ impl Settings {
             event: event(read.value("s3.event"), partition),
             api_gateway: api::read(&read, partition)?,
             retention_days: read.retention("cloudwatch.log_retention_policy_in_days")?,
-            batch: batch::read(&read, &function.execution_mode, partition)?,
+            batch: batch::read(&read, function.execution_mode, partition)?,
             storage_providers: sources.storage_providers(),
             function,
             merged: merged.clone(),

@@ -1,4 +1,4 @@
-//! The processors a layer can be for, and what each party calls them.
+//! The processors that a layer can be for, and their names.
 
 use std::fmt;
 

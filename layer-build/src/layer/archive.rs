@@ -1,7 +1,7 @@
-//! The zip archive: the same files always become the same bytes.
+//! The zip archive. The same files always make the same bytes.
 //!
-//! No extra fields, one date (the earliest the format knows), one compression level, directories and then files in order of their paths; what
-//! the deflate encoder writes is fixed by its version in the lockfile.
+//! It has no extra fields, one date (the earliest of the format), one compression level, and directories before files, each in the
+//! order of their paths. The version in the lockfile fixes what the deflate encoder writes.
 
 use std::collections::BTreeSet;
 use std::io::{Cursor, Write as _};
@@ -12,10 +12,10 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 use super::content::Files;
 use super::error::LayerError;
 
-/// Deflate's level: a layer is written once and read at every cold start.
+/// Level of compression. It is the highest, because a layer is written once and read at every cold start.
 const LEVEL: i64 = 9;
 
-/// Directories have entries of their own: without one, a directory's mode is up to whoever unpacks the archive.
+/// Mode of directories. They have entries of their own, because otherwise the program that unpacks the archive chooses their modes.
 const DIRECTORY_MODE: u32 = 0o755;
 
 /// Packs the files.

@@ -1,4 +1,4 @@
-//! The files of a layer: path, mode, content, and where each is from.
+//! The files of a layer: path, mode, content and origin.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::arch::Arch;
 
-/// Where the list of all files is.
+/// Path of the manifest in the layer.
 pub const MANIFEST_PATH: &str = "manifest.json";
 
 /// Whether a file is started or only read.
@@ -29,10 +29,10 @@ impl Kind {
     }
 }
 
-/// Where files are from and how they are licensed.
+/// Origin and licence of files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// Where from.
+pub struct FileSource {
+    /// Where they come from.
     pub origin: String,
     /// SPDX expression.
     pub licence: &'static str,
@@ -43,10 +43,10 @@ pub struct Source {
 pub struct LayerFile {
     /// Program or data.
     pub kind: Kind,
-    /// What is in it.
+    /// Its content.
     pub content: Vec<u8>,
-    /// Where it is from.
-    pub source: Source,
+    /// Its origin and licence.
+    pub source: FileSource,
 }
 
 /// All files of a layer by their path below `/opt`, in order.
@@ -76,7 +76,7 @@ pub struct ManifestEntry {
     pub size: u64,
     /// SHA-256 of the content, in hexadecimal.
     pub sha256: String,
-    /// Where it is from.
+    /// Its origin.
     pub origin: String,
     /// SPDX expression.
     pub licence: String,

@@ -1,4 +1,4 @@
-//! The crates that are linked into a program, as cargo knows them. What their licences are, `licences` reads.
+//! The crates that are linked into a program, from `cargo metadata`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use super::program;
 
 const PROGRAM: &str = "cargo metadata";
 
-/// What is needed of `cargo metadata`'s format 1 (The Cargo Book, "cargo metadata").
+/// The needed part of `cargo metadata`'s format 1 (The Cargo Book, "cargo metadata").
 #[derive(Debug, Deserialize)]
 struct Metadata {
     packages: Vec<Crate>,
@@ -31,7 +31,7 @@ pub(super) struct Crate {
     pub(super) license_file: Option<PathBuf>,
     pub(super) authors: Vec<String>,
     pub(super) repository: Option<String>,
-    /// In the directory of its sources.
+    /// Its manifest, in the directory of its sources.
     pub(super) manifest_path: PathBuf,
     /// None for a member of this workspace.
     source: Option<String>,
@@ -60,10 +60,10 @@ struct DependencyKind {
     kind: Option<String>,
 }
 
-/// The crates that packages of the project are linked with, by name and version, less the project's own.
+/// The crates linked into packages of the project, except the project's own, sorted by name and version.
 ///
 /// # Errors
-/// [`LayerError::Program`] when cargo cannot tell, which it can after the supervisor has been built.
+/// [`LayerError::Program`] when cargo lacks a crate's sources; it has them once the programs have been built.
 pub(super) fn linked(
     project: &Path,
     arch: Arch,
@@ -77,19 +77,19 @@ pub(super) fn linked(
         .current_dir(project);
     let output = program::run(PROGRAM, &mut command)?;
     if !output.status.success() {
-        return Err(failed(program::last_words(&output)));
+        return Err(failed(program::error_lines(&output)));
     }
     let metadata: Metadata = serde_json::from_slice(&output.stdout)
         .map_err(|error| failed(format!("unexpected output: {error}")))?;
     reached(metadata, packages)
 }
 
-fn failed(said: String) -> LayerError {
+fn failed(reported: String) -> LayerError {
     let program = PROGRAM;
-    LayerError::Program { program, said }
+    LayerError::Program { program, reported }
 }
 
-/// What the packages depend on, directly or not, when they run.
+/// The crates that the running programs depend on, directly or not.
 fn reached(metadata: Metadata, packages: &[&str]) -> Result<Vec<Crate>, LayerError> {
     let nodes: BTreeMap<&str, &Node> = metadata
         .resolve

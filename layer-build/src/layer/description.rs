@@ -1,10 +1,10 @@
-//! What a publisher needs to know about a layer: the JSON file beside the zip.
+//! The JSON file beside the zip, which describes a layer to whoever publishes it.
 
 use serde::{Deserialize, Serialize};
 
 use super::arch::Arch;
 
-/// Runtimes the layer works on: managed Python runtimes through `exec-wrapper`, `provided.*` through `bootstrap`.
+/// Runtimes that the layer works on: managed Python runtimes through `exec-wrapper`, `provided.*` through `bootstrap`.
 pub const COMPATIBLE_RUNTIMES: [&str; 8] = [
     "python3.9",
     "python3.10",
@@ -36,8 +36,8 @@ pub struct LayerDescription {
 }
 
 impl LayerDescription {
-    /// Version and content hash as one line, to put where a published layer shows it: a publisher that finds the same text
-    /// there needs to publish nothing. (A layer version's description has room for 256 characters.)
+    /// Version and content hash on one line, for the description of a published layer version (which may have 256 characters).
+    /// Where a version has the same description, there is nothing to publish.
     pub fn version_text(&self) -> String {
         format!("faas-supervisor {} sha256:{}", self.version, self.sha256)
     }

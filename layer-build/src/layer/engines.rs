@@ -1,4 +1,4 @@
-//! udocker's engines: installed by udocker itself into a scratch directory, then chosen by mode and processor.
+//! udocker's engines: udocker itself installs them into a scratch directory, and the layer gets those for its processor.
 //!
 //! `udocker install` unpacks `udocker_dir/{bin,lib,doc}` of its engine tarball into `UDOCKER_DIR` and checks
 //! `lib/VERSION` (udocker's `tools.py`). Names of engine files carry the processor: `patchelf-x86_64`,
@@ -12,15 +12,15 @@ use clap::ValueEnum;
 use tempfile::TempDir;
 
 use super::arch::Arch;
-use super::content::{Files, Kind, LayerFile, Source, sha256};
+use super::content::{FileSource, Files, Kind, LayerFile, sha256};
 use super::error::LayerError;
 use super::package::Package;
 use super::{pin, program};
 
 /// Which engines go into the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Choice {
-    /// What the F modes need: the only ones that work in AWS Lambda.
+pub enum EngineSelection {
+    /// What the F modes need, the only modes that work in AWS Lambda.
     FModes,
     /// Everything for this processor.
     All,
@@ -28,7 +28,7 @@ pub enum Choice {
 
 /// Where engines come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Supply {
+pub enum EngineSource {
     /// udocker's own download.
     Download,
     /// A tarball in udocker's layout.
@@ -45,26 +45,30 @@ pub struct Engines {
 }
 
 impl Engines {
-    /// Lets `package` install them.
+    /// Runs the package's `udocker install`.
     ///
     /// # Errors
     /// [`LayerError::NoEngines`] or [`LayerError::WrongEngines`] when udocker cannot, [`LayerError::OldEngines`] when they
     /// would not keep udocker from downloading.
-    pub fn install(package: &Package, supply: &Supply, python: &Path) -> Result<Self, LayerError> {
+    pub fn install(
+        package: &Package,
+        source: &EngineSource,
+        python: &Path,
+    ) -> Result<Self, LayerError> {
         let directory = tempfile::Builder::new()
             .prefix("faas-engines-")
             .tempdir()
             .map_err(LayerError::io("make", &std::env::temp_dir()))?;
-        run_install(package, supply, python, directory.path())?;
+        run_install(package, source, python, directory.path())?;
         let path = directory.path().join("lib/VERSION");
         let version = fs::read_to_string(&path).map_err(LayerError::io("read", &path))?;
         let version = version.trim().to_owned();
         if !is_at_least(&version, pin::ENGINES_MINIMUM) {
             return Err(LayerError::OldEngines { found: version });
         }
-        let origin = match supply {
-            Supply::Download => format!("udocker engines {version}, from `udocker install`"),
-            Supply::Tarball(path) => {
+        let origin = match source {
+            EngineSource::Download => format!("udocker engines {version}, from `udocker install`"),
+            EngineSource::Tarball(path) => {
                 let content = fs::read(path).map_err(LayerError::io("read", path))?;
                 let hash = sha256(&content);
                 format!("udocker engines {version}, from a tarball with SHA-256 {hash}")
@@ -81,7 +85,12 @@ impl Engines {
     ///
     /// # Errors
     /// [`LayerError::IncompleteEngines`] when something the F modes need is missing.
-    pub fn add_to(&self, files: &mut Files, arch: Arch, choice: Choice) -> Result<(), LayerError> {
+    pub fn add_to(
+        &self,
+        files: &mut Files,
+        arch: Arch,
+        selection: EngineSelection,
+    ) -> Result<(), LayerError> {
         for (from, to, kind) in [
             ("bin", "udocker/bin", Kind::Program),
             ("lib", "udocker/lib", Kind::Data),
@@ -89,11 +98,11 @@ impl Engines {
         ] {
             for path in listing(&self.directory.path().join(from))? {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
-                if from != "doc" && !is_chosen(&name, arch, choice) {
+                if from != "doc" && !is_chosen(&name, arch, selection) {
                     continue;
                 }
                 let content = fs::read(&path).map_err(LayerError::io("read", &path))?;
-                let source = Source {
+                let source = FileSource {
                     origin: self.origin.clone(),
                     licence: licence(&name),
                 };
@@ -118,20 +127,20 @@ impl Engines {
     }
 }
 
-/// udocker is imported straight from the wheel. A home and store of its own keep the user's settings out.
+/// Runs `udocker install` from the wheel, with a home and store of its own so that the user's settings have no effect.
 fn run_install(
     package: &Package,
-    supply: &Supply,
+    source: &EngineSource,
     python: &Path,
     directory: &Path,
 ) -> Result<(), LayerError> {
-    // No look at the project's news page, which would cost time where there is no network.
+    // Keeps udocker from fetching its news page, which takes long without a network.
     let home = directory.join(".udocker");
     let settings = home.join("udocker.conf");
     fs::create_dir(&home)
         .and_then(|()| fs::write(&settings, "[DEFAULT]\ninstallinfo =\n"))
         .map_err(LayerError::io("write", &settings))?;
-    // Started in the scratch directory, where Python looks for modules first.
+    // Runs in the scratch directory, because Python looks for modules in the working directory first.
     let mut udocker = Command::new(from_here(python)?);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("UDOCKER_") {
@@ -144,9 +153,9 @@ fn run_install(
         .env("PYTHONPATH", &package.path)
         .env("HOME", directory)
         .env("UDOCKER_DIR", directory)
-        // So much that it says which version it does not accept.
+        // At this level udocker names the version that it refuses.
         .env("UDOCKER_LOGLEVEL", "4");
-    if let Supply::Tarball(path) = supply {
+    if let EngineSource::Tarball(path) = source {
         let path = path.canonicalize().map_err(LayerError::io("find", path))?;
         udocker.env("UDOCKER_TARBALL", path);
     }
@@ -154,17 +163,17 @@ fn run_install(
     if output.status.success() && directory.join("lib/VERSION").is_file() {
         return Ok(());
     }
-    let said = program::last_words(&output);
-    Err(match supply {
-        Supply::Download => LayerError::NoEngines { said },
-        Supply::Tarball(path) => LayerError::WrongEngines {
+    let reported = program::error_lines(&output);
+    Err(match source {
+        EngineSource::Download => LayerError::NoEngines { reported },
+        EngineSource::Tarball(path) => LayerError::WrongEngines {
             path: path.clone(),
-            said,
+            reported,
         },
     })
 }
 
-/// A program named by a path keeps its meaning in another directory; a bare name is looked up on the `PATH`.
+/// Makes the path of a program absolute. A bare name stays, and is looked up on the `PATH`.
 fn from_here(program: &Path) -> Result<PathBuf, LayerError> {
     if program.components().count() == 1 {
         return Ok(program.to_path_buf());
@@ -172,7 +181,7 @@ fn from_here(program: &Path) -> Result<PathBuf, LayerError> {
     std::path::absolute(program).map_err(LayerError::io("find", program))
 }
 
-/// The files of a directory; links are followed when they are read, so a layer holds none.
+/// The files of a directory. Links are followed when files are read, so a layer has no links.
 fn listing(directory: &Path) -> Result<Vec<PathBuf>, LayerError> {
     let entries = fs::read_dir(directory).map_err(LayerError::io("list", directory))?;
     let mut paths = Vec::new();
@@ -185,7 +194,7 @@ fn listing(directory: &Path) -> Result<Vec<PathBuf>, LayerError> {
     Ok(paths)
 }
 
-fn is_chosen(name: &str, arch: Arch, choice: Choice) -> bool {
+fn is_chosen(name: &str, arch: Arch, selection: EngineSelection) -> bool {
     if name == "VERSION" {
         return true;
     }
@@ -196,10 +205,10 @@ fn is_chosen(name: &str, arch: Arch, choice: Choice) -> bool {
             .is_some_and(|(_, rest)| rest.is_empty() || rest.starts_with('-'))
     };
     let of_f_modes = name.starts_with("libfakechroot") || name.starts_with("patchelf");
-    is_for(arch.name()) && (choice == Choice::All || of_f_modes)
+    is_for(arch.name()) && (selection == EngineSelection::All || of_f_modes)
 }
 
-/// Licences of the engines by their projects' own statements; the texts are in `licenses/engines`.
+/// The licence of an engine, as its project states it. The texts are in `licenses/engines`.
 fn licence(name: &str) -> &'static str {
     match name.split(['-', '.', '_']).next().unwrap_or_default() {
         "libfakechroot" | "fakechroot" => "LGPL-2.1-or-later",
@@ -210,7 +219,7 @@ fn licence(name: &str) -> &'static str {
     }
 }
 
-/// Compares as udocker does: numbers between dots, missing ones as zero.
+/// Compares versions as udocker does: number by number, with missing numbers as zero.
 fn is_at_least(version: &str, minimum: &str) -> bool {
     let numbers = |text: &str| -> Vec<u64> {
         let mut parts: Vec<u64> = text.split('.').map(|p| p.parse().unwrap_or(0)).collect();
@@ -251,11 +260,15 @@ mod tests {
             ("proot-arm", false, false),
         ] {
             assert_eq!(
-                is_chosen(name, Arch::Arm64, Choice::FModes),
+                is_chosen(name, Arch::Arm64, EngineSelection::FModes),
                 f_modes,
                 "{name}"
             );
-            assert_eq!(is_chosen(name, Arch::Arm64, Choice::All), all, "{name}");
+            assert_eq!(
+                is_chosen(name, Arch::Arm64, EngineSelection::All),
+                all,
+                "{name}"
+            );
         }
     }
 }

@@ -11,16 +11,16 @@ use crate::elf::ElfError;
 #[derive(Debug, thiserror::Error)]
 pub enum LayerError {
     /// A file or directory cannot be read or written.
-    #[error("cannot {doing} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried.
-        doing: &'static str,
-        /// With what.
+        /// What was being done.
+        action: &'static str,
+        /// The file or directory.
         path: PathBuf,
         /// The operating system's reason.
         source: io::Error,
     },
-    /// The supervisor's file is no program.
+    /// The supervisor's file is not a program.
     #[error(transparent)]
     Binary(#[from] ElfError),
     /// The supervisor's file is a program that would not run in the layer.
@@ -46,33 +46,33 @@ pub enum LayerError {
     },
     /// The udocker package cannot be downloaded.
     #[error(
-        "cannot download udocker {} with pip: {said}\nWithout a network, fetch {} elsewhere and hand it in with --udocker-package FILE",
+        "cannot download udocker {} with pip: {reported}\nWithout a network, fetch {} elsewhere and hand it in with --udocker-package FILE",
         pin::UDOCKER_VERSION,
         pin::UDOCKER_WHEEL
     )]
     NoPackage {
-        /// pip's last words.
-        said: String,
+        /// The end of pip's output.
+        reported: String,
     },
-    /// The engines are not there.
+    /// The engines cannot be downloaded.
     #[error(
-        "`udocker install` cannot download its engines: {said}\nWithout a network, fetch udocker's engine tarball (udocker-englib-{}.tar.gz or newer, named in udocker's installation manual) elsewhere and hand it in: --engines-tarball FILE, or UDOCKER_TARBALL=FILE in the environment",
+        "`udocker install` cannot download its engines: {reported}\nWithout a network, fetch udocker's engine tarball (udocker-englib-{}.tar.gz or newer, named in udocker's installation manual) elsewhere and hand it in: --engines-tarball FILE, or UDOCKER_TARBALL=FILE in the environment",
         pin::ENGINES_MINIMUM
     )]
     NoEngines {
-        /// udocker's last words.
-        said: String,
+        /// The end of udocker's output.
+        reported: String,
     },
-    /// The engines that were handed in are not accepted by udocker.
+    /// udocker refuses the given engines.
     #[error(
-        "`udocker install` refuses the engine tarball {}: {said}\nudocker {} needs a tarball with udocker_dir/lib/VERSION {} or newer",
+        "`udocker install` refuses the engine tarball {}: {reported}\nudocker {} needs a tarball with udocker_dir/lib/VERSION {} or newer",
         path.display(), pin::UDOCKER_VERSION, pin::ENGINES_MINIMUM
     )]
     WrongEngines {
         /// The tarball.
         path: PathBuf,
-        /// udocker's last words.
-        said: String,
+        /// The end of udocker's output.
+        reported: String,
     },
     /// The installed engines would make udocker download others.
     #[error(
@@ -94,7 +94,7 @@ pub enum LayerError {
         /// The processor.
         arch: Arch,
     },
-    /// A crate that is linked into the supervisor has no licence text, and its licence is none that comes with Rust.
+    /// A crate that is linked into the supervisor ships no licence text, and Rust's toolchain has none for its licence.
     #[error(
         "the crate {name} ({licence}) ships no licence text, and {} has none for it: a layer must not be given away without",
         looked.display()
@@ -104,16 +104,16 @@ pub enum LayerError {
         name: String,
         /// Its SPDX expression.
         licence: String,
-        /// Where a standard text was looked for.
+        /// The directory that was searched for a standard text.
         looked: PathBuf,
     },
-    /// A helper program cannot be started or says something unexpected.
-    #[error("`{program}` failed: {said}")]
+    /// A helper program cannot be started, or its output is unexpected.
+    #[error("`{program}` failed: {reported}")]
     Program {
         /// Its command.
         program: &'static str,
         /// What happened.
-        said: String,
+        reported: String,
     },
     /// The layer is larger than AWS Lambda takes.
     #[error(
@@ -141,9 +141,9 @@ pub enum LayerError {
 
 impl LayerError {
     /// Wraps an operating system's error.
-    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io {
-            doing,
+            action,
             path: path.to_path_buf(),
             source,
         }

@@ -1,7 +1,7 @@
 //! The licences of what is linked into the programs: of their crates, of Rust's standard library and of musl.
 //!
-//! Crates' texts are taken from their sources, each once however many crates have it. A crate that ships none gets its
-//! licences' standard texts, which come with the Rust toolchain, and its authors are named, or else the place of its sources.
+//! A crate's texts come from its sources; a text that several crates have is there once. A crate that ships no text gets the
+//! standard texts of its licences, which come with the Rust toolchain, and a line that names its authors or its repository.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::arch::Arch;
-use super::content::{Files, Kind, LayerFile, Source};
+use super::content::{FileSource, Files, Kind, LayerFile};
 use super::crates::{self, Crate};
 use super::error::LayerError;
 use super::program;
@@ -33,7 +33,7 @@ const NAMES: [&str; 6] = [
     "COPYRIGHT",
     "NOTICE",
 ];
-/// Files that are named after a licence and hold something else.
+/// Extensions of files that are named after a licence but hold something else.
 const OTHERS: [&str; 4] = ["rs", "toml", "json", "yml"];
 
 /// What the crates are linked into.
@@ -116,7 +116,7 @@ pub fn documents(project: &Path, arch: Arch, into: Linked) -> Result<[Document; 
 /// As [`documents`].
 pub(super) fn add_to(files: &mut Files, project: &Path, arch: Arch) -> Result<(), LayerError> {
     for document in documents(project, arch, Linked::Bootstrap)? {
-        let source = Source {
+        let source = FileSource {
             origin: document.origin.to_owned(),
             licence: document.licence,
         };
@@ -130,7 +130,7 @@ pub(super) fn add_to(files: &mut Files, project: &Path, arch: Arch) -> Result<()
     Ok(())
 }
 
-/// Where the toolchain is that builds the project.
+/// The directory of the toolchain that builds the project.
 fn toolchain(project: &Path) -> Result<PathBuf, LayerError> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let mut command = Command::new(rustc);
@@ -142,16 +142,16 @@ fn toolchain(project: &Path) -> Result<PathBuf, LayerError> {
     }
     Err(LayerError::Program {
         program: "rustc",
-        said: program::last_words(&output),
+        reported: program::error_lines(&output),
     })
 }
 
-/// Crates, and the texts they refer to by number.
+/// The list of crates, and the texts that it refers to by number.
 #[derive(Debug, Default)]
 struct Texts {
     lines: String,
     unique: Vec<String>,
-    /// Numbers by the text without its line breaks and indentation, in which copies of one text differ.
+    /// The number of each text. Its key is the text's words: copies differ in line breaks and indentation.
     numbers: BTreeMap<String, usize>,
 }
 
@@ -218,7 +218,7 @@ fn shipped(linked: &Crate) -> Result<Vec<String>, LayerError> {
     paths.iter().map(|path| read(path)).collect()
 }
 
-/// Parts that a crate took from elsewhere have their licences beside them.
+/// Finds all licence files in a crate's sources: code that a crate copied has its licence beside it.
 fn search(directory: &Path, found: &mut Vec<PathBuf>) -> Result<(), LayerError> {
     let failed = |error| LayerError::io("read", directory)(error);
     for entry in fs::read_dir(directory).map_err(failed)? {
@@ -244,7 +244,7 @@ fn is_licence(path: &Path) -> bool {
     NAMES.iter().any(|start| name.starts_with(start)) && !OTHERS.contains(&&*extension)
 }
 
-/// The standard texts of the licences in an expression, as far as there are any.
+/// The standard texts of the licences in an SPDX expression.
 fn standard(linked: &Crate, expression: &str, toolchain: &Path) -> Result<Vec<String>, LayerError> {
     let directory = toolchain.join(STANDARD_TEXTS);
     let words = expression.split(|c: char| c.is_whitespace() || "()/".contains(c));

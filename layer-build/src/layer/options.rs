@@ -7,10 +7,10 @@ use clap::Args;
 
 use super::Settings;
 use super::arch::Arch;
-use super::engines::{Choice, Supply};
+use super::engines::{EngineSelection, EngineSource};
 use super::pin;
 
-/// What `layer-build assemble` is told.
+/// Options of `layer-build assemble`.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
     /// The processor the layer is for.
@@ -27,7 +27,7 @@ pub struct Options {
     engines_tarball: Option<OsString>,
     /// Which engines go into the layer.
     #[arg(long, value_enum, default_value = "f-modes")]
-    engines: Choice,
+    engines: EngineSelection,
     /// The directory for faas-supervisor-<ARCH>.zip and faas-supervisor-<ARCH>.json.
     #[arg(long, value_name = "DIRECTORY", default_value = "target/layer")]
     output: PathBuf,
@@ -50,7 +50,7 @@ impl Options {
             let directory = project.join("target").join(arch.target());
             directory.join("release/supervisor")
         };
-        // An empty variable is how udocker is told to download nothing: no tarball either way.
+        // udocker takes an empty variable for "download nothing"; either way there is no tarball.
         let tarball = self.engines_tarball.filter(|path| !path.is_empty());
         let tarball = tarball.map(PathBuf::from);
         Settings {
@@ -59,7 +59,7 @@ impl Options {
             package: self.udocker_package,
             cache: self.cache,
             python: self.python,
-            supply: tarball.map_or(Supply::Download, Supply::Tarball),
+            engine_source: tarball.map_or(EngineSource::Download, EngineSource::Tarball),
             engines: self.engines,
             project,
             output: self.output,

@@ -1,4 +1,4 @@
-//! The udocker package: the pinned wheel, downloaded by pip or handed in, and its files.
+//! The udocker package: the pinned wheel, given by the user or downloaded by pip, and its files.
 
 use std::fs;
 use std::io::{Cursor, Read as _};
@@ -7,14 +7,14 @@ use std::process::Command;
 
 use zip::ZipArchive;
 
-use super::content::{Files, Kind, LayerFile, Source, sha256};
+use super::content::{FileSource, Files, Kind, LayerFile, sha256};
 use super::error::LayerError;
 use super::pin;
 use super::program;
 
-/// Where the package's modules are, as the launcher expects them.
+/// Folder of the package's modules, where the launcher expects them.
 const MODULES: &str = "udocker/site-packages/";
-/// The launcher, at the place the default configuration names in `UDOCKER_EXEC`.
+/// Path of the launcher, which the default configuration names in `UDOCKER_EXEC`.
 const LAUNCHER_PATH: &str = "udocker/udocker.py";
 const LAUNCHER: &str = include_str!("../../layer/udocker/udocker.py");
 const LICENCE: &str = "Apache-2.0";
@@ -22,26 +22,22 @@ const LICENCE: &str = "Apache-2.0";
 /// The pinned package, checked.
 #[derive(Debug)]
 pub struct Package {
-    /// The wheel, from which Python can import as it is.
+    /// The wheel. Python can import from it without unpacking it.
     pub path: PathBuf,
     content: Vec<u8>,
 }
 
 impl Package {
-    /// Takes the file that was handed in, else the one in `cache`, else lets pip download it there.
+    /// Reads the given file, else the one in `cache`, into which pip downloads it first if necessary.
     ///
     /// # Errors
     /// [`LayerError::WrongPackage`] when the file is another one, [`LayerError::NoPackage`] when it cannot be had.
-    pub fn obtain(
-        handed_in: Option<&Path>,
-        cache: &Path,
-        python: &Path,
-    ) -> Result<Self, LayerError> {
-        let path = match handed_in {
+    pub fn obtain(given: Option<&Path>, cache: &Path, python: &Path) -> Result<Self, LayerError> {
+        let path = match given {
             Some(path) => path.to_path_buf(),
             None => cache.join(pin::UDOCKER_WHEEL),
         };
-        if handed_in.is_none() && !path.exists() {
+        if given.is_none() && !path.exists() {
             download(cache, python)?;
         }
         let content = fs::read(&path).map_err(LayerError::io("read", &path))?;
@@ -57,7 +53,7 @@ impl Package {
     ///
     /// # Errors
     /// [`LayerError::Zip`] when the wheel cannot be read.
-    pub fn add_to(&self, files: &mut Files, project: &Source) -> Result<(), LayerError> {
+    pub fn add_to(&self, files: &mut Files, project: &FileSource) -> Result<(), LayerError> {
         let launcher = LAUNCHER.replace("@UDOCKER_VERSION@", pin::UDOCKER_VERSION);
         let launcher = LayerFile {
             kind: Kind::Program,
@@ -65,7 +61,7 @@ impl Package {
             source: project.clone(),
         };
         files.insert(LAUNCHER_PATH.to_owned(), launcher);
-        let source = Source {
+        let source = FileSource {
             origin: format!("udocker {}, {}", pin::UDOCKER_VERSION, pin::UDOCKER_WHEEL),
             licence: LICENCE,
         };
@@ -73,11 +69,11 @@ impl Package {
             .map_err(LayerError::zip(pin::UDOCKER_WHEEL))
     }
 
-    fn add_members(&self, files: &mut Files, source: &Source) -> zip::result::ZipResult<()> {
+    fn add_members(&self, files: &mut Files, source: &FileSource) -> zip::result::ZipResult<()> {
         let mut wheel = ZipArchive::new(Cursor::new(&self.content))?;
         for index in 0..wheel.len() {
             let mut member = wheel.by_index(index)?;
-            let Some(path) = place(&member.name()?) else {
+            let Some(path) = layer_path(&member.name()?) else {
                 continue;
             };
             let mut content = Vec::new();
@@ -93,8 +89,8 @@ impl Package {
     }
 }
 
-/// Where a member of the wheel goes, if it is of use in the layer.
-fn place(member: &str) -> Option<String> {
+/// The path in the layer of a member of the wheel; `None` for members that the layer does not need.
+fn layer_path(member: &str) -> Option<String> {
     let (top, rest) = member.split_once('/')?;
     match (top, rest) {
         (_, "") => None,
@@ -104,10 +100,10 @@ fn place(member: &str) -> Option<String> {
     }
 }
 
-/// pip checks the hash while it downloads; it is checked again when the file is read.
+/// Downloads the wheel with pip, which checks its hash. The hash is checked again when the file is read.
 fn download(cache: &Path, python: &Path) -> Result<(), LayerError> {
     fs::create_dir_all(cache).map_err(LayerError::io("make", cache))?;
-    // Renamed when it is whole: another run may look for it meanwhile.
+    // The wheel gets its name when it is complete, because another run may look for it meanwhile.
     let scratch = tempfile::tempdir_in(cache).map_err(LayerError::io("write to", cache))?;
     let requirements = scratch.path().join("requirements.txt");
     let line = format!(
@@ -132,8 +128,8 @@ fn download(cache: &Path, python: &Path) -> Result<(), LayerError> {
     .arg(&requirements);
     let output = program::run("pip download", &mut pip)?;
     if !output.status.success() {
-        let said = program::last_words(&output);
-        return Err(LayerError::NoPackage { said });
+        let reported = program::error_lines(&output);
+        return Err(LayerError::NoPackage { reported });
     }
     let wheel = scratch.path().join(pin::UDOCKER_WHEEL);
     fs::rename(&wheel, cache.join(pin::UDOCKER_WHEEL)).map_err(LayerError::io("keep", &wheel))

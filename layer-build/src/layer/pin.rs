@@ -1,4 +1,4 @@
-//! What the layer is pinned to, in one place.
+//! The versions that the layer is pinned to, and its limits.
 
 /// udocker's version, the same as `tests/setup/packages.sh` installs.
 pub const UDOCKER_VERSION: &str = "1.3.17";

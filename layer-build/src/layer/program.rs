@@ -1,11 +1,11 @@
-//! Helper programs: started, waited for, and what they said last.
+//! Runs helper programs, and extracts their errors.
 
 use std::collections::BTreeSet;
 use std::process::{Command, Output, Stdio};
 
 use super::error::LayerError;
 
-/// How many lines of a failed program's messages are repeated.
+/// Most lines of a failed program's messages in an error.
 const LINES: usize = 6;
 
 /// Runs a program to its end, without input.
@@ -18,23 +18,23 @@ pub(super) fn run(name: &'static str, command: &mut Command) -> Result<Output, L
         .output()
         .map_err(|error| LayerError::Program {
             program: name,
-            said: format!(
+            reported: format!(
                 "{} cannot be started: {error}",
                 command.get_program().display()
             ),
         })
 }
 
-/// The errors a program reported, else the end of what it said.
-pub(super) fn last_words(output: &Output) -> String {
-    let said = [&output.stdout, &output.stderr].map(|stream| String::from_utf8_lossy(stream));
-    let lines: Vec<&str> = said.iter().flat_map(|stream| stream.lines()).collect();
+/// The lines in which a program reported errors, else the last lines of its output.
+pub(super) fn error_lines(output: &Output) -> String {
+    let reported = [&output.stdout, &output.stderr].map(|stream| String::from_utf8_lossy(stream));
+    let lines: Vec<&str> = reported.iter().flat_map(|stream| stream.lines()).collect();
     let is_error = |line: &&&str| line.to_lowercase().starts_with("error");
     let mut chosen: Vec<&str> = lines.iter().filter(is_error).copied().collect();
     if chosen.is_empty() {
         chosen = lines;
     }
-    // What is tried several times fails several times.
+    // A program that tries several times reports the same error several times.
     let mut seen = BTreeSet::new();
     chosen.retain(|line| !line.ends_with("retrying ...") && seen.insert(*line));
     if chosen.is_empty() {

@@ -11,7 +11,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use layer_build::layer::arch::Arch;
-use layer_build::layer::engines::{Choice, Supply};
+use layer_build::layer::engines::{EngineSelection, EngineSource};
 use layer_build::layer::package::Package;
 use layer_build::layer::{Settings, pin};
 use tempfile::TempDir;
@@ -89,8 +89,8 @@ impl Workshop {
             package: Some(package()),
             cache: self.path("cache"),
             python: python(),
-            supply: Supply::Tarball(self.tarball()),
-            engines: Choice::FModes,
+            engine_source: EngineSource::Tarball(self.tarball()),
+            engines: EngineSelection::FModes,
             project: root(),
             output: self.path("output"),
             zipped_limit: pin::ZIPPED_LIMIT,

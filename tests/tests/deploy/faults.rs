@@ -111,7 +111,7 @@ fn throttling_and_new_roles_are_waited_out() {
 }
 
 #[test]
-fn services_without_an_sdk_are_tried_again_too() {
+fn services_that_are_too_busy_are_asked_again() {
     let user = Deploy::new();
     let name = user.name("busy");
     user.configure(|cfg| {

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use clap::CommandFactory as _;
-use layer_build::deploy::{cli::Arguments, shorts};
+use layer_build::deploy::{cli::Arguments, short_options};
 use tests::{built, root, supervisor};
 
 /// The targets of the Makefile.
@@ -47,7 +47,7 @@ fn make(arguments: &[String]) -> Result<(), String> {
 
 fn faas_deploy(words: &[String]) -> Result<(), String> {
     let command = Arguments::command();
-    let line = shorts::expand(words.iter().map(Into::into), &command);
+    let line = short_options::expand(words.iter().map(Into::into), &command);
     match command.try_get_matches_from(line) {
         Err(error) if error.use_stderr() => Err(error.to_string()),
         _ => Ok(()),
@@ -117,7 +117,7 @@ pub(crate) fn is_short_option(option: &str) -> bool {
     let verbs = command.get_subcommands().map(clap::Command::get_name);
     let becomes_long = |verb: &str| {
         let line = ["faas-deploy", verb, option].map(Into::into);
-        shorts::expand(line, &command)
+        short_options::expand(line, &command)
             .last()
             .is_some_and(|word| *word != *option)
     };

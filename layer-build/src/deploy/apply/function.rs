@@ -1,66 +1,60 @@
-//! Steps about the function itself: its layer, code, configuration, tags and logs.
+//! Operations about the function itself: its layer, code, configuration and tags, and its log group.
 
 use std::collections::BTreeMap;
 
-use super::layer;
 use crate::deploy::aws::lambda::{Code, Target};
 use crate::deploy::aws::{lambda, layers, logs};
 use crate::deploy::deployment::Deployment;
 use crate::deploy::error::DeployError;
 use crate::deploy::package::Route;
-use crate::deploy::plan::Work;
-use crate::deploy::plan::deploy::{
-    CREATED_BY, CREATOR, OWNER, PACKAGE_BUCKET, function_arn, log_group_name,
-};
+use crate::deploy::plan::operation::{FunctionOperation, LogGroupOperation};
+use crate::deploy::plan::values::{function_arn, function_tags, log_group_name};
 
-pub(super) async fn function(deployment: &mut Deployment, work: &Work) -> Result<(), DeployError> {
-    if *work == Work::Layer {
-        deployment.observed.layer = Some(publish(deployment).await?);
-        return Ok(());
-    }
+pub(super) async fn carry_out(
+    deployment: &mut Deployment,
+    operation: FunctionOperation,
+) -> Result<(), DeployError> {
     let tags = tags(deployment);
-    let (services, patience) = (&deployment.services, deployment.patience);
+    let (services, settings, wait) = (&deployment.services, &deployment.settings, deployment.wait);
     let target = Target {
-        settings: &deployment.settings,
+        settings,
         role: &deployment.observed.role,
         layer: deployment.observed.layer.as_deref(),
         tags: &tags,
     };
-    let code = match &deployment.package {
-        Some((package, route)) => Code::Package(package, route),
-        None => Code::Image(
-            deployment
-                .settings
-                .function
-                .image
-                .as_deref()
-                .unwrap_or_default(),
-        ),
-    };
-    match work {
-        Work::CreateFunction => drop(lambda::create(services, &target, code, patience).await?),
-        Work::FunctionCode => {
-            lambda::update_code(services, &deployment.settings, code, patience).await?;
+    match operation {
+        FunctionOperation::PublishLayer => {
+            deployment.observed.layer = Some(publish(deployment).await?);
         }
-        Work::FunctionConfiguration => {
-            lambda::update_configuration(services, &target, patience).await?;
+        FunctionOperation::Create => {
+            lambda::create(services, &target, code(deployment), wait).await?;
         }
-        _ => {
-            lambda::tag(
-                services,
-                &function_arn(&deployment.settings, &deployment.observed.account.id),
-                &tags,
-            )
-            .await?;
+        FunctionOperation::ReplaceCode => {
+            lambda::update_code(services, settings, code(deployment), wait).await?;
+        }
+        FunctionOperation::Configure => {
+            lambda::update_configuration(services, &target, wait).await?;
+        }
+        FunctionOperation::Tag => {
+            let arn = function_arn(settings, &deployment.observed.account.id);
+            lambda::tag(services, &arn, &tags).await?;
         }
     }
     Ok(())
 }
 
-/// Looks first: another function's deployment may just have published it.
+fn code(deployment: &Deployment) -> Code<'_> {
+    if let Some((package, route)) = &deployment.package {
+        return Code::Package(package, route);
+    }
+    let image = deployment.settings.function.image.as_deref();
+    Code::Image(image.unwrap_or_default())
+}
+
+/// Publishes the layer, unless another function's deployment has just published it.
 async fn publish(deployment: &Deployment) -> Result<String, DeployError> {
     let (services, wanted) = (&deployment.services, &deployment.settings.supervisor);
-    let layer = layer(deployment)?;
+    let layer = deployment.layer()?;
     let versions = layers::list(services, &wanted.layer_name).await?;
     let arch = deployment.settings.arch;
     if let Some(known) = layers::choose(&versions, wanted, arch, Some(layer)) {
@@ -70,29 +64,30 @@ async fn publish(deployment: &Deployment) -> Result<String, DeployError> {
 }
 
 fn tags(deployment: &Deployment) -> BTreeMap<String, String> {
-    let mut tags = deployment.settings.function.tags.clone();
-    tags.insert(CREATED_BY.to_owned(), CREATOR.to_owned());
-    tags.insert(OWNER.to_owned(), deployment.observed.account.user.clone());
-    if let Some((_, Route::Bucket(bucket))) = &deployment.package {
-        tags.insert(PACKAGE_BUCKET.to_owned(), bucket.clone());
-    }
-    tags
+    let bucket = match &deployment.package {
+        Some((_, Route::Bucket(bucket))) => Some(bucket.as_str()),
+        Some((_, Route::Request)) | None => None,
+    };
+    let user = &deployment.observed.account.user;
+    function_tags(&deployment.settings, user, bucket)
 }
 
-pub(super) async fn log_group(deployment: &Deployment, work: &Work) -> Result<(), DeployError> {
+pub(super) async fn log_group(
+    deployment: &Deployment,
+    operation: LogGroupOperation,
+) -> Result<(), DeployError> {
     let group = log_group_name(&deployment.settings.function.name);
-    let (services, tags) = (&deployment.services, tags(deployment));
-    match work {
-        Work::Retention => {
+    let services = &deployment.services;
+    match operation {
+        LogGroupOperation::Create => logs::create(services, &group, tags(deployment)).await?,
+        LogGroupOperation::SetRetention => {
             let days = deployment.settings.retention_days;
             logs::retain(services, &group, days).await?;
         }
-        Work::LogGroupTags => {
-            let state = deployment.observed.log_group.as_ref();
-            let arn = state.map(|state| state.arn.as_str()).unwrap_or_default();
-            logs::tag(services, arn, tags).await?;
+        LogGroupOperation::Tag => {
+            let arn = &deployment.log_group()?.arn;
+            logs::tag(services, arn, tags(deployment)).await?;
         }
-        _ => logs::create(services, &group, tags).await?,
     }
     Ok(())
 }

@@ -1,46 +1,41 @@
-//! Steps about jobs.
+//! Operations about what runs the function's jobs.
 
-use super::job;
 use crate::deploy::aws::{batch, ec2, secret};
 use crate::deploy::deployment::Deployment;
 use crate::deploy::error::DeployError;
-use crate::deploy::plan::{Step, Work};
+use crate::deploy::plan::operation::JobOperation;
 
-pub(super) async fn jobs(deployment: &mut Deployment, step: &Step) -> Result<(), DeployError> {
-    let job = job(deployment)?.clone();
-    let (services, settings, patience) = (
-        &deployment.services,
-        &deployment.settings,
-        deployment.patience,
-    );
-    let name = &settings.function.name;
-    match &step.work {
-        Work::Secret => {
-            secret::write(services, name, job.secret.as_deref().unwrap_or_default()).await?;
+pub(super) async fn carry_out(
+    deployment: &mut Deployment,
+    operation: &JobOperation,
+) -> Result<(), DeployError> {
+    let (services, settings) = (&deployment.services, &deployment.settings);
+    let (name, wait) = (&settings.function.name, deployment.wait);
+    let account = &deployment.observed.account.id;
+    let version = deployment.observed.batch.template_version.as_deref();
+    match operation {
+        JobOperation::WriteSecret => {
+            secret::write(services, name, deployment.job()?.secret()?).await?;
         }
-        Work::LaunchTemplate => {
-            // All functions share it: another one's deployment may just have made what is wanted.
-            let version = match ec2::observe(services, &job.template).await? {
+        JobOperation::CreateLaunchTemplate => {
+            let template = &deployment.job()?.template;
+            // All functions share the template: another deployment may just have created the version.
+            let version = match ec2::observe(services, template).await? {
                 (Some(version), _) => version,
-                (None, exists) => ec2::create(services, &job.template, exists).await?,
+                (None, exists) => ec2::create(services, template, exists).await?,
             };
             deployment.observed.batch.template_version = Some(version);
         }
-        Work::ComputeEnvironment => {
-            let version = deployment.observed.batch.template_version.as_deref();
-            let account = &deployment.observed.account.id;
-            batch::create_environment(services, settings, account, version, patience).await?;
+        JobOperation::CreateEnvironment => {
+            batch::create_environment(services, settings, account, version, wait).await?;
         }
-        Work::ChangeEnvironment => {
-            let version = deployment.observed.batch.template_version.as_deref();
-            let account = &deployment.observed.account.id;
-            let changes = step.changes.iter();
-            let keys: Vec<_> = changes.map(|change| change.key.as_str()).collect();
-            batch::change_environment(services, settings, account, version, &keys, patience)
-                .await?;
+        JobOperation::ChangeEnvironment { keys } => {
+            batch::change_environment(services, settings, account, version, keys, wait).await?;
         }
-        Work::JobQueue => batch::ensure_queue(services, settings, patience).await?,
-        _ => batch::register(services, name, &job.definition).await?,
+        JobOperation::EnsureQueue => batch::ensure_queue(services, settings, wait).await?,
+        JobOperation::RegisterDefinition => {
+            batch::register(services, name, &deployment.job()?.definition).await?;
+        }
     }
     Ok(())
 }

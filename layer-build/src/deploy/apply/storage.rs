@@ -1,54 +1,42 @@
-//! Steps about buckets and what is in them.
+//! Operations about buckets and objects.
 
 use aws_sdk_s3::primitives::ByteStream;
 
-use super::{job, layer};
 use crate::deploy::aws::s3;
 use crate::deploy::deployment::Deployment;
 use crate::deploy::error::DeployError;
-use crate::deploy::package::Route;
-use crate::deploy::plan::Work;
-use crate::deploy::plan::deploy::{entries, function_arn, package_key};
+use crate::deploy::plan::operation::StorageOperation;
+use crate::deploy::plan::values::package_key;
 
-pub(super) async fn storage(deployment: &Deployment, work: &Work) -> Result<(), DeployError> {
+pub(super) async fn carry_out(
+    deployment: &Deployment,
+    operation: &StorageOperation,
+) -> Result<(), DeployError> {
     let (services, settings) = (&deployment.services, &deployment.settings);
-    match work {
-        Work::Bucket(bucket) => s3::create(services, bucket, &settings.s3.region).await?,
-        Work::Folder(bucket, folder) => {
-            s3::put(
+    match operation {
+        StorageOperation::CreateBucket(bucket) => {
+            s3::create(services, bucket, &settings.s3.region).await?;
+        }
+        StorageOperation::CreateFolder { bucket, folder } => {
+            let key = format!("{folder}/");
+            s3::put(services, bucket, &key, ByteStream::from_static(b"")).await?;
+        }
+        StorageOperation::UploadPackage { bucket } => {
+            let (package, _) = deployment.package()?;
+            s3::put_file(services, bucket, &package_key(settings), package.path()).await?;
+        }
+        StorageOperation::UploadSupervisor => {
+            let job = deployment.job()?;
+            let content = deployment.layer()?.supervisor()?;
+            s3::put_hashed(
                 services,
-                bucket,
-                &format!("{folder}/"),
-                ByteStream::from_static(b""),
+                &job.bucket,
+                &job.supervisor_key,
+                content,
+                &job.supervisor_hash,
             )
             .await?;
         }
-        Work::Package => {
-            if let Some((package, Route::Bucket(bucket))) = &deployment.package {
-                s3::put_file(services, bucket, &package_key(settings), package.path()).await?;
-            }
-        }
-        Work::JobSupervisor => {
-            let (bucket, job) = (
-                deployment.bucket.as_deref().unwrap_or_default(),
-                job(deployment)?,
-            );
-            let content = layer(deployment)?.supervisor()?;
-            let (key, hash) = (&job.supervisor_key, &job.supervisor_hash);
-            s3::put_hashed(services, bucket, key, content, hash).await?;
-        }
-        Work::Notification(bucket) => {
-            let arn = function_arn(settings, &deployment.observed.account.id);
-            s3::notify(
-                services,
-                bucket,
-                &arn,
-                &entries(settings, &arn, bucket),
-                deployment.patience,
-            )
-            .await?;
-        }
-        _ => {}
     }
     Ok(())
 }

@@ -1,20 +1,20 @@
-//! Amazon API Gateway: a REST API with one resource, whose every call starts the function.
+//! Amazon API Gateway: a REST API with one resource. Every call of it starts the function.
 
 mod change;
+mod resources;
 
-use aws_sdk_apigateway::types::{IntegrationType, Resource, RestApi};
+use aws_sdk_apigateway::types::{IntegrationType, RestApi};
 use serde_json::{Value, json};
 
 use super::Services;
-use super::error::{AwsError, Doing};
+use super::error::{AwsError, AwsErrorKind, Context};
 use crate::deploy::plan::observed::{ApiState, Endpoints, FunctionState};
 use crate::deploy::settings::{Settings, api::fill};
 
 pub use change::{adopt, ensure, remove};
+use resources::{FUNCTION_TAG, resources};
 
-/// Tag that names the function of an API.
-const FUNCTION: &str = "function";
-/// What a function that SCAR deployed knows its API by.
+/// Variable in which SCAR puts the id of a function's API.
 pub const API_VARIABLE: &str = "API_GATEWAY_ID";
 
 /// The APIs that were made for a function.
@@ -26,22 +26,22 @@ pub async fn of_function(services: &Services, function: &str) -> Result<Vec<Rest
     let all = pages
         .collect::<Result<Vec<_>, _>>()
         .await
-        .doing("list HTTP endpoints")?;
+        .context("list HTTP endpoints")?;
     let tagged = |api: &RestApi| {
         api.tags()
-            .and_then(|tags| tags.get(FUNCTION))
+            .and_then(|tags| tags.get(FUNCTION_TAG))
             .is_some_and(|name| name == function)
     };
     Ok(all.into_iter().filter(tagged).collect())
 }
 
-/// The endpoint that a function deployed with SCAR names itself.
+/// Id of the endpoint in the variables of a function that SCAR deployed.
 pub fn of_scar(function: Option<&FunctionState>) -> Option<String> {
     let variables = function?.value.get("environment")?;
     variables.get(API_VARIABLE)?.as_str().map(str::to_owned)
 }
 
-/// Looks the function's endpoints up: the one of the wanted name, and all others. `scar` is the id of one that SCAR made.
+/// Looks up the function's endpoints: the one with the wanted name, and all others. `scar` is the id of one that SCAR made.
 ///
 /// # Errors
 /// [`AwsError`].
@@ -56,7 +56,7 @@ pub async fn observe(
         let found = request
             .send()
             .await
-            .doing(format!("look up HTTP endpoint {id}"));
+            .context(format!("look up HTTP endpoint {id}"));
         match found {
             Ok(found) => {
                 let api = RestApi::builder()
@@ -65,7 +65,7 @@ pub async fn observe(
                     .set_tags(found.tags);
                 all.push(api.build());
             }
-            Err(error) if error.is_absence() => {}
+            Err(error) if error.kind == AwsErrorKind::Absent => {}
             Err(error) => return Err(error),
         }
     }
@@ -83,10 +83,10 @@ pub async fn observe(
     Ok(endpoints)
 }
 
-/// In the shape of [`crate::deploy::plan::deploy::api_value`]; what is missing is `null`.
+/// An endpoint in the shape of [`crate::deploy::plan::values::api_value`]; what it lacks is `null`.
 async fn value(services: &Services, settings: &Settings, api: &RestApi) -> Result<Value, AwsError> {
     let id = api.id().unwrap_or_default();
-    let function = api.tags().and_then(|tags| tags.get(FUNCTION));
+    let function = api.tags().and_then(|tags| tags.get(FUNCTION_TAG));
     let wanted = &settings.api_gateway;
     let resources = resources(services, id).await?;
     let resource = resources
@@ -102,9 +102,9 @@ async fn value(services: &Services, settings: &Settings, api: &RestApi) -> Resul
         .rest_api_id(id)
         .resource_id(resource)
         .http_method(&wanted.http_method);
-    let method = match method.send().await.doing("look up the endpoint's method") {
+    let method = match method.send().await.context("look up the endpoint's method") {
         Ok(method) => method,
-        Err(error) if error.is_absence() => return Ok(value),
+        Err(error) if error.kind == AwsErrorKind::Absent => return Ok(value),
         Err(error) => return Err(error),
     };
     value["http_method"] = method.http_method().into();
@@ -123,26 +123,12 @@ async fn value(services: &Services, settings: &Settings, api: &RestApi) -> Resul
         .stage_name(&wanted.stage_name)
         .send()
         .await;
-    match stage.doing("look up the endpoint's stage") {
+    match stage.context("look up the endpoint's stage") {
         Ok(stage) => value["stage"] = stage.stage_name().into(),
-        Err(error) if error.is_absence() => {}
+        Err(error) if error.kind == AwsErrorKind::Absent => {}
         Err(error) => return Err(error),
     }
     Ok(value)
-}
-
-async fn resources(services: &Services, id: &str) -> Result<Vec<Resource>, AwsError> {
-    let pages = services
-        .api
-        .get_resources()
-        .rest_api_id(id)
-        .into_paginator()
-        .items()
-        .send();
-    pages
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .doing(format!("list resources of HTTP endpoint {id}"))
 }
 
 /// The URL that calls go to.

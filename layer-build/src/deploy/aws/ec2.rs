@@ -1,35 +1,36 @@
 //! EC2: the launch template that puts the supervisor onto a job's instance.
 //!
-//! Two operations of the Query API, signed here: the SDK's crate for EC2 takes as long to build as everything else together.
+//! Its three operations are requests of the Query protocol, signed by [`super::signed`]. The SDK's crate for EC2 takes more than two
+//! and a half minutes of processor time in a debug build, for three operations; IAM's takes 38 seconds.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use super::Services;
-use super::error::AwsError;
-use super::signed::tag;
+use super::error::{AwsError, AwsErrorKind};
+use super::xml::text_of;
 use crate::deploy::partition::Partition;
 
 /// EC2 API version (EC2 API reference).
 const EC2: &str = "2016-11-15";
-/// Where the supervisor is on an instance, and in a job's container.
+/// Folder of the supervisor on an instance and in a job's container.
 pub const FOLDER: &str = "/opt/faas-supervisor/bin";
 
-/// What a launch template's version does, and by which words it is known.
+/// A version of a launch template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     /// The template's name.
     pub name: String,
-    /// The version's description: which supervisor, from where.
+    /// The version's description, by which it is found: which supervisor, from which bucket.
     pub version: String,
     /// The instance's user data.
     pub user_data: String,
 }
 
-/// The script that fetches the supervisor from a bucket when an instance starts. Only AWS itself is asked, with the instance's
-/// own role: the AWS CLI where the machine image has it, else curl, which signs too (curl 7.75 and later, Amazon Linux has it).
+/// The script that fetches the supervisor from a bucket when an instance starts. It uses the instance's role, and the AWS CLI where
+/// the machine image has it, else curl, which can sign requests too (from curl 7.75 on; Amazon Linux has it).
 ///
-/// A MIME text with several parts, because AWS Batch adds one of its own (AWS Batch user guide, "Use Amazon EC2 launch
+/// The script is one part of a MIME text, to which AWS Batch adds a part of its own (AWS Batch user guide, "Use Amazon EC2 launch
 /// templates").
 pub fn user_data(bucket: &str, key: &str, region: &str) -> String {
     let domain = Partition::of(region).domain();
@@ -67,7 +68,7 @@ mv supervisor.new supervisor
     )
 }
 
-/// The version of a template with these words, and whether the template exists at all.
+/// The number of the template's version with this description, and whether the template exists at all.
 ///
 /// # Errors
 /// [`AwsError`].
@@ -75,28 +76,26 @@ pub async fn observe(
     services: &Services,
     template: &Template,
 ) -> Result<(Option<String>, bool), AwsError> {
-    let doing = format!("look up launch template {}", template.name);
+    let what = format!("look up launch template {}", template.name);
     let mut fields = vec![("LaunchTemplateName".to_owned(), template.name.clone())];
     loop {
         let xml = match services
             .ec2
-            .query(&doing, EC2, "DescribeLaunchTemplateVersions", &fields)
+            .query(&what, EC2, "DescribeLaunchTemplateVersions", &fields)
             .await
         {
             Ok(xml) => xml,
-            Err(error) if error.is_absence() || error.code.contains("NotFound") => {
-                return Ok((None, false));
-            }
+            Err(error) if error.kind == AwsErrorKind::Absent => return Ok((None, false)),
             Err(error) => return Err(error),
         };
         let versions = xml.split("<versionNumber>").skip(1).zip(pieces(&xml));
         let mut found = versions.filter(|(_, piece)| {
-            tag(piece, "versionDescription").as_ref() == Some(&template.version)
+            text_of(piece, "versionDescription").as_ref() == Some(&template.version)
         });
         if let Some((number, _)) = found.next() {
             return Ok((number.split('<').next().map(str::to_owned), true));
         }
-        let Some(next) = tag(&xml, "nextToken").filter(|token| !token.is_empty()) else {
+        let Some(next) = text_of(&xml, "nextToken").filter(|token| !token.is_empty()) else {
             return Ok((None, true));
         };
         fields.truncate(1);
@@ -104,7 +103,7 @@ pub async fn observe(
     }
 }
 
-/// The text of each version in an answer: from one template name to the next.
+/// The XML of each version in an answer.
 fn pieces(xml: &str) -> impl Iterator<Item = &str> {
     let inner = xml
         .split("<launchTemplateVersionSet>")
@@ -115,7 +114,7 @@ fn pieces(xml: &str) -> impl Iterator<Item = &str> {
         .filter(|piece| piece.contains("<versionNumber>"))
 }
 
-/// Makes the template, or a version of one that is there; answers the version's number.
+/// Creates the template, or a version of the one that exists, and returns the version's number.
 ///
 /// # Errors
 /// [`AwsError`].
@@ -124,7 +123,7 @@ pub async fn create(
     template: &Template,
     exists: bool,
 ) -> Result<String, AwsError> {
-    let doing = format!("make launch template {}", template.name);
+    let what = format!("make launch template {}", template.name);
     let fields = [
         ("LaunchTemplateName".to_owned(), template.name.clone()),
         ("VersionDescription".to_owned(), template.version.clone()),
@@ -133,17 +132,19 @@ pub async fn create(
             BASE64_STANDARD.encode(&template.user_data),
         ),
     ];
-    let call = |action| services.ec2.query(&doing, EC2, action, &fields);
+    let call = |action| services.ec2.query(&what, EC2, action, &fields);
     let made = if exists {
         call("CreateLaunchTemplateVersion").await
     } else {
         match call("CreateLaunchTemplate").await {
-            // All functions share the template: another deployment has just made it.
-            Err(error) if error.is_presence() => call("CreateLaunchTemplateVersion").await,
+            // All functions share the template: another deployment has just created it.
+            Err(error) if error.kind == AwsErrorKind::AlreadyExists => {
+                call("CreateLaunchTemplateVersion").await
+            }
             made => made,
         }
     };
     let xml = made?;
-    let number = tag(&xml, "versionNumber").or_else(|| tag(&xml, "latestVersionNumber"));
-    number.ok_or_else(|| AwsError::new(doing, "the answer has no version"))
+    let number = text_of(&xml, "versionNumber").or_else(|| text_of(&xml, "latestVersionNumber"));
+    number.ok_or_else(|| AwsError::new(what, "the answer has no version"))
 }

@@ -1,120 +1,164 @@
-//! What AWS said no to, and what to do about it.
+//! Why a request to AWS failed, and what to do about it.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use thiserror::Error;
 
-/// A call that failed.
+/// A failed request.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("cannot {doing}: {detail}{}", hint(.code, .detail))]
+#[error("cannot {what}: {detail}{}", .kind.hint())]
 pub struct AwsError {
-    /// What was tried: `create function hello`.
-    pub doing: String,
-    /// The service's code; empty when the service was not reached.
-    pub code: String,
-    /// The service's or the network's words.
+    /// What was being done, as it follows "cannot": `create function hello`.
+    pub what: String,
+    /// The words of the service or of the network.
     pub detail: String,
+    /// What kind of failure it is.
+    pub kind: AwsErrorKind,
+}
+
+/// Kinds of failures that this command handles, or has a hint for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AwsErrorKind {
+    /// The resource does not exist.
+    Absent,
+    /// The resource exists already.
+    AlreadyExists,
+    /// The user lacks a permission.
+    Denied,
+    /// There were too many requests.
+    Throttled,
+    /// Lambda cannot assume the function's role, or not yet.
+    RoleNotAssumable,
+    /// S3 may not call the function, or does not know yet that it may.
+    DestinationNotAllowed,
+    /// There are no credentials.
+    NoCredentials,
+    /// The session of the profile's single sign-on is over.
+    SignedOut,
+    /// The credentials have expired.
+    ExpiredCredentials,
+    /// AWS does not know the credentials.
+    UnknownCredentials,
+    /// The bucket is in another region.
+    WrongRegion,
+    /// The bucket's name belongs to another account.
+    BucketNameTaken,
+    /// Anything else.
+    Other,
+}
+
+impl AwsErrorKind {
+    /// Classifies a failure by the service's code (empty when the service was not reached) and words. Services have many codes
+    /// for one thing, and sometimes one code for many things.
+    fn of(code: &str, detail: &str) -> Self {
+        if detail.contains("SSO token") {
+            return Self::SignedOut;
+        }
+        if detail.contains("no providers in chain") {
+            return Self::NoCredentials;
+        }
+        match code {
+            "ResourceNotFoundException"
+            | "NotFoundException"
+            | "NotFound"
+            | "NoSuchBucket"
+            | "NoSuchKey"
+            | "404"
+            | "ParameterNotFound"
+            | "NoSuchEntity" => Self::Absent,
+            _ if code.starts_with("InvalidLaunchTemplate") && code.contains(".NotFound") => {
+                Self::Absent
+            }
+            // AWS Batch has one code for every mistake.
+            "ClientException" if detail.contains("not exist") => Self::Absent,
+            "ResourceConflictException"
+            | "ResourceAlreadyExistsException"
+            | "BucketAlreadyOwnedByYou"
+            | "InvalidLaunchTemplateName.AlreadyExistsException" => Self::AlreadyExists,
+            "UnauthorizedOperation" | "403" => Self::Denied,
+            _ if code.contains("AccessDenied") => Self::Denied,
+            "TooManyRequestsException" | "RequestLimitExceeded" | "SlowDown" => Self::Throttled,
+            _ if code.contains("Throttl") => Self::Throttled,
+            "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => Self::ExpiredCredentials,
+            "InvalidClientTokenId" | "UnrecognizedClientException" | "AuthFailure" => {
+                Self::UnknownCredentials
+            }
+            "301" | "PermanentRedirect" | "AuthorizationHeaderMalformed" => Self::WrongRegion,
+            "BucketAlreadyExists" => Self::BucketNameTaken,
+            _ if detail.contains("cannot be assumed by Lambda") => Self::RoleNotAssumable,
+            _ if detail.contains("Unable to validate the following destination") => {
+                Self::DestinationNotAllowed
+            }
+            _ => Self::Other,
+        }
+    }
+
+    /// What the user can do, to append to a message; empty where there is nothing to say.
+    fn hint(self) -> &'static str {
+        match self {
+            Self::SignedOut => "; sign in with `aws sso login --profile PROFILE`",
+            Self::NoCredentials => {
+                "; there are no credentials: see $HOME/.aws/credentials and --profile"
+            }
+            Self::Denied => {
+                "; the profile's user lacks the permission for it: add it, or choose another profile with --profile"
+            }
+            Self::ExpiredCredentials => "; the credentials have expired: renew them",
+            Self::UnknownCredentials => {
+                "; AWS does not know these credentials: see $HOME/.aws/credentials and --profile"
+            }
+            Self::WrongRegion => "; the bucket is in another region than s3.region",
+            Self::BucketNameTaken => {
+                "; another account has a bucket of this name: choose another name"
+            }
+            Self::Absent
+            | Self::AlreadyExists
+            | Self::Throttled
+            | Self::RoleNotAssumable
+            | Self::DestinationNotAllowed
+            | Self::Other => "",
+        }
+    }
 }
 
 impl AwsError {
-    /// An error of ours about a service: it answered something that cannot be used.
-    pub fn new(doing: impl Into<String>, detail: impl Into<String>) -> Self {
+    /// A failure without a service's code: the service was not reached, or its answer cannot be used.
+    pub fn new(what: impl Into<String>, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
         Self {
-            doing: doing.into(),
-            code: String::new(),
-            detail: detail.into(),
+            what: what.into(),
+            kind: AwsErrorKind::of("", &detail),
+            detail,
         }
     }
 
-    /// Whether it is about something that is not there. Services have many codes for it.
-    pub fn is_absence(&self) -> bool {
-        const CODES: [&str; 10] = [
-            "ResourceNotFoundException",
-            "NotFoundException",
-            "NotFound",
-            "NoSuchBucket",
-            "NoSuchKey",
-            "404",
-            "ParameterNotFound",
-            "NoSuchEntity",
-            "InvalidLaunchTemplateName.NotFoundException",
-            "InvalidLaunchTemplateName.NotFound",
-        ];
-        // AWS Batch has one code for every mistake.
-        let of_batch = self.code == "ClientException"
-            && (self.detail.contains("not exist") || self.detail.contains("not found"));
-        CODES.contains(&self.code.as_str())
-            || of_batch && (self.code != "ClientException" || self.detail.contains("not exist"))
-    }
-
-    /// Whether it was refused because there were too many calls.
-    pub fn is_throttling(&self) -> bool {
-        const CODES: [&str; 3] = [
-            "TooManyRequestsException",
-            "RequestLimitExceeded",
-            "SlowDown",
-        ];
-        self.code.contains("Throttl") || CODES.contains(&self.code.as_str())
-    }
-
-    /// Whether the user may not do it.
-    pub fn is_denial(&self) -> bool {
-        self.code.contains("AccessDenied")
-            || ["UnauthorizedOperation", "403"].contains(&self.code.as_str())
-    }
-
-    /// Whether it is about something that is there already.
-    pub fn is_presence(&self) -> bool {
-        const CODES: [&str; 4] = [
-            "ResourceConflictException",
-            "ResourceAlreadyExistsException",
-            "BucketAlreadyOwnedByYou",
-            "InvalidLaunchTemplateName.AlreadyExistsException",
-        ];
-        CODES.contains(&self.code.as_str())
+    /// A service's refusal.
+    pub fn refused(what: impl Into<String>, code: &str, message: &str) -> Self {
+        Self {
+            what: what.into(),
+            kind: AwsErrorKind::of(code, message),
+            detail: format!("{message} ({code})"),
+        }
     }
 }
 
-fn hint(code: &str, detail: &str) -> &'static str {
-    match code {
-        _ if detail.contains("SSO token") => "; sign in with `aws sso login --profile PROFILE`",
-        _ if detail.contains("no providers in chain") => {
-            "; there are no credentials: see $HOME/.aws/credentials and --profile"
-        }
-        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "403" => {
-            "; the profile's user lacks the permission for it: add it, or choose another profile with --profile"
-        }
-        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => {
-            "; the credentials have expired: renew them"
-        }
-        "InvalidClientTokenId" | "UnrecognizedClientException" | "AuthFailure" => {
-            "; AWS does not know these credentials: see $HOME/.aws/credentials and --profile"
-        }
-        "301" | "PermanentRedirect" | "AuthorizationHeaderMalformed" => {
-            "; the bucket is in another region than s3.region"
-        }
-        "BucketAlreadyExists" => "; another account has a bucket of this name: choose another name",
-        _ => "",
-    }
-}
-
-/// Turns a client's error into an [`AwsError`].
-pub trait Doing<T> {
-    /// Says what was tried.
+/// Turns an SDK client's error into an [`AwsError`].
+pub trait Context<T> {
+    /// Adds what was being done, as it follows "cannot".
     ///
     /// # Errors
     /// The client's error, with that.
-    fn doing(self, what: impl Into<String>) -> Result<T, AwsError>;
+    fn context(self, what: impl Into<String>) -> Result<T, AwsError>;
 }
 
-impl<T, E> Doing<T> for Result<T, SdkError<E, HttpResponse>>
+impl<T, E> Context<T> for Result<T, SdkError<E, HttpResponse>>
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    fn doing(self, what: impl Into<String>) -> Result<T, AwsError> {
+    fn context(self, what: impl Into<String>) -> Result<T, AwsError> {
         self.map_err(|error| {
-            // An answer to HEAD has no body that could hold a code.
+            // The answer to a HEAD request has no body with a code.
             let status = || Some(error.raw_response()?.status().as_u16().to_string());
             let code = error.code().map(str::to_owned).or_else(status);
             let detail = match (error.message(), &code) {
@@ -125,15 +169,15 @@ where
                 _ => chain(&error),
             };
             AwsError {
-                doing: what.into(),
+                what: what.into(),
+                kind: AwsErrorKind::of(&code.unwrap_or_default(), &detail),
                 detail,
-                code: code.unwrap_or_default(),
             }
         })
     }
 }
 
-/// An error with everything that caused it.
+/// An error with all its causes.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
@@ -142,4 +186,65 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         next = source.source();
     }
     text
+}
+
+/// Ignores that something to remove does not exist.
+///
+/// # Errors
+/// Every other error.
+pub fn ignore_absence<T>(answer: Result<T, AwsError>) -> Result<(), AwsError> {
+    match answer {
+        Err(error) if error.kind != AwsErrorKind::Absent => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Takes it that a user who may not look at a service has nothing there.
+///
+/// # Errors
+/// Every error but a denial.
+pub fn default_if_denied<T: Default>(answer: Result<T, AwsError>) -> Result<T, AwsError> {
+    match answer {
+        Err(error) if error.kind == AwsErrorKind::Denied => Ok(T::default()),
+        answer => answer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_told_apart_by_code_and_words() {
+        for (code, message, expected) in [
+            ("ParameterNotFound", "", AwsErrorKind::Absent),
+            (
+                "InvalidLaunchTemplateName.NotFoundException",
+                "",
+                AwsErrorKind::Absent,
+            ),
+            (
+                "ClientException",
+                "jobQueue q does not exist",
+                AwsErrorKind::Absent,
+            ),
+            ("ClientException", "it is in use", AwsErrorKind::Other),
+            ("AccessDeniedException", "no", AwsErrorKind::Denied),
+            ("ThrottlingException", "", AwsErrorKind::Throttled),
+            (
+                "InvalidParameterValueException",
+                "The role defined for the function cannot be assumed by Lambda.",
+                AwsErrorKind::RoleNotAssumable,
+            ),
+        ] {
+            let error = AwsError::refused("look", code, message);
+            assert_eq!(error.kind, expected, "{code}");
+        }
+        let denied = AwsError::refused("list functions", "AccessDenied", "not authorized");
+        assert_eq!(
+            denied.to_string(),
+            "cannot list functions: not authorized (AccessDenied); the profile's user lacks the permission for it: add it, or \
+             choose another profile with --profile"
+        );
+    }
 }

@@ -4,21 +4,15 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::Services;
-use super::error::AwsError;
-use super::signed::tag;
+use super::error::{AwsError, Context};
 use crate::deploy::plan::observed::Account;
-
-/// IAM API version (IAM API reference).
-const IAM: &str = "2010-05-08";
-/// STS API version (STS API reference).
-const STS: &str = "2011-06-15";
 
 /// A role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Role {
     /// Its ARN.
     pub arn: String,
-    /// Who may assume it: its trust policy.
+    /// Its trust policy, which says who may assume it.
     pub trust: String,
 }
 
@@ -27,14 +21,11 @@ pub struct Role {
 /// # Errors
 /// [`AwsError`] when there are no valid credentials.
 pub async fn account(services: &Services) -> Result<Account, AwsError> {
-    let doing = "find out whose credentials these are";
-    let xml = services
-        .sts
-        .query(doing, STS, "GetCallerIdentity", &[])
-        .await?;
-    let (id, arn) = (tag(&xml, "Account"), tag(&xml, "Arn"));
-    let (Some(id), Some(arn)) = (id, arn) else {
-        return Err(AwsError::new(doing, "the answer has no account"));
+    let what = "find out whose credentials these are";
+    let answer = services.sts.get_caller_identity().send().await;
+    let answer = answer.context(what)?;
+    let (Some(id), Some(arn)) = (answer.account, answer.arn) else {
+        return Err(AwsError::new(what, "the answer has no account"));
     };
     let user = arn.rsplit(['/', ':']).next().unwrap_or_default().to_owned();
     Ok(Account { id, user })
@@ -43,16 +34,20 @@ pub async fn account(services: &Services) -> Result<Account, AwsError> {
 /// Looks a role up by name or ARN.
 ///
 /// # Errors
-/// [`AwsError`] when it does not exist or may not be looked at.
+/// [`AwsError`] when it does not exist, or when the user may not look at it.
 pub async fn role(services: &Services, name_or_arn: &str) -> Result<Role, AwsError> {
     let name = name_or_arn.rsplit('/').next().unwrap_or(name_or_arn);
-    let fields = [("RoleName".to_owned(), name.to_owned())];
-    let doing = format!("look up the role {name_or_arn} (aws.iam.role)");
-    let xml = services.iam.query(&doing, IAM, "GetRole", &fields).await?;
-    let arn = tag(&xml, "Arn").ok_or_else(|| AwsError::new(&doing, "the answer has no ARN"))?;
-    let trust = tag(&xml, "AssumeRolePolicyDocument").unwrap_or_default();
+    let what = format!("look up the role {name_or_arn} (aws.iam.role)");
+    let answer = services.iam.get_role().role_name(name).send().await;
+    let role = answer.context(&what)?.role;
+    let role = role.ok_or_else(|| AwsError::new(what, "the answer has no role"))?;
+    // IAM encodes policies as in URLs.
+    let trust = role.assume_role_policy_document.unwrap_or_default();
     let trust = percent_decode_str(&trust).decode_utf8_lossy().into_owned();
-    Ok(Role { arn, trust })
+    Ok(Role {
+        arn: role.arn,
+        trust,
+    })
 }
 
 impl Role {

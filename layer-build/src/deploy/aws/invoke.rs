@@ -1,6 +1,4 @@
-//! Calling a function directly.
-
-use std::time::Duration;
+//! Calls a function directly.
 
 use aws_sdk_lambda::operation::invoke::InvokeOutput;
 use aws_sdk_lambda::primitives::Blob;
@@ -10,25 +8,60 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
 use super::Services;
-use super::error::{AwsError, Doing};
+use super::error::{AwsError, AwsErrorKind, Context};
+use super::retry::{THROTTLED_CALL, TryError};
 
 /// How to call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
     /// The function.
     pub function: String,
-    /// `RequestResponse`, `Event` or `DryRun`.
-    pub invocation_type: String,
-    /// `Tail` or `None`.
-    pub log_type: String,
+    /// Whether to wait for the result.
+    pub invocation_type: InvocationType,
+    /// Whether the answer brings the end of the log.
+    pub log_type: LogType,
 }
 
-/// What the function answered.
+impl Call {
+    /// A call that waits for the result.
+    pub fn waiting(function: &str, log_type: LogType) -> Self {
+        Self {
+            function: function.to_owned(),
+            invocation_type: InvocationType::RequestResponse,
+            log_type,
+        }
+    }
+}
+
+/// Exit code of a container that was stopped at its deadline, as `timeout` has it (coreutils).
+const TIMED_OUT: u8 = 124;
+
+/// Function errors that say how the container ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ContainerError {
+    Failed,
+    Killed,
+    TimedOut,
+}
+
+impl ContainerError {
+    /// By the name that the supervisor reports.
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "ContainerFailed" => Some(Self::Failed),
+            "ContainerKilled" => Some(Self::Killed),
+            "ContainerTimedOut" => Some(Self::TimedOut),
+            _ => None,
+        }
+    }
+}
+
+/// The function's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Answer {
     /// The payload; text where it is not JSON.
     pub payload: Value,
-    /// `Handled` or `Unhandled` when the function failed.
+    /// `Handled` or `Unhandled` if the function failed.
     pub error: Option<String>,
     /// The last 4 KB of the log.
     pub log: Option<String>,
@@ -36,17 +69,13 @@ pub struct Answer {
     pub status: i32,
 }
 
-/// Tries of a call that is refused before the function has run, the first included.
-const ATTEMPTS: u32 = 6;
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-
-/// Calls a function. One that is waited for is called again only when Lambda says that it was too busy to run it; any other
-/// failure may mean that the function is running already.
+/// Calls a function. A call that waits is repeated only when Lambda says that it was too busy to run the function: after any other
+/// failure the function may be running.
 ///
 /// # Errors
 /// [`AwsError`] when the call itself failed.
 pub async fn invoke(services: &Services, call: &Call, payload: &Value) -> Result<Answer, AwsError> {
-    let waits = call.invocation_type == "RequestResponse";
+    let waits = call.invocation_type == InvocationType::RequestResponse;
     let client = if waits {
         &services.calls
     } else {
@@ -55,25 +84,22 @@ pub async fn invoke(services: &Services, call: &Call, payload: &Value) -> Result
     let mut request = client
         .invoke()
         .function_name(&call.function)
-        .invocation_type(InvocationType::from(call.invocation_type.as_str()))
+        .invocation_type(call.invocation_type.clone())
         .payload(Blob::new(payload.to_string()));
     if waits {
-        request = request.log_type(LogType::from(call.log_type.as_str()));
+        request = request.log_type(call.log_type.clone());
     }
-    let mut pause = FIRST_PAUSE;
-    for _ in 1..ATTEMPTS {
-        let answer = request.clone().send().await;
-        match answer.doing(format!("call function {}", call.function)) {
-            Err(error) if waits && error.is_throttling() => {}
-            answer => return answer.map(read),
-        }
-        tokio::time::sleep(pause).await;
-        pause *= 2;
-    }
-    let answer = request.send().await;
-    answer
-        .doing(format!("call function {}", call.function))
-        .map(read)
+    let answer = THROTTLED_CALL
+        .run(async || {
+            let answer = request.clone().send().await;
+            let answer = answer.context(format!("call function {}", call.function));
+            answer.map_err(|error| match error.kind {
+                AwsErrorKind::Throttled if waits => TryError::Transient(error),
+                _ => TryError::Permanent(error),
+            })
+        })
+        .await?;
+    Ok(read(answer))
 }
 
 fn read(answer: InvokeOutput) -> Answer {
@@ -91,7 +117,7 @@ fn read(answer: InvokeOutput) -> Answer {
 }
 
 impl Answer {
-    /// What the container wrote, and the code to exit with: the container's own where it is known.
+    /// The container's output, and the code to exit with: the container's own where it is known.
     pub fn outcome(&self) -> (Vec<u8>, u8) {
         if self.error.is_some() {
             let message = self.payload.get("errorMessage").and_then(Value::as_str);
@@ -116,7 +142,7 @@ impl Answer {
         (output, self.code())
     }
 
-    /// An event that started the container has its end reported as a function error, whose first line says how it ended.
+    /// The exit code that a function error stands for. Its first line says how the container ended.
     fn code_of_error(&self, message: &str) -> u8 {
         let first = message.lines().next().unwrap_or_default();
         let number = |before: &str| {
@@ -127,19 +153,19 @@ impl Answer {
                 .parse::<u8>()
                 .ok()
         };
-        let kind = self.payload.get("errorType").and_then(Value::as_str);
-        let code = match kind {
-            Some("ContainerFailed") => number("exited with code "),
-            Some("ContainerKilled") => {
+        let name = self.payload.get("errorType").and_then(Value::as_str);
+        let code = match name.and_then(ContainerError::named) {
+            Some(ContainerError::Failed) => number("exited with code "),
+            Some(ContainerError::Killed) => {
                 number("killed by signal ").map(|signal| signal.wrapping_add(128))
             }
-            Some("ContainerTimedOut") => Some(124),
-            _ => None,
+            Some(ContainerError::TimedOut) => Some(TIMED_OUT),
+            None => None,
         };
         code.unwrap_or(1)
     }
 
-    /// The header that carries the container's code, else what the status stands for.
+    /// The exit code in the response's header, else the one that its status stands for.
     fn code(&self) -> u8 {
         let header = self.payload.pointer("/headers/x-faas-exit-code");
         let header = header.and_then(|value| {
@@ -156,8 +182,7 @@ impl Answer {
         match (header.and_then(|code| code.parse().ok()), status) {
             (Some(code), _) => code,
             (None, ..=399) => 0,
-            // As `timeout` does (coreutils).
-            (None, 504) => 124,
+            (None, 504) => TIMED_OUT,
             (None, _) => 1,
         }
     }

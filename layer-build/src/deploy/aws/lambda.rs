@@ -4,45 +4,23 @@ mod change;
 mod parts;
 mod policy;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use aws_sdk_lambda::types::{Architecture, EphemeralStorage, FunctionConfiguration, Runtime};
 use serde_json::{Value, json};
 
 use super::Services;
-use super::error::{AwsError, Doing};
-use crate::deploy::package::{Package, Route};
+use super::error::{AwsError, AwsErrorKind, Context};
 use crate::deploy::plan::observed::FunctionState;
 use crate::deploy::plan::values::ARCHITECTURE;
-use crate::deploy::settings::{Settings, Vpc};
+use crate::deploy::settings::Vpc;
 
 pub use change::{create, ready, remove, tag, update_code, update_configuration};
+pub use parts::{Code, Target};
 use policy::statements;
-pub use policy::{forbid, permit};
+pub use policy::{Permission, forbid, permit};
 
-/// Where the code is.
-#[derive(Debug, Clone, Copy)]
-pub enum Code<'a> {
-    /// A package.
-    Package(&'a Package, &'a Route),
-    /// The function's own image.
-    Image(&'a str),
-}
-
-/// What creating and changing need.
-#[derive(Debug, Clone)]
-pub struct Target<'a> {
-    /// Settings.
-    pub settings: &'a Settings,
-    /// ARN of the role.
-    pub role: &'a str,
-    /// ARN of the supervisor's layer.
-    pub layer: Option<&'a str>,
-    /// The tags.
-    pub tags: &'a BTreeMap<String, String>,
-}
-
-/// Looks the function up; none when it does not exist.
+/// Looks the function up; `None` when it does not exist.
 ///
 /// # Errors
 /// [`AwsError`].
@@ -53,9 +31,9 @@ pub async fn observe(services: &Services, name: &str) -> Result<Option<FunctionS
         .function_name(name)
         .send()
         .await;
-    let answer = match answer.doing(format!("look up function {name}")) {
+    let answer = match answer.context(format!("look up function {name}")) {
         Ok(answer) => answer,
-        Err(error) if error.is_absence() => return Ok(None),
+        Err(error) if error.kind == AwsErrorKind::Absent => return Ok(None),
         Err(error) => return Err(error),
     };
     let Some(found) = answer.configuration else {
@@ -73,7 +51,7 @@ pub async fn observe(services: &Services, name: &str) -> Result<Option<FunctionS
     }))
 }
 
-/// In the shape of [`crate::deploy::plan::deploy::function_value`].
+/// The configuration in the shape of [`crate::deploy::plan::values::function_value`].
 fn value(found: &FunctionConfiguration) -> Value {
     let layers: Vec<_> = found
         .layers()
@@ -111,17 +89,6 @@ fn value(found: &FunctionConfiguration) -> Value {
     })
 }
 
-/// What is gone already is removed.
-///
-/// # Errors
-/// Every other error.
-pub fn gone<T>(answer: Result<T, AwsError>) -> Result<(), AwsError> {
-    match answer {
-        Err(error) if !error.is_absence() => Err(error),
-        _ => Ok(()),
-    }
-}
-
 /// Every function of the region.
 ///
 /// # Errors
@@ -136,18 +103,18 @@ pub async fn list(services: &Services) -> Result<Vec<FunctionConfiguration>, Aws
     pages
         .collect::<Result<Vec<_>, _>>()
         .await
-        .doing("list functions")
+        .context("list functions")
 }
 
-/// A function's tags; none of one that has gone meanwhile.
+/// A function's tags; none if it has been removed meanwhile.
 ///
 /// # Errors
 /// [`AwsError`].
 pub async fn tags(services: &Services, arn: &str) -> Result<HashMap<String, String>, AwsError> {
     let answer = services.lambda.list_tags().resource(arn).send().await;
-    match answer.doing(format!("read the tags of {arn}")) {
+    match answer.context(format!("read the tags of {arn}")) {
         Ok(answer) => Ok(answer.tags.unwrap_or_default()),
-        Err(error) if error.is_absence() => Ok(HashMap::new()),
+        Err(error) if error.kind == AwsErrorKind::Absent => Ok(HashMap::new()),
         Err(error) => Err(error),
     }
 }

@@ -1,4 +1,4 @@
-//! The supervisor's layer: which version is there, publishing, and removing versions that nobody uses.
+//! The supervisor's layer: looks up its versions, publishes one, and removes those that no function uses.
 
 use std::collections::BTreeSet;
 
@@ -8,12 +8,12 @@ use aws_sdk_lambda::types::{
 };
 
 use super::Services;
-use super::error::{AwsError, Doing};
+use super::error::{AwsError, AwsErrorKind, Context};
 use crate::deploy::layer_file::LayerFile;
 use crate::deploy::settings::Supervisor;
 use crate::layer::arch::Arch;
 
-/// What every layer published here is described with first; then come version and content hash.
+/// Start of the description of every version that this command publishes. Version and content hash follow.
 pub const MARK: &str = "faas-supervisor ";
 
 /// A published version.
@@ -58,9 +58,9 @@ pub async fn list(services: &Services, layer: &str) -> Result<Vec<Version>, AwsE
         .send();
     let mut found = Vec::new();
     while let Some(item) = pages.next().await {
-        match item.doing(format!("list versions of layer {layer}")) {
+        match item.context(format!("list versions of layer {layer}")) {
             Ok(item) => found.push(Version::new(&item)),
-            Err(error) if error.is_absence() => break,
+            Err(error) if error.kind == AwsErrorKind::Absent => break,
             Err(error) => return Err(error),
         }
     }
@@ -68,12 +68,12 @@ pub async fn list(services: &Services, layer: &str) -> Result<Vec<Version>, AwsE
     Ok(found)
 }
 
-/// The version that is wanted, among those that are there. Pure.
+/// The wanted version among those that exist; `local` is the assembled layer. Pure.
 pub fn choose<'v>(
     versions: &'v [Version],
     wanted: &Supervisor,
     arch: Arch,
-    at_hand: Option<&LayerFile>,
+    local: Option<&LayerFile>,
 ) -> Option<&'v Version> {
     let fits = |version: &&Version| {
         version.architectures.is_empty()
@@ -87,11 +87,11 @@ pub fn choose<'v>(
             .find(|version| version.description.starts_with(&mark))
     };
     let pinned = wanted.version != "latest"
-        && at_hand.is_none_or(|layer| layer.description.version != wanted.version);
+        && local.is_none_or(|layer| layer.description.version != wanted.version);
     if let Some(version) = of_version(&wanted.version).filter(|_| pinned) {
         return Some(version);
     }
-    match at_hand {
+    match local {
         Some(layer) => versions
             .iter()
             .find(|version| version.description == layer.description.version_text()),
@@ -102,13 +102,13 @@ pub fn choose<'v>(
     }
 }
 
-/// What to tell of a version that was asked for and is not there. Pure.
+/// The remark that the user's version does not exist and which one is used in its place. Pure.
 pub fn unmet(
     wanted: &Supervisor,
     chosen: Option<&Version>,
-    at_hand: Option<&LayerFile>,
+    local: Option<&LayerFile>,
 ) -> Option<String> {
-    let text = match (chosen, at_hand) {
+    let text = match (chosen, local) {
         (Some(version), _) => version.description.strip_prefix(MARK)?.to_owned(),
         (None, Some(layer)) => layer.description.version.clone(),
         (None, None) => return None,
@@ -122,7 +122,7 @@ pub fn unmet(
     })
 }
 
-/// Publishes the layer at hand.
+/// Publishes the local layer, and returns the ARN of its version.
 ///
 /// # Errors
 /// [`AwsError`].
@@ -131,13 +131,13 @@ pub async fn publish(
     wanted: &Supervisor,
     layer: &LayerFile,
 ) -> Result<String, AwsError> {
-    let doing = format!(
+    let what = format!(
         "publish {} as layer {}",
         layer.zip.display(),
         wanted.layer_name
     );
     let content =
-        std::fs::read(&layer.zip).map_err(|error| AwsError::new(&doing, error.to_string()))?;
+        std::fs::read(&layer.zip).map_err(|error| AwsError::new(&what, error.to_string()))?;
     let runtimes = layer
         .description
         .compatible_runtimes
@@ -158,13 +158,13 @@ pub async fn publish(
         .compatible_architectures(Architecture::from(layer.description.arch.name()))
         .send()
         .await
-        .doing(&doing)?;
+        .context(&what)?;
     answer
         .layer_version_arn
-        .ok_or_else(|| AwsError::new(doing, "the answer has no ARN"))
+        .ok_or_else(|| AwsError::new(what, "the answer has no ARN"))
 }
 
-/// Versions that may go: published here, used by no function, and not the newest of their processor. Pure.
+/// Versions to remove: published by this command, used by no function, and not the newest for their processor. Pure.
 pub fn unused<'v>(versions: &'v [Version], used: &BTreeSet<String>) -> Vec<&'v Version> {
     let mut newest = BTreeSet::new();
     let ours = versions
@@ -189,6 +189,6 @@ pub async fn remove(services: &Services, layer: &str, number: i64) -> Result<(),
     request
         .send()
         .await
-        .doing(format!("remove version {number} of layer {layer}"))
+        .context(format!("remove version {number} of layer {layer}"))
         .map(drop)
 }

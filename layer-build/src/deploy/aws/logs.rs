@@ -6,8 +6,7 @@ use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 
 use super::Services;
-use super::error::{AwsError, Doing};
-use super::lambda::gone;
+use super::error::{AwsError, AwsErrorKind, Context, ignore_absence};
 use crate::deploy::plan::observed::LogGroupState;
 
 /// Looks a log group up.
@@ -22,22 +21,22 @@ pub async fn observe(services: &Services, group: &str) -> Result<Option<LogGroup
     let answer = request
         .send()
         .await
-        .doing(format!("look up log group {group}"))?;
+        .context(format!("look up log group {group}"))?;
     let found = answer
         .log_groups()
         .iter()
         .find(|found| found.log_group_name() == Some(group));
     let Some(found) = found else { return Ok(None) };
-    // The other ARN of a group stands for its streams too, and is refused here (API reference, `ListTagsForResource`).
+    // `arn` ends with `:*`, for the group's streams, which this request refuses (API reference, `ListTagsForResource`).
     let arn = found.arn().unwrap_or_default().trim_end_matches(":*");
     let request = services.logs.list_tags_for_resource().resource_arn(arn);
     let tags = match request
         .send()
         .await
-        .doing(format!("read the tags of {group}"))
+        .context(format!("read the tags of {group}"))
     {
         Ok(answer) => Some(answer.tags.unwrap_or_default().into_iter().collect()),
-        Err(error) if error.is_denial() => None,
+        Err(error) if error.kind == AwsErrorKind::Denied => None,
         Err(error) => return Err(error),
     };
     Ok(Some(LogGroupState {
@@ -64,7 +63,7 @@ pub async fn tag(
     request
         .send()
         .await
-        .doing(format!("tag log group {arn}"))
+        .context(format!("tag log group {arn}"))
         .map(drop)
 }
 
@@ -85,28 +84,28 @@ pub async fn create(
     match request
         .send()
         .await
-        .doing(format!("create log group {group}"))
+        .context(format!("create log group {group}"))
     {
-        Err(error) if !error.is_presence() => Err(error),
+        Err(error) if error.kind != AwsErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
 }
 
-/// Sets how many days logs are kept; 0 is for ever.
+/// Sets how many days logs are kept; 0 keeps them for ever.
 ///
 /// # Errors
 /// [`AwsError`].
 pub async fn retain(services: &Services, group: &str, days: i32) -> Result<(), AwsError> {
-    let doing = format!("set the retention of log group {group}");
+    let what = format!("set the retention of log group {group}");
     if days == 0 {
-        return gone(
+        return ignore_absence(
             services
                 .logs
                 .delete_retention_policy()
                 .log_group_name(group)
                 .send()
                 .await
-                .doing(doing),
+                .context(what),
         );
     }
     let request = services
@@ -114,7 +113,7 @@ pub async fn retain(services: &Services, group: &str, days: i32) -> Result<(), A
         .put_retention_policy()
         .log_group_name(group)
         .retention_in_days(days);
-    request.send().await.doing(doing).map(drop)
+    request.send().await.context(what).map(drop)
 }
 
 /// Removes a log group.
@@ -123,18 +122,19 @@ pub async fn retain(services: &Services, group: &str, days: i32) -> Result<(), A
 /// [`AwsError`].
 pub async fn remove(services: &Services, group: &str) -> Result<(), AwsError> {
     let request = services.logs.delete_log_group().log_group_name(group);
-    gone(
+    ignore_absence(
         request
             .send()
             .await
-            .doing(format!("remove log group {group}")),
+            .context(format!("remove log group {group}")),
     )
 }
 
-/// Events of a group from a time on (milliseconds since 1970), of one stream where it is named, in order.
+/// The events of a group, or of one of its streams, from a time on (milliseconds since 1970), in order. A group that does not
+/// exist has no events.
 ///
 /// # Errors
-/// [`AwsError`]; a group that is not there has no events.
+/// [`AwsError`].
 pub async fn events(
     client: &Client,
     group: &str,
@@ -149,9 +149,9 @@ pub async fn events(
     let mut pages = request.into_paginator().send();
     let mut events = Vec::new();
     while let Some(page) = pages.next().await {
-        match page.doing(format!("read log group {group}")) {
+        match page.context(format!("read log group {group}")) {
             Ok(page) => events.extend(page.events.unwrap_or_default()),
-            Err(error) if error.is_absence() => break,
+            Err(error) if error.kind == AwsErrorKind::Absent => break,
             Err(error) => return Err(error),
         }
     }

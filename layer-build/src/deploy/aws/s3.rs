@@ -8,15 +8,14 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 
 use super::Services;
-use super::error::{AwsError, Doing};
-use super::lambda::gone;
+use super::error::{AwsError, AwsErrorKind, Context, ignore_absence};
 
 pub use notifications::{forget, notification, notify};
 
-/// Whether a bucket exists and may be used.
+/// Whether a bucket exists and the user may use it.
 ///
 /// # Errors
-/// [`AwsError`], also when it is somebody else's.
+/// [`AwsError`], also when it is another account's.
 pub async fn exists(services: &Services, bucket: &str) -> Result<bool, AwsError> {
     match services
         .s3
@@ -24,10 +23,10 @@ pub async fn exists(services: &Services, bucket: &str) -> Result<bool, AwsError>
         .bucket(bucket)
         .send()
         .await
-        .doing(format!("look up bucket {bucket}"))
+        .context(format!("look up bucket {bucket}"))
     {
         Ok(_) => Ok(true),
-        Err(error) if error.is_absence() => Ok(false),
+        Err(error) if error.kind == AwsErrorKind::Absent => Ok(false),
         Err(error) => Err(error),
     }
 }
@@ -38,21 +37,21 @@ pub async fn exists(services: &Services, bucket: &str) -> Result<bool, AwsError>
 /// [`AwsError`].
 pub async fn create(services: &Services, bucket: &str, region: &str) -> Result<(), AwsError> {
     let mut request = services.s3.create_bucket().bucket(bucket);
-    // The one region that must not be named (S3 API reference, `CreateBucket`).
+    // This region must not be named (S3 API reference, `CreateBucket`).
     if region != "us-east-1" {
-        let place = BucketLocationConstraint::from(region);
+        let location = BucketLocationConstraint::from(region);
         request = request.create_bucket_configuration(
             CreateBucketConfiguration::builder()
-                .location_constraint(place)
+                .location_constraint(location)
                 .build(),
         );
     }
     match request
         .send()
         .await
-        .doing(format!("create bucket {bucket}"))
+        .context(format!("create bucket {bucket}"))
     {
-        Err(error) if !error.is_presence() => Err(error),
+        Err(error) if error.kind != AwsErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
 }
@@ -69,17 +68,17 @@ pub async fn has(services: &Services, bucket: &str, key: &str) -> Result<bool, A
         .key(key)
         .send()
         .await;
-    match answer.doing(format!("look up {bucket}/{key}")) {
+    match answer.context(format!("look up {bucket}/{key}")) {
         Ok(_) => Ok(true),
-        Err(error) if error.is_absence() => Ok(false),
+        Err(error) if error.kind == AwsErrorKind::Absent => Ok(false),
         Err(error) => Err(error),
     }
 }
 
-/// Name of the metadata that says what an object was made from.
+/// Metadata of an object: the hash of what it was made from.
 const HASH: &str = "layer-sha256";
 
-/// What an object was made from; none when it does not exist or does not say.
+/// The hash of what an object was made from; `None` when there is no object or it has none.
 ///
 /// # Errors
 /// [`AwsError`].
@@ -92,15 +91,15 @@ pub async fn hash(
     match request
         .send()
         .await
-        .doing(format!("look up {bucket}/{key}"))
+        .context(format!("look up {bucket}/{key}"))
     {
         Ok(found) => Ok(found.metadata.and_then(|mut all| all.remove(HASH))),
-        Err(error) if error.is_absence() => Ok(None),
+        Err(error) if error.kind == AwsErrorKind::Absent => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// Puts an object that says what it was made from.
+/// Puts an object with the hash of what it was made from.
 ///
 /// # Errors
 /// [`AwsError`].
@@ -121,7 +120,7 @@ pub async fn put_hashed(
     request
         .send()
         .await
-        .doing(format!("write {bucket}/{key}"))
+        .context(format!("write {bucket}/{key}"))
         .map(drop)
 }
 
@@ -144,7 +143,7 @@ pub async fn put(
     request
         .send()
         .await
-        .doing(format!("write {bucket}/{key}"))
+        .context(format!("write {bucket}/{key}"))
         .map(drop)
 }
 
@@ -174,7 +173,7 @@ pub async fn get_file(
     key: &str,
     path: &Path,
 ) -> Result<(), AwsError> {
-    let doing = format!("read {bucket}/{key}");
+    let what = format!("read {bucket}/{key}");
     let answer = services
         .s3
         .get_object()
@@ -182,7 +181,7 @@ pub async fn get_file(
         .key(key)
         .send()
         .await
-        .doing(&doing)?;
+        .context(&what)?;
     let failed = |error: std::io::Error| {
         AwsError::new(format!("write {}", path.display()), error.to_string())
     };
@@ -214,7 +213,7 @@ pub async fn list(
         .send();
     let mut keys = Vec::new();
     while let Some(page) = pages.next().await {
-        let page = page.doing(format!("list bucket {bucket}"))?;
+        let page = page.context(format!("list bucket {bucket}"))?;
         keys.extend(
             page.contents
                 .unwrap_or_default()
@@ -231,5 +230,10 @@ pub async fn list(
 /// [`AwsError`].
 pub async fn remove(services: &Services, bucket: &str, key: &str) -> Result<(), AwsError> {
     let request = services.s3.delete_object().bucket(bucket).key(key);
-    gone(request.send().await.doing(format!("remove {bucket}/{key}")))
+    ignore_absence(
+        request
+            .send()
+            .await
+            .context(format!("remove {bucket}/{key}")),
+    )
 }

@@ -1,14 +1,14 @@
-//! Where the configuration of jobs is kept when it holds secrets: a `SecureString` of Systems Manager's parameter store.
+//! Keeps the configuration of jobs, when it holds secrets, in a `SecureString` parameter of Systems Manager.
 //!
-//! Not Secrets Manager: a parameter of up to 4 KB costs nothing, is gone as soon as it is removed (a secret lingers for a
-//! week at least and blocks its name), and AWS Batch reads both alike (AWS Batch user guide, "Specifying sensitive data").
+//! Secrets Manager would do as well for AWS Batch, which reads both alike (AWS Batch user guide, "Specifying sensitive data"). But
+//! a parameter of up to 4 KB costs nothing and is gone as soon as it is removed, while a secret blocks its name for a week.
 
-use serde_json::json;
+use aws_sdk_ssm::types::{ParameterTier, ParameterType};
 
 use super::Services;
-use super::error::AwsError;
-use super::lambda::gone;
+use super::error::{AwsError, AwsErrorKind, Context, ignore_absence};
 use crate::deploy::partition;
+use crate::deploy::settings::Settings;
 
 /// Name of a function's parameter.
 pub fn name(function: &str) -> String {
@@ -16,28 +16,23 @@ pub fn name(function: &str) -> String {
 }
 
 /// ARN of a function's parameter.
-pub fn arn(services: &Services, account: &str, function: &str) -> String {
-    let parameter = format!("parameter{}", name(function));
-    partition::arn("ssm", services.ssm.region(), account, &parameter)
+pub fn arn(settings: &Settings, account: &str) -> String {
+    let region = &settings.batch_section.region;
+    let parameter = format!("parameter{}", name(&settings.function.name));
+    partition::arn("ssm", region, account, &parameter)
 }
 
-/// The parameter's text.
+/// The parameter's value; `None` when there is no parameter.
 ///
 /// # Errors
 /// [`AwsError`].
 pub async fn read(services: &Services, function: &str) -> Result<Option<String>, AwsError> {
-    let body = json!({ "Name": name(function), "WithDecryption": true });
-    let doing = format!("read parameter {}", name(function));
-    match services
-        .ssm
-        .json(&doing, "AmazonSSM.GetParameter", &body)
-        .await
-    {
-        Ok(answer) => Ok(answer
-            .pointer("/Parameter/Value")
-            .and_then(|value| value.as_str())
-            .map(str::to_owned)),
-        Err(error) if error.is_absence() => Ok(None),
+    let name = name(function);
+    let request = services.ssm.get_parameter().name(&name);
+    let answer = request.with_decryption(true).send().await;
+    match answer.context(format!("read parameter {name}")) {
+        Ok(answer) => Ok(answer.parameter.and_then(|parameter| parameter.value)),
+        Err(error) if error.kind == AwsErrorKind::Absent => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -47,17 +42,18 @@ pub async fn read(services: &Services, function: &str) -> Result<Option<String>,
 /// # Errors
 /// [`AwsError`].
 pub async fn write(services: &Services, function: &str, text: &str) -> Result<(), AwsError> {
-    let body = json!({
-        "Name": name(function), "Value": text, "Type": "SecureString", "Overwrite": true,
-        // Above 4 KB it becomes one that may have 8 KB, and costs.
-        "Tier": "Intelligent-Tiering",
-    });
-    let doing = format!("write parameter {}", name(function));
-    services
+    let name = name(function);
+    let request = services
         .ssm
-        .json(&doing, "AmazonSSM.PutParameter", &body)
-        .await
-        .map(drop)
+        .put_parameter()
+        .name(&name)
+        .value(text)
+        .r#type(ParameterType::SecureString)
+        .overwrite(true)
+        // A value of more than 4 KB makes it an advanced parameter, which may have 8 KB and costs.
+        .tier(ParameterTier::IntelligentTiering);
+    let answer = request.send().await;
+    answer.context(format!("write parameter {name}")).map(drop)
 }
 
 /// Removes the parameter.
@@ -65,15 +61,7 @@ pub async fn write(services: &Services, function: &str, text: &str) -> Result<()
 /// # Errors
 /// [`AwsError`].
 pub async fn remove(services: &Services, function: &str) -> Result<(), AwsError> {
-    let doing = format!("remove parameter {}", name(function));
-    gone(
-        services
-            .ssm
-            .json(
-                &doing,
-                "AmazonSSM.DeleteParameter",
-                &json!({ "Name": name(function) }),
-            )
-            .await,
-    )
+    let name = name(function);
+    let answer = services.ssm.delete_parameter().name(&name).send().await;
+    ignore_absence(answer.context(format!("remove parameter {name}")))
 }

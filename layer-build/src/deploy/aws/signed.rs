@@ -1,22 +1,20 @@
-//! Signed requests without an SDK client (Signature Version 4).
-//!
-//! EC2, IAM, STS and Systems Manager are each needed for two or three operations. Their SDK crates would cost minutes of
-//! building (EC2's alone six in a debug build), the requests themselves are a handful of form fields. S3's notification
-//! configuration goes this way because its XML has to stay as it is.
+//! Requests that are signed here because no SDK client makes them: EC2's, whose crate takes too long to build (see
+//! [`super::ec2`]), and those for S3's notification configuration, whose XML must stay as it is.
 
-mod send;
+mod signer;
 
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use net::host::PlainHttp;
+use net::host::{NoAnswer, PlainHttp};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
 
-use super::error::AwsError;
+use super::error::{AwsError, AwsErrorKind};
+use super::retry::{SIGNED_REQUEST, TryError};
+use super::xml::text_of;
 use crate::deploy::partition::Partition;
-use send::Request;
+pub use signer::Service;
+use signer::{Request, Signer};
 
 /// Everything but RFC 3986's unreserved characters.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -25,61 +23,49 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'~');
 
-/// A service by its name, and what its requests are signed with.
+/// A client of one service in one region.
 #[derive(Debug, Clone)]
-pub struct Signed {
-    service: &'static str,
-    region: String,
+pub struct SignedClient {
+    signer: Signer,
     url: String,
-    credentials: Option<SharedCredentialsProvider>,
     http: Arc<PlainHttp>,
 }
 
-impl Signed {
-    /// A service as the configuration says where it is.
-    pub fn new(config: &SdkConfig, service: &'static str, http: Arc<PlainHttp>) -> Self {
+impl SignedClient {
+    /// A client for the region, endpoint and credentials of `config`.
+    pub fn new(config: &SdkConfig, service: Service, http: Arc<PlainHttp>) -> Self {
         let region = config
             .region()
             .map_or("us-east-1", |region| region.as_ref())
             .to_owned();
-        let partition = Partition::of(&region);
-        // IAM is in one place of a partition, and its requests are signed for that one.
-        let (host, region) = if service == "iam" {
-            let (host, region) = partition.iam();
-            (host.to_owned(), region.to_owned())
-        } else {
-            (format!("{service}.{region}.{}", partition.domain()), region)
-        };
+        let domain = Partition::of(&region).domain();
         let url = config.endpoint_url().map_or_else(
-            || format!("https://{host}"),
+            || format!("https://{}.{region}.{domain}", service.name()),
             |url| url.trim_end_matches('/').to_owned(),
         );
         Self {
-            service,
-            region,
+            signer: Signer {
+                service,
+                region,
+                credentials: config.credentials_provider(),
+            },
             url,
-            credentials: config.credentials_provider(),
             http,
         }
     }
 
-    /// The region its requests go to.
-    pub fn region(&self) -> &str {
-        &self.region
-    }
-
-    /// One operation of the Query protocol; the answer is XML.
+    /// Calls an operation of the Query protocol, and returns its XML. `what` completes "cannot …".
     ///
     /// # Errors
     /// [`AwsError`] with the service's code.
     pub async fn query(
         &self,
-        doing: &str,
+        what: &str,
         version: &str,
-        action: &str,
+        operation: &str,
         fields: &[(String, String)],
     ) -> Result<String, AwsError> {
-        let mut form = format!("Action={action}&Version={version}");
+        let mut form = format!("Action={operation}&Version={version}");
         for (name, value) in fields {
             form = format!("{form}&{}={}", encode(name), encode(value));
         }
@@ -93,67 +79,83 @@ impl Signed {
             headers,
             body: form.into_bytes(),
         };
-        self.send(doing, request).await
+        self.send(what, &request).await
     }
 
-    /// One operation of the JSON 1.1 protocol.
+    /// Reads a bucket's notification configuration.
     ///
     /// # Errors
     /// [`AwsError`] with the service's code.
-    pub async fn json(&self, doing: &str, target: &str, body: &Value) -> Result<Value, AwsError> {
-        let headers = vec![
-            ("content-type", "application/x-amz-json-1.1"),
-            ("x-amz-target", target),
-        ];
+    pub async fn notifications(&self, what: &str, bucket: &str) -> Result<String, AwsError> {
         let request = Request {
-            method: "POST",
-            url: format!("{}/", self.url),
-            headers,
-            body: body.to_string().into_bytes(),
+            method: "GET",
+            url: self.notification_url(bucket),
+            headers: Vec::new(),
+            body: Vec::new(),
         };
-        let text = self.send(doing, request).await?;
-        serde_json::from_str(&text).map_err(|error| AwsError::new(doing, error.to_string()))
+        self.send(what, &request).await
     }
 
-    /// A subresource of a bucket, read (without `content`) or replaced.
+    /// Replaces a bucket's notification configuration.
     ///
     /// # Errors
     /// [`AwsError`] with the service's code.
-    pub async fn bucket(
+    pub async fn put_notifications(
         &self,
-        doing: &str,
-        bucket: &str,
         what: &str,
-        content: Option<String>,
-    ) -> Result<String, AwsError> {
-        let url = format!("{}/{bucket}?{what}=", self.url);
-        let (method, headers) = match content {
-            Some(_) => ("PUT", vec![("content-type", "application/xml")]),
-            None => ("GET", Vec::new()),
+        bucket: &str,
+        xml: String,
+    ) -> Result<(), AwsError> {
+        let request = Request {
+            method: "PUT",
+            url: self.notification_url(bucket),
+            headers: vec![("content-type", "application/xml")],
+            body: xml.into_bytes(),
         };
-        self.send(
-            doing,
-            Request {
-                method,
-                url,
-                headers,
-                body: content.unwrap_or_default().into_bytes(),
-            },
-        )
-        .await
+        self.send(what, &request).await.map(drop)
+    }
+
+    fn notification_url(&self, bucket: &str) -> String {
+        format!("{}/{bucket}?notification=", self.url)
+    }
+
+    async fn send(&self, what: &str, request: &Request<'_>) -> Result<String, AwsError> {
+        SIGNED_REQUEST
+            .run(async || self.send_once(what, request).await)
+            .await
+    }
+
+    async fn send_once(
+        &self,
+        what: &str,
+        request: &Request<'_>,
+    ) -> Result<String, TryError<AwsError>> {
+        let signed = self.signer.sign(request).await;
+        let signed = signed.map_err(|detail| TryError::Permanent(AwsError::new(what, detail)))?;
+        let answer = self.http.send(signed).await.map_err(|error| {
+            let failed = AwsError::new(what, format!("{}: {error}", self.url));
+            match error {
+                NoAnswer::Passing(_) => TryError::Transient(failed),
+                NoAnswer::Lasting(_) => TryError::Permanent(failed),
+            }
+        })?;
+        let text = String::from_utf8_lossy(answer.body()).into_owned();
+        if answer.status().is_success() {
+            return Ok(text);
+        }
+        let error = refusal(what, answer.status(), &text);
+        if answer.status().is_server_error() || error.kind == AwsErrorKind::Throttled {
+            return Err(TryError::Transient(error));
+        }
+        Err(TryError::Permanent(error))
     }
 }
 
-/// The text of the first element of a name.
-pub fn tag(xml: &str, name: &str) -> Option<String> {
-    let start = xml.find(&format!("<{name}>"))? + name.len() + 2;
-    let text = xml.get(start..)?.split("</").next()?;
-    Some(
-        text.replace("&quot;", "\"")
-            .replace("&lt;", "<")
-            .replace("&gt;", ">")
-            .replace("&amp;", "&"),
-    )
+/// A service's refusal: XML with `Code` and `Message`.
+fn refusal(what: &str, status: http::StatusCode, xml: &str) -> AwsError {
+    let code = text_of(xml, "Code").unwrap_or_else(|| status.as_u16().to_string());
+    let message = text_of(xml, "Message").unwrap_or_else(|| status.to_string());
+    AwsError::refused(what, &code, &message)
 }
 
 fn encode(text: &str) -> String {

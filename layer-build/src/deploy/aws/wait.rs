@@ -1,57 +1,56 @@
-//! Waiting for what AWS prepares, with an end.
+//! Waits for what AWS prepares, up to a limit.
 
 use std::future::Future;
 use std::time::Duration;
 
 use super::error::AwsError;
+use super::retry::Backoff;
 
-/// How long to wait, and how long between two looks.
+/// A wait up to this long is not reported.
+const UNREPORTED: Duration = Duration::from_secs(4);
+
+/// How long to wait, and how often to look.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct WaitPolicy {
     /// The longest wait.
     pub limit: Duration,
-    /// The first pause; later ones are longer.
-    pub pause: Duration,
-    /// Told what is waited for, while it takes long.
-    pub tell: fn(&str),
+    /// The pauses between two looks.
+    pub backoff: Backoff,
+    /// Reports what a long wait is for.
+    pub report: fn(&str),
 }
 
-/// Longest pause between two looks.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// A wait up to this is not worth a word.
-const SHORT: Duration = Duration::from_secs(4);
-
-impl Patience {
-    /// Looks until there is an answer.
+impl WaitPolicy {
+    /// Calls `look` until it finds something. `what` completes "wait for …".
     ///
     /// # Errors
-    /// The look's own error, or one that says what was waited for and for how long.
+    /// That of `look`, or one that says what was waited for and how long.
     pub async fn wait<T, F: Future<Output = Result<Option<T>, AwsError>>>(
         self,
         what: &str,
         mut look: impl FnMut() -> F,
     ) -> Result<T, AwsError> {
-        let (mut waited, mut pause) = (Duration::ZERO, self.pause);
-        loop {
-            if let Some(answer) = look().await? {
-                return Ok(answer);
+        let mut waited = Duration::ZERO;
+        for pause in self.backoff.pauses() {
+            if let Some(found) = look().await? {
+                return Ok(found);
             }
             if waited >= self.limit {
-                let detail = format!(
-                    "it was not ready after {} s; run the command again, or give it longer with --patience",
-                    self.limit.as_secs()
-                );
-                return Err(AwsError::new(format!("wait for {what}"), detail));
+                break;
             }
-            if waited >= SHORT {
-                (self.tell)(&format!(
+            if waited >= UNREPORTED {
+                (self.report)(&format!(
                     "waiting for {what}, {} s so far",
                     waited.as_secs()
                 ));
             }
             tokio::time::sleep(pause).await;
             waited += pause;
-            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
         }
+        let detail = format!(
+            "it was not ready after {} s; run the command again, or give it longer with --patience",
+            self.limit.as_secs()
+        );
+        Err(AwsError::new(format!("wait for {what}"), detail))
     }
 }

@@ -1,10 +1,12 @@
-//! On which line of a JSON text each key stands. The text has been parsed before, so it is known to be well formed.
+//! On which line of a JSON text each key is.
 
 use std::collections::BTreeMap;
-use std::iter::Peekable;
-use std::str::Chars;
 
-/// The keys of a JSON text, by path (`aws.lambda.memory`), each with its line and in the order of the text.
+use jsonc_parser::ast::Value;
+use jsonc_parser::common::Ranged as _;
+use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+
+/// The keys of a JSON text by their paths (`aws.lambda.memory`), in the order of the text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lines {
     lines: BTreeMap<String, usize>,
@@ -12,18 +14,45 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Finds every key of `text`.
+    /// Finds every key of `text`. A text that is not JSON has none.
     pub fn of(text: &str) -> Self {
-        let mut scanner = Scanner {
-            rest: text.chars().peekable(),
-            line: 1,
-            found: Self::default(),
-        };
-        scanner.value("");
-        scanner.found
+        let mut found = Self::default();
+        let parsed = parse_to_ast(text, &CollectOptions::default(), &ParseOptions::default());
+        if let Some(value) = parsed.ok().and_then(|parsed| parsed.value) {
+            found.add(text, "", &value);
+        }
+        found
     }
 
-    /// The line of a key, or of the nearest key above it that is there.
+    fn add(&mut self, text: &str, path: &str, value: &Value<'_>) {
+        match value {
+            Value::Object(object) => {
+                for property in &object.properties {
+                    let key = property.name.as_str();
+                    let inner = match path {
+                        "" => key.to_owned(),
+                        path => format!("{path}.{key}"),
+                    };
+                    let before = text.get(..property.start()).unwrap_or_default();
+                    self.lines
+                        .insert(inner.clone(), before.matches('\n').count() + 1);
+                    self.order.push(inner.clone());
+                    self.add(text, &inner, &property.value);
+                }
+            }
+            Value::Array(array) => {
+                for (index, element) in array.elements.iter().enumerate() {
+                    self.add(text, &format!("{path}[{index}]"), element);
+                }
+            }
+            Value::StringLit(_)
+            | Value::NumberLit(_)
+            | Value::BooleanLit(_)
+            | Value::NullKeyword(_) => {}
+        }
+    }
+
+    /// The line of a key, or of the nearest key above it that exists.
     pub fn line(&self, path: &str) -> Option<usize> {
         let mut path = path;
         loop {
@@ -34,7 +63,7 @@ impl Lines {
         }
     }
 
-    /// Whether the key itself is there.
+    /// Whether the key itself exists.
     pub fn has(&self, path: &str) -> bool {
         self.lines.contains_key(path)
     }
@@ -44,91 +73,26 @@ impl Lines {
         &self.order
     }
 
-    /// Where a key comes among all others.
+    /// The position of a key among all others.
     pub fn position(&self, path: &str) -> Option<usize> {
         self.order.iter().position(|known| known == path)
     }
 }
 
-struct Scanner<'t> {
-    rest: Peekable<Chars<'t>>,
-    line: usize,
-    found: Lines,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Scanner<'_> {
-    fn next(&mut self) -> Option<char> {
-        let next = self.rest.next()?;
-        self.line += usize::from(next == '\n');
-        Some(next)
-    }
-
-    fn peek(&mut self) -> Option<char> {
-        while self
-            .rest
-            .peek()
-            .is_some_and(|next| next.is_whitespace() || *next == ',' || *next == ':')
-        {
-            self.next();
-        }
-        self.rest.peek().copied()
-    }
-
-    fn value(&mut self, path: &str) {
-        match self.peek() {
-            Some('{') => self.object(path),
-            Some('[') => self.array(path),
-            Some('"') => drop(self.text()),
-            _ => {
-                while self
-                    .rest
-                    .peek()
-                    .is_some_and(|next| !",]} \n\r\t".contains(*next))
-                {
-                    self.next();
-                }
-            }
-        }
-    }
-
-    fn object(&mut self, path: &str) {
-        self.next();
-        while self.peek() == Some('"') {
-            let line = self.line;
-            let key = self.text();
-            let inner = if path.is_empty() {
-                key
-            } else {
-                format!("{path}.{key}")
-            };
-            self.found.lines.insert(inner.clone(), line);
-            self.found.order.push(inner.clone());
-            self.value(&inner);
-        }
-        self.next();
-    }
-
-    fn array(&mut self, path: &str) {
-        self.next();
-        let mut index = 0;
-        while self.peek().is_some_and(|next| next != ']') {
-            self.value(&format!("{path}[{index}]"));
-            index += 1;
-        }
-        self.next();
-    }
-
-    /// A text; of escapes only the quote matters for finding its end.
-    fn text(&mut self) -> String {
-        self.next();
-        let mut text = String::new();
-        while let Some(next) = self.next() {
-            match next {
-                '"' => break,
-                '\\' => text.extend(self.next()),
-                other => text.push(other),
-            }
-        }
-        text
+    #[test]
+    fn escapes_and_other_alphabets_do_not_shift_lines() {
+        let text = "{\"\\u00e4\": \"\u{00df}\\n\",\r\n\t\"tab\\/b\": 1e5,\n\"\u{1f600}\": [\n{\"c\": \"\\ud83d\\ude00\"}]}";
+        let lines = Lines::of(text);
+        assert_eq!(
+            lines.keys(),
+            ["\u{e4}", "tab/b", "\u{1f600}", "\u{1f600}[0].c"]
+        );
+        assert_eq!(lines.line("tab/b"), Some(2));
+        assert_eq!(lines.line("\u{1f600}[0].c"), Some(4));
+        assert_eq!(Lines::of("{").keys(), [""; 0]);
     }
 }

@@ -1,8 +1,9 @@
-//! A configuration as text, with its keys in the order of the default file; others follow in the order of the alphabet.
+//! Prints a configuration with its keys in the order of the default file. Further keys follow in alphabetical order.
 
 use serde_json::Value;
 
-use super::{DEFAULT, Lines};
+use super::default::DEFAULT;
+use super::lines::Lines;
 
 /// Prints with the default file's indentation.
 pub fn pretty(value: &Value) -> String {

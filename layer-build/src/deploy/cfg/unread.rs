@@ -1,10 +1,11 @@
-//! Keys of `scar.cfg` that nothing reads: misspelt, or of another version. They are told, not refused.
+//! Keys of `scar.cfg` that nothing reads because they are misspelt or from another version. They are reported, not refused.
 
 use config::FUNCTION_KEYS;
 
-use super::{DEFAULT, Lines};
+use super::default::DEFAULT;
+use super::lines::Lines;
 
-/// Keys that are read and not in the default file.
+/// Keys that are read but not in the default file.
 const FURTHER: [&str; 12] = [
     "aws.lambda.name",
     "aws.lambda.image_file",
@@ -19,7 +20,7 @@ const FURTHER: [&str; 12] = [
     "aws.batch.event_path",
     "aws.batch.compute_resources.allocation_strategy",
 ];
-/// Below these keys are the user's own, the supervisor's, or AWS's.
+/// The keys under these are the user's own, the supervisor's or AWS's.
 const OPEN: [&str; 12] = [
     "aws.lambda.environment.Variables",
     "aws.lambda.container",
@@ -35,7 +36,7 @@ const OPEN: [&str; 12] = [
     "aws.batch.multi_node_parallel",
 ];
 
-/// The keys below `aws` that nothing reads, in the order of the file; of a whole section that is not read only its own.
+/// The keys under `aws` that nothing reads, in the order of the file. A section that nothing reads is one key.
 pub fn unread(lines: &Lines) -> Vec<String> {
     let default = Lines::of(DEFAULT);
     let of_function = |key: &str| {

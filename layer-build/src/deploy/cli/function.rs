@@ -23,7 +23,7 @@ pub struct FunctionOptions {
     /// Script that the container runs.
     #[arg(short = 's', long, value_name = "FILE")]
     pub init_script: Option<PathBuf>,
-    /// Call the function once, so that the image is in place [-ph].
+    /// Call the function once, so that the image is in target [-ph].
     #[arg(long)]
     pub preheat: bool,
     /// File or folder to package with the function [-ep].
@@ -151,11 +151,11 @@ impl Default for Keys {
 impl Keys {
     fn set(&mut self, path: &str, value: Option<impl Into<Value>>) {
         let Some(value) = value else { return };
-        let mut place = &mut self.0;
+        let mut target = &mut self.0;
         for key in path.split('.') {
-            place = &mut place[key];
+            target = &mut target[key];
         }
-        *place = value.into();
+        *target = value.into();
     }
 }
 

@@ -1,26 +1,26 @@
-//! What has to hold before anything is made.
+//! What must hold before anything is created.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-use super::Scope;
 use crate::deploy::aws::{Services, iam};
 use crate::deploy::error::DeployError;
 use crate::deploy::function_config as config;
 use crate::deploy::package::Route;
+use crate::deploy::plan::wanted::Scope;
 use crate::deploy::settings::{Runtime, Settings, SettingsError};
 
-/// Variable that carries the configuration of an image function.
+/// Variable that holds the configuration of an image function.
 const CONFIGURATION: &str = "FDL";
 
-/// The role's ARN: as it is set, or looked up when only its name is.
+/// The role's ARN: as it is set, or looked up by its name.
 pub(super) async fn role(settings: &Settings, services: &Services) -> Result<String, DeployError> {
     if settings.role.is_empty() {
         return Err(SettingsError::Missing {
             key: "aws.iam.role".to_owned(),
             remedy: "the role that functions run with, its ARN or its name; `faas-deploy config check` prints the policy it needs".to_owned(),
-            place: settings.role_place.clone(),
+            origin: settings.role_origin.clone(),
         }
         .into());
     }
@@ -59,7 +59,7 @@ pub(super) fn check_image(settings: &Settings, scope: Scope) -> Result<(), Deplo
         return Err(SettingsError::Missing {
             key: "lambda.container.image".to_owned(),
             remedy: "name the image with --image or in the function's file".to_owned(),
-            place: "command line or function file".to_owned(),
+            origin: "command line or function file".to_owned(),
         }
         .into());
     }
@@ -75,8 +75,8 @@ pub(super) fn check_image(settings: &Settings, scope: Scope) -> Result<(), Deplo
     Ok(())
 }
 
-/// An image function has no package: its configuration comes in a variable, which everyone who may look at the function can
-/// read, so secrets have no place in it.
+/// Puts the configuration of an image function, which has no package, into a variable. Everyone who may look at the function can
+/// read it, so it must hold no secrets.
 pub(super) fn carry_in_variable(
     settings: &mut Settings,
     config: &Value,
@@ -96,7 +96,7 @@ pub(super) fn carry_in_variable(
     Ok(())
 }
 
-/// All variables of a function together may have 4 KB (Lambda quotas).
+/// Checks that the function's variables together have at most 4 KB (Lambda quotas).
 pub(super) fn check_variables(settings: &Settings) -> Result<(), DeployError> {
     const LIMIT: usize = 4096;
     let variables = settings.function.variables.iter();

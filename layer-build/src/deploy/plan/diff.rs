@@ -1,4 +1,4 @@
-//! What differs between two states, key by key.
+//! Compares two states key by key.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,9 +10,9 @@ use serde_json::Value;
 pub struct Change {
     /// The key: `environment.LOG_LEVEL`.
     pub key: String,
-    /// Its value now.
+    /// Its present value.
     pub before: Option<String>,
-    /// Its value then.
+    /// Its value after the change.
     pub after: Option<String>,
 }
 
@@ -29,7 +29,7 @@ impl fmt::Display for Change {
     }
 }
 
-/// Every key that differs. Maps are compared key by key, lists as a whole; empty ones, `null` and an absent key are equal.
+/// Every key that differs. Maps are compared key by key, lists as a whole. An empty value, `null` and an absent key are equal.
 pub fn diff(before: &Value, after: &Value) -> Vec<Change> {
     let (before, after) = (flat(before), flat(after));
     let mut keys: Vec<_> = before.keys().chain(after.keys()).collect();

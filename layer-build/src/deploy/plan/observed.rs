@@ -1,4 +1,4 @@
-//! What exists in AWS, as far as it matters for one function.
+//! What exists in AWS for one function.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::values::{CREATED_BY, CREATOR};
 
-/// Who calls, and for which account.
+/// The account and user of the credentials.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Account {
     /// The account's number.
@@ -20,18 +20,18 @@ pub struct Account {
 pub struct FunctionState {
     /// Its ARN.
     pub arn: String,
-    /// Its configuration, in the shape of [`super::deploy::function_value`].
+    /// Its configuration, in the shape of [`super::values::function_value`].
     pub value: Value,
-    /// SHA-256 of its package, in base64; of an image function its image.
+    /// SHA-256 of its package, in base64; for an image function its image.
     pub code: String,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// Ids of the statements of its policy, each with what it is called on behalf of.
+    /// Ids of the statements of its policy, each with the ARN on whose behalf it may be called.
     pub statements: BTreeMap<String, String>,
 }
 
 impl FunctionState {
-    /// Whether it was deployed with this command, or with SCAR.
+    /// Whether this command or SCAR deployed it.
     pub fn is_ours(&self) -> bool {
         let by = self.tags.get(CREATED_BY).map(String::as_str);
         by.is_some_and(|by| by == CREATOR || by == "scar")
@@ -43,9 +43,9 @@ impl FunctionState {
 pub struct LogGroupState {
     /// Its ARN.
     pub arn: String,
-    /// Its tags; none when they may not be read.
+    /// Its tags; `None` when the user may not read them.
     pub tags: Option<BTreeMap<String, String>>,
-    /// Days; none when logs are kept for ever.
+    /// How many days it keeps logs; `None` for ever.
     pub retention: Option<i32>,
 }
 
@@ -54,7 +54,7 @@ pub struct LogGroupState {
 pub struct BucketState {
     /// Its notification configuration, as S3 sends it.
     pub notification: String,
-    /// Folders that were asked about and are there.
+    /// Those of the wanted folders that exist.
     pub folders: BTreeSet<String>,
 }
 
@@ -63,20 +63,20 @@ pub struct BucketState {
 pub struct ApiState {
     /// Its id.
     pub id: String,
-    /// Its configuration, in the shape of [`super::deploy::api_value`].
+    /// Its configuration, in the shape of [`super::values::api_value`].
     pub value: Value,
 }
 
 /// The compute environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvironmentState {
-    /// Its values, in the shape of [`super::deploy::environment_value`].
+    /// Its values, in the shape of [`super::values::environment_value`].
     pub value: Value,
-    /// What of it can be changed.
+    /// Which of its keys can be changed.
     pub changeable: Changeable,
 }
 
-/// What of a compute environment can be changed.
+/// Which keys of a compute environment can be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Changeable {
     /// Its instances, network and roles too.
@@ -85,12 +85,12 @@ pub enum Changeable {
     Capacity,
 }
 
-/// Who made what AWS Batch has of a name.
+/// Who made what AWS Batch has under a function's name.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Maker {
-    /// This command, as its tags say.
-    Here,
-    /// Nobody knows.
+pub enum Ownership {
+    /// This command, as the tags say.
+    Ours,
+    /// Unknown, so possibly somebody else.
     #[default]
     Unknown,
 }
@@ -98,55 +98,53 @@ pub enum Maker {
 /// The HTTP endpoints of a function.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Endpoints {
-    /// The one of the wanted name.
+    /// The endpoint with the wanted name.
     pub wanted: Option<ApiState>,
     /// Ids of all others.
     pub others: Vec<String>,
 }
 
-/// What AWS Batch has of this name.
+/// What AWS Batch has under the function's name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BatchState {
-    /// Version of the launch template that starts the supervisor at hand.
+    /// Version of the launch template that fetches the wanted supervisor.
     pub template_version: Option<String>,
-    /// Whether the launch template exists at all.
-    pub template_exists: bool,
     /// The compute environment.
     pub environment: Option<EnvironmentState>,
-    /// Who made what is there.
-    pub maker: Maker,
+    /// Who made environment, queue and definitions.
+    pub ownership: Ownership,
     /// State of the queue.
     pub queue: Option<String>,
     /// The newest job definition's values.
     pub definition: Option<Value>,
     /// ARNs of all active job definitions.
     pub definitions: Vec<String>,
-    /// Whether the supervisor at hand is in the deployment bucket.
+    /// Whether the deployment bucket has the supervisor of the local layer.
     pub supervisor: bool,
-    /// Whether the configuration of jobs is kept as a secret, and as which text.
+    /// Text of the jobs' secret configuration, if there is one.
     pub secret: Option<String>,
 }
 
-/// All of it.
+/// Everything that exists for one function.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Observed {
     /// Account and user.
     pub account: Account,
     /// ARN of the function's role.
     pub role: String,
-    /// The layer version that fits, if it is published.
+    /// ARN of the published layer version that fits.
     pub layer: Option<String>,
-    /// What the user should be told of the layer.
+    /// A remark for the user about the layer.
     pub notice: Option<String>,
     /// The function.
     pub function: Option<FunctionState>,
     /// Its log group.
     pub log_group: Option<LogGroupState>,
-    /// Buckets that exist, of those that matter.
+    /// Those of the function's buckets that exist.
     pub buckets: BTreeMap<String, BucketState>,
     /// Its HTTP endpoint.
     pub api: Option<ApiState>,
-    /// Ids of endpoints that it should not have.
+    /// Ids of its endpoints that are not wanted.
     pub other_apis: Vec<String>,
     /// AWS Batch.
     pub batch: BatchState,

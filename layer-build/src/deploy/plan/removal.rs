@@ -1,14 +1,15 @@
-//! What has to go with a function. Pure; what is already gone takes no step.
+//! Computes the steps that remove a function and what was made for it. Pure. What is already gone takes no step.
 
 use std::collections::BTreeSet;
 
-use super::deploy::log_group_name;
-use super::observed::{FunctionState, Maker, Observed};
-use super::{Plan, Work};
+use super::Plan;
+use super::observed::{FunctionState, Observed, Ownership};
+use super::operation::Removal;
+use super::values::log_group_name;
 
-/// What was made for a function, beside what is observed of it.
+/// What was made for a function, beside what [`Observed`] holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Remains {
+pub struct Leftovers {
     /// Buckets that notify it.
     pub notifying: BTreeSet<String>,
     /// Ids of its HTTP endpoints.
@@ -17,42 +18,44 @@ pub struct Remains {
     pub package: Option<String>,
 }
 
-/// The steps that remove a function and what was made for it.
-pub fn plan(name: &str, observed: &Observed, remains: &Remains) -> Plan {
-    let mut plan = Plan {
-        function: name.to_owned(),
-        ..Plan::default()
-    };
-    // First what calls the function, then the function.
-    for bucket in &remains.notifying {
+/// The steps that remove a function and what was made for it: first what calls the function, then the function.
+pub fn plan(name: &str, observed: &Observed, leftovers: &Leftovers) -> Plan<Removal> {
+    let mut plan = Plan::new(name);
+    for bucket in &leftovers.notifying {
         plan.remove(
             format!("notification of bucket {bucket}"),
-            Work::RemoveNotification(bucket.clone()),
+            Removal::Notification {
+                bucket: bucket.clone(),
+                // They go with the function.
+                statements: Vec::new(),
+            },
         );
     }
-    for api in &remains.apis {
-        plan.remove(format!("HTTP endpoint {api}"), Work::RemoveApi(api.clone()));
+    for api in &leftovers.apis {
+        plan.remove(format!("HTTP endpoint {api}"), Removal::Api(api.clone()));
     }
-    if let Some(bucket) = &remains.package {
+    if let Some(bucket) = &leftovers.package {
         plan.remove(
             format!("package in bucket {bucket}"),
-            Work::RemovePackage(bucket.clone()),
+            Removal::Package {
+                bucket: bucket.clone(),
+            },
         );
     }
     if observed.function.is_some() {
-        plan.remove(format!("function {name}"), Work::RemoveFunction);
+        plan.remove(format!("function {name}"), Removal::Function);
     }
     if observed.log_group.is_some() {
         plan.remove(
             format!("log group {}", log_group_name(name)),
-            Work::RemoveLogGroup,
+            Removal::LogGroup,
         );
     }
-    let known = observed
+    let is_ours = observed
         .function
         .as_ref()
         .is_some_and(FunctionState::is_ours);
-    if known || observed.batch.maker == Maker::Here {
+    if is_ours || observed.batch.ownership == Ownership::Ours {
         batch(&mut plan, name, observed);
     } else {
         secret(&mut plan, name, observed);
@@ -60,32 +63,32 @@ pub fn plan(name: &str, observed: &Observed, remains: &Remains) -> Plan {
     plan
 }
 
-/// The steps that remove what runs the jobs of a function.
-pub fn batch(plan: &mut Plan, name: &str, observed: &Observed) {
+/// Adds the steps that remove what runs the jobs of a function.
+pub fn batch<O: From<Removal>>(plan: &mut Plan<O>, name: &str, observed: &Observed) {
     let state = &observed.batch;
     if !state.definitions.is_empty() {
         plan.remove(
             format!("job definitions of {name}"),
-            Work::RemoveJobDefinitions(state.definitions.clone()),
+            Removal::JobDefinitions(state.definitions.clone()),
         );
     }
     if state.queue.is_some() {
-        plan.remove(format!("job queue {name}"), Work::RemoveJobQueue);
+        plan.remove(format!("job queue {name}"), Removal::JobQueue);
     }
     if state.environment.is_some() {
         plan.remove(
             format!("compute environment {name}"),
-            Work::RemoveComputeEnvironment,
+            Removal::ComputeEnvironment,
         );
     }
     secret(plan, name, observed);
 }
 
-fn secret(plan: &mut Plan, name: &str, observed: &Observed) {
+fn secret<O: From<Removal>>(plan: &mut Plan<O>, name: &str, observed: &Observed) {
     if observed.batch.secret.is_some() {
         plan.remove(
             format!("secret configuration of jobs of {name}"),
-            Work::RemoveSecret,
+            Removal::Secret,
         );
     }
 }

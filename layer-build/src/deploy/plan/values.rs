@@ -1,12 +1,15 @@
 //! Names, and states in the shape that they are compared in.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::deploy::notification::Entry;
-use crate::deploy::partition::{arn, bucket_of};
+use crate::deploy::partition::arn;
+use crate::deploy::settings::batch::EnvironmentType;
 use crate::deploy::settings::{FileSystem, Runtime, Settings, Vpc, api::fill};
 
-/// Tag of everything made here.
+/// Tag of everything that this command creates.
 pub const CREATED_BY: &str = "createdby";
 
 /// Value of [`CREATED_BY`].
@@ -15,10 +18,10 @@ pub const CREATOR: &str = "faas-deploy";
 /// Tag of the user's name.
 pub const OWNER: &str = "owner";
 
-/// Tag that remembers where the package went, so that it can be removed.
+/// Tag that records where the package is, so that it can be removed.
 pub const PACKAGE_BUCKET: &str = "deployment_bucket";
 
-/// The one value of a function that changes together with its code.
+/// The key of a function's configuration that changes together with its code.
 pub const ARCHITECTURE: &str = "architecture";
 
 /// The function's configuration, in the shape that states are compared in.
@@ -36,12 +39,27 @@ pub fn function_value(settings: &Settings, role: &str, layer: &str) -> Value {
         "file_system": function.file_systems.iter().map(FileSystem::value).collect::<Value>(),
     });
     if let Runtime::Managed(runtime) | Runtime::Provided(runtime) = &function.runtime {
-        // The supervisor's layer comes first: of two layers with a file of one name the later one's is used.
+        // The supervisor's layer comes first: where two layers hold the same path, the later one wins.
         let layers = std::iter::once(layer).chain(function.layers.iter().map(String::as_str));
         value["runtime"] = runtime.as_str().into();
         value["layers"] = layers.collect();
     }
     value
+}
+
+/// The function's tags. `package_bucket` is the bucket of its package, if the package goes through one.
+pub fn function_tags(
+    settings: &Settings,
+    user: &str,
+    package_bucket: Option<&str>,
+) -> BTreeMap<String, String> {
+    let mut tags = settings.function.tags.clone();
+    tags.insert(CREATED_BY.to_owned(), CREATOR.to_owned());
+    tags.insert(OWNER.to_owned(), user.to_owned());
+    if let Some(bucket) = package_bucket {
+        tags.insert(PACKAGE_BUCKET.to_owned(), bucket.to_owned());
+    }
+    tags
 }
 
 /// Key of the package in the deployment bucket.
@@ -54,17 +72,18 @@ pub fn log_group_name(function: &str) -> String {
     format!("/aws/lambda/{function}")
 }
 
-/// The notification entries of a bucket.
-pub fn entries<'a>(settings: &'a Settings, arn: &'a str, bucket: &str) -> Vec<Entry<'a>> {
-    let input = settings
-        .function
-        .input
-        .iter()
-        .filter(|place| place.bucket == bucket);
-    input
-        .map(|place| Entry {
+/// The entries that the function, by its ARN, should have in a bucket's notifications.
+pub fn notification_entries<'a>(
+    settings: &'a Settings,
+    arn: &'a str,
+    bucket: &str,
+) -> Vec<Entry<'a>> {
+    let inputs = settings.function.input.iter();
+    inputs
+        .filter(|input| input.bucket == bucket)
+        .map(|input| Entry {
             function: arn,
-            folder: &place.folder,
+            folder: &input.folder,
         })
         .collect()
 }
@@ -77,38 +96,48 @@ pub fn function_arn(settings: &Settings, account: &str) -> String {
 
 const BUCKET_STATEMENT: &str = "faas-deploy-s3-";
 
-/// Id of the statement that lets a bucket call the function; it may not hold dots.
+/// Id of the statement that allows a bucket to call the function. An id must not contain dots.
 pub fn bucket_statement(bucket: &str) -> String {
     format!("{BUCKET_STATEMENT}{}", bucket.replace('.', "_"))
 }
 
-/// The bucket that a statement lets call the function: ours, and those of functions deployed by others.
-pub fn bucket_of_statement(_id: &str, source: &str) -> Option<String> {
-    bucket_of(source).map(str::to_owned)
+/// Who calls the function through its HTTP endpoint. Each caller has a statement of its own in the function's policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApiCaller {
+    /// The test button of API Gateway's console.
+    ConsoleTest,
+    /// The endpoint's stage.
+    Stage,
 }
 
-/// Ids of the statements that let the endpoint call the function.
-pub const API_STATEMENTS: [&str; 2] = ["faas-deploy-api-testing", "faas-deploy-api-invocation"];
+impl ApiCaller {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::ConsoleTest, Self::Stage];
 
-/// On behalf of what the endpoint calls the function.
-pub fn source_arn(settings: &Settings, account: &str, api: &str, index: usize) -> String {
-    let template = settings
-        .api_gateway
-        .source_arns
-        .get(index)
-        .map(String::as_str)
-        .unwrap_or_default();
-    let stage = settings.api_gateway.stage_name.as_str();
-    let region = settings.api.region.as_str();
-    fill(
-        template,
-        &[
-            ("api_id", api),
-            ("api_region", region),
-            ("stage_name", stage),
-            ("account_id", account),
-        ],
-    )
+    /// Id of the statement that allows the caller to call the function.
+    pub fn statement_id(self) -> &'static str {
+        match self {
+            Self::ConsoleTest => "faas-deploy-api-testing",
+            Self::Stage => "faas-deploy-api-invocation",
+        }
+    }
+
+    /// The ARN on whose behalf the function is called, for the endpoint with the id `api`.
+    pub fn source_arn(self, settings: &Settings, account: &str, api: &str) -> String {
+        let template = match self {
+            Self::ConsoleTest => &settings.api_gateway.source_arn_testing,
+            Self::Stage => &settings.api_gateway.source_arn_invocation,
+        };
+        fill(
+            template,
+            &[
+                ("api_id", api),
+                ("api_region", &settings.api.region),
+                ("stage_name", &settings.api_gateway.stage_name),
+                ("account_id", account),
+            ],
+        )
+    }
 }
 
 /// The endpoint's configuration, in the shape that states are compared in.
@@ -140,18 +169,22 @@ pub fn integration_uri(settings: &Settings, account: &str) -> String {
     )
 }
 
-/// Keys of a compute environment that every one can have changed: its capacity, AWS Batch calls it.
+/// Keys that can be changed in every compute environment. AWS Batch calls them its capacity.
 pub const CAPACITY: [&str; 4] = ["state", "service_role", "min_v_cpus", "max_v_cpus"];
 
-/// The compute environment, in the shape that states are compared in. `version` is the launch template's.
+/// The compute environment, in the shape that states are compared in. `version` is the launch template's version.
 pub fn environment_value(settings: &Settings, account: &str, version: &str) -> Value {
     let batch = &settings.batch;
     let role = |template: &str| fill(template, &[("account_id", account)]);
-    let mut value = json!({ "type": batch.kind, "state": batch.state, "service_role": role(&batch.service_role) });
-    if batch.kind == "MANAGED" {
+    let mut value = json!({
+        "type": batch.environment_type.as_str(),
+        "state": batch.state,
+        "service_role": role(&batch.service_role),
+    });
+    if batch.environment_type == EnvironmentType::Managed {
         value["min_v_cpus"] = batch.min.into();
         value["max_v_cpus"] = batch.max.into();
-        value["resource_type"] = batch.resource_kind.as_str().into();
+        value["resource_type"] = batch.resource_type.as_str().into();
         value["instance_types"] = sorted(&batch.instance_types);
         value["subnets"] = sorted(&batch.subnets);
         value["security_group_ids"] = sorted(&batch.security_groups);
@@ -161,7 +194,7 @@ pub fn environment_value(settings: &Settings, account: &str, version: &str) -> V
     value
 }
 
-/// A list whose order means nothing.
+/// A list in a fixed order, for lists whose order has no meaning.
 pub fn sorted(list: &[String]) -> Value {
     let mut list = list.to_vec();
     list.sort();

@@ -1,4 +1,4 @@
-//! `api_gateway`: the templates an HTTP endpoint is made from.
+//! `api_gateway`: the templates of an HTTP endpoint.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::deploy::partition::Partition;
 /// Settings of an HTTP endpoint. `{…}` in the texts is filled in by [`fill`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiGateway {
-    /// The API's name; without one there is no endpoint.
+    /// The API's name; `None` for a function without an endpoint.
     pub name: Option<String>,
     /// URL that calls go to.
     pub endpoint: String,
@@ -31,10 +31,12 @@ pub struct ApiGateway {
     pub path_part: String,
     /// The stage.
     pub stage_name: String,
-    /// Who is allowed to call the function.
+    /// The service that may call the function.
     pub service_id: String,
-    /// On behalf of what: the console's test calls, and the stage's calls.
-    pub source_arns: [String; 2],
+    /// The ARN on whose behalf the console's test button calls.
+    pub source_arn_testing: String,
+    /// The ARN on whose behalf the stage calls.
+    pub source_arn_invocation: String,
 }
 
 pub(super) fn read(read: &Reader<'_>, partition: Partition) -> Result<ApiGateway, SettingsError> {
@@ -62,10 +64,8 @@ pub(super) fn read(read: &Reader<'_>, partition: Partition) -> Result<ApiGateway
         path_part: text("path_part")?,
         stage_name: text("stage_name")?,
         service_id: text("service_id")?,
-        source_arns: [
-            partition.arns(&text("source_arn_testing")?),
-            partition.arns(&text("source_arn_invocation")?),
-        ],
+        source_arn_testing: partition.arns(&text("source_arn_testing")?),
+        source_arn_invocation: partition.arns(&text("source_arn_invocation")?),
     })
 }
 

@@ -1,10 +1,50 @@
-//! `batch`: where jobs run.
+//! `batch`: the compute environment that jobs run in, and what a job is given.
 
 use std::collections::BTreeMap;
+
+use config::ExecutionMode;
 
 use super::error::SettingsError;
 use super::reader::Reader;
 use crate::deploy::partition::Partition;
+
+/// Who manages the instances of a compute environment (`batch.type`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EnvironmentType {
+    /// AWS Batch.
+    Managed,
+    /// The user.
+    Unmanaged,
+}
+
+impl EnvironmentType {
+    /// AWS Batch's name for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Managed => "MANAGED",
+            Self::Unmanaged => "UNMANAGED",
+        }
+    }
+}
+
+/// What jobs run on (`batch.compute_resources.type`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResourceType {
+    /// On-demand instances.
+    Ec2,
+    /// Spot instances.
+    Spot,
+}
+
+impl ResourceType {
+    /// AWS Batch's name for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ec2 => "EC2",
+            Self::Spot => "SPOT",
+        }
+    }
+}
 
 /// Settings of jobs. `{account_id}` in roles is filled in when they are used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,27 +55,27 @@ pub struct Batch {
     pub memory: i32,
     /// Whether a job gets a GPU.
     pub enable_gpu: bool,
-    /// State of environment and queue.
+    /// State of environment and queue: `ENABLED` or `DISABLED`.
     pub state: String,
-    /// `MANAGED` or `UNMANAGED`.
-    pub kind: String,
+    /// `batch.type`.
+    pub environment_type: EnvironmentType,
     /// Variables of a job.
     pub variables: BTreeMap<String, String>,
-    /// Kind of resources: `EC2`, `SPOT`.
-    pub resource_kind: String,
+    /// `compute_resources.type`.
+    pub resource_type: ResourceType,
     /// `security_group_ids`.
     pub security_groups: Vec<String>,
-    /// `desired_v_cpus`, `min_v_cpus`, `max_v_cpus`.
+    /// `desired_v_cpus`.
     pub desired: i32,
-    /// As `desired`.
+    /// `min_v_cpus`.
     pub min: i32,
-    /// As `desired`.
+    /// `max_v_cpus`.
     pub max: i32,
     /// `subnets`.
     pub subnets: Vec<String>,
     /// `instance_types`.
     pub instance_types: Vec<String>,
-    /// `allocation_strategy`, or the one that suits the other settings; none leaves it to AWS Batch.
+    /// `allocation_strategy`, or the one that suits the other settings; `None` leaves it to AWS Batch.
     pub allocation: Option<String>,
     /// `launch_template_name`.
     pub launch_template: String,
@@ -43,19 +83,19 @@ pub struct Batch {
     pub instance_role: String,
     /// `service_role`.
     pub service_role: String,
-    /// `execution_role`: reads the configuration of a job from where secrets are kept.
+    /// `execution_role`: the role that reads the jobs' secret configuration.
     pub execution_role: String,
-    /// Nodes and index of the main one, where a job has several.
+    /// Number of nodes and index of the main one, for jobs on several nodes.
     pub nodes: Option<(i32, i32)>,
 }
 
-/// The role that AWS Batch has by itself, and uses where no other is named. Only environments with it can be changed in more
-/// than their capacity (AWS Batch user guide, "Updating compute environments").
-pub const SERVICE_LINKED: &str = "AWSServiceRoleForBatch";
+/// The service-linked role of AWS Batch, which it uses where no other is named. Only in environments with this role can more
+/// than the capacity be changed (AWS Batch user guide, "Updating compute environments").
+pub const SERVICE_LINKED_ROLE: &str = "AWSServiceRoleForBatch";
 
 pub(super) fn read(
     read: &Reader<'_>,
-    mode: &str,
+    mode: ExecutionMode,
     partition: Partition,
 ) -> Result<Batch, SettingsError> {
     let text = |key: &str, default: &str| -> Result<String, SettingsError> {
@@ -64,18 +104,33 @@ pub(super) fn read(
             .unwrap_or_else(|| default.to_owned()))
     };
     let count = |key: &str, default| read.count(&format!("batch.{key}"), 0..=i32::MAX, default);
-    let kind = read.one_of("batch.compute_resources.type", &["EC2", "SPOT"], "EC2")?;
+    let resource_type = read.choice(
+        "batch.compute_resources.type",
+        &[("EC2", ResourceType::Ec2), ("SPOT", ResourceType::Spot)],
+    )?;
     let service_role = partition.arns(&text("service_role", "")?);
     let allocation = read.text("batch.compute_resources.allocation_strategy")?;
     let batch = Batch {
-        allocation: allocation.or_else(|| allocation_for(&kind, &service_role).map(str::to_owned)),
+        allocation: allocation
+            .or_else(|| allocation_for(resource_type, &service_role).map(str::to_owned)),
         vcpus: read.count("batch.vcpus", 1..=1024, 1)?,
         memory: read.count("batch.memory", 4..=i32::MAX, 1024)?,
         enable_gpu: read.flag("batch.enable_gpu")?,
-        state: read.one_of("batch.state", &["ENABLED", "DISABLED"], "ENABLED")?,
-        kind: read.one_of("batch.type", &["MANAGED", "UNMANAGED"], "MANAGED")?,
+        state: read
+            .choice(
+                "batch.state",
+                &[("ENABLED", "ENABLED"), ("DISABLED", "DISABLED")],
+            )?
+            .to_owned(),
+        environment_type: read.choice(
+            "batch.type",
+            &[
+                ("MANAGED", EnvironmentType::Managed),
+                ("UNMANAGED", EnvironmentType::Unmanaged),
+            ],
+        )?,
         variables: read.texts("batch.environment.Variables")?,
-        resource_kind: kind,
+        resource_type,
         security_groups: read.list("batch.compute_resources.security_group_ids")?,
         desired: count("compute_resources.desired_v_cpus", 0)?,
         min: count("compute_resources.min_v_cpus", 0)?,
@@ -91,7 +146,7 @@ pub(super) fn read(
         )?),
         nodes: nodes(read)?,
     };
-    if mode != "lambda" {
+    if mode != ExecutionMode::Lambda {
         check_capacity(read, &batch)?;
         for (key, list) in [
             ("security_group_ids", &batch.security_groups),
@@ -106,7 +161,7 @@ pub(super) fn read(
     Ok(batch)
 }
 
-/// AWS Batch would say so only after everything else has been made.
+/// Checks the numbers of processors, which AWS Batch would refuse only after everything else has been created.
 fn check_capacity(read: &Reader<'_>, batch: &Batch) -> Result<(), SettingsError> {
     let key = |name: &str| format!("batch.compute_resources.{name}");
     let (min, max) = (batch.min, batch.max);
@@ -118,7 +173,7 @@ fn check_capacity(read: &Reader<'_>, batch: &Batch) -> Result<(), SettingsError>
         let expected = format!("from min_v_cpus, {min}, to max_v_cpus, {max}");
         return Err(read.invalid(&key("desired_v_cpus"), &expected));
     }
-    if batch.kind == "MANAGED" && batch.vcpus > max {
+    if batch.environment_type == EnvironmentType::Managed && batch.vcpus > max {
         let expected =
             format!("at most batch.compute_resources.max_v_cpus, {max}: the job would never start");
         return Err(read.invalid("batch.vcpus", &expected));
@@ -126,14 +181,13 @@ fn check_capacity(read: &Reader<'_>, batch: &Batch) -> Result<(), SettingsError>
     Ok(())
 }
 
-/// Without a strategy AWS Batch takes one that needs a fleet role for spot instances, and that rules out later changes.
-fn allocation_for(kind: &str, service_role: &str) -> Option<&'static str> {
-    match kind {
-        "SPOT" => Some("SPOT_PRICE_CAPACITY_OPTIMIZED"),
-        _ if service_role.is_empty() || service_role.ends_with(SERVICE_LINKED) => {
-            Some("BEST_FIT_PROGRESSIVE")
-        }
-        _ => None,
+/// The strategy that suits the other settings. AWS Batch's own default rules out later changes, and needs a fleet role for spot
+/// instances.
+fn allocation_for(resource_type: ResourceType, service_role: &str) -> Option<&'static str> {
+    let is_linked = service_role.is_empty() || service_role.ends_with(SERVICE_LINKED_ROLE);
+    match resource_type {
+        ResourceType::Spot => Some("SPOT_PRICE_CAPACITY_OPTIMIZED"),
+        ResourceType::Ec2 => is_linked.then_some("BEST_FIT_PROGRESSIVE"),
     }
 }
 

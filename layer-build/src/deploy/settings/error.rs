@@ -1,4 +1,4 @@
-//! What can be wrong with a function's settings.
+//! Why a function's settings cannot be used.
 
 use thiserror::Error;
 
@@ -6,10 +6,10 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SettingsError {
     /// Wrong type, or outside its set.
-    #[error("{place}: {key} is {value}, expected {expected}")]
+    #[error("{origin}: {key} is {value}, expected {expected}")]
     Invalid {
         /// Where it was set: file and line, or the command line.
-        place: String,
+        origin: String,
         /// The key, as in `scar.cfg` below `aws`.
         key: String,
         /// The value.
@@ -18,13 +18,13 @@ pub enum SettingsError {
         expected: String,
     },
     /// Must be set and is not.
-    #[error("{key} is not set: {remedy} ({place})")]
+    #[error("{key} is not set: {remedy} ({origin})")]
     Missing {
         /// The key.
         key: String,
         /// What to do.
         remedy: String,
-        /// Where it would be.
-        place: String,
+        /// Where it would be set.
+        origin: String,
     },
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use config::split_path;
+use aws_sdk_lambda::types::{InvocationType, LogType};
+use config::{ExecutionMode, split_path};
 use serde_json::Value;
 
 use super::error::SettingsError;
@@ -11,12 +12,12 @@ use super::network::{self, FileSystem, Vpc};
 use super::reader::Reader;
 use crate::layer::arch::Arch;
 
-/// Runtimes of managed Python that can still be created, oldest first (Lambda developer guide, "Lambda runtimes").
+/// Managed Python runtimes that functions can still be created with, oldest first (Lambda developer guide, "Lambda runtimes").
 pub const PYTHONS: [&str; 4] = ["python3.11", "python3.12", "python3.13", "python3.14"];
 const PROVIDED: [&str; 2] = ["provided.al2023", "provided.al2"];
-/// Layers of one function, the supervisor's included (Lambda quotas).
+/// Most layers of one function, the supervisor's included (Lambda quotas).
 const LAYERS: usize = 5;
-/// The variable that has a managed runtime start the supervisor (Lambda developer guide, "Wrapper scripts").
+/// The variable that makes a managed runtime start the supervisor, and its value (Lambda developer guide, "Wrapper scripts").
 pub const EXEC_WRAPPER: (&str, &str) = ("AWS_LAMBDA_EXEC_WRAPPER", "/opt/exec-wrapper");
 
 /// What starts the supervisor.
@@ -24,25 +25,25 @@ pub const EXEC_WRAPPER: (&str, &str) = ("AWS_LAMBDA_EXEC_WRAPPER", "/opt/exec-wr
 pub enum Runtime {
     /// A managed runtime, through the layer's wrapper.
     Managed(String),
-    /// A runtime that takes its program from the layer.
+    /// A custom runtime, whose program is the layer's `bootstrap`.
     Provided(String),
     /// The function's own image.
     Image,
 }
 
-/// A bucket of `input` or `output`, in S3 with the function's own role.
+/// An entry of `input` or `output`: a folder of a bucket that the function reaches with its own role.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct BucketFolder {
     /// The bucket.
     pub bucket: String,
-    /// The folder in it, without slash at the end; empty for the whole bucket.
+    /// The folder, without a slash at the end; empty for the whole bucket.
     pub folder: String,
 }
 
 /// The function.
 #[derive(Debug, Clone)]
 pub struct Function {
-    /// Its name; empty for verbs that need none.
+    /// Its name; empty for commands that need none.
     pub name: String,
     /// MB.
     pub memory: i32,
@@ -64,14 +65,14 @@ pub struct Function {
     pub file_systems: Vec<FileSystem>,
     /// MB of `/tmp`.
     pub ephemeral_storage: i32,
-    /// `lambda`, `lambda-batch` or `batch`.
-    pub execution_mode: String,
-    /// Whether `run` does not wait.
+    /// Where the container runs.
+    pub execution_mode: ExecutionMode,
+    /// Whether `run` returns without waiting for the result.
     pub asynchronous: bool,
     /// `invocation_type`.
-    pub invocation_type: String,
+    pub invocation_type: InvocationType,
     /// `log_type`.
-    pub log_type: String,
+    pub log_type: LogType,
     /// The script.
     pub init_script: Option<PathBuf>,
     /// File or folder packaged with the function.
@@ -81,9 +82,16 @@ pub struct Function {
     /// Image.
     pub image: Option<String>,
     /// Buckets whose new files start the function.
-    pub input: Vec<Place>,
+    pub input: Vec<BucketFolder>,
     /// Buckets for results.
-    pub output: Vec<Place>,
+    pub output: Vec<BucketFolder>,
+}
+
+impl Function {
+    /// The buckets whose new files start the function. A bucket with several folders comes several times.
+    pub fn input_buckets(&self) -> impl Iterator<Item = &str> {
+        self.input.iter().map(|input| input.bucket.as_str())
+    }
 }
 
 pub(super) fn read(
@@ -110,7 +118,7 @@ pub(super) fn read(
     }
     let vpc = network::vpc(read)?;
     if runtime == Runtime::Image {
-        unpackaged(read, notices);
+        note_unpackaged(read, notices);
     }
     let path = |key: &str| read.text(key).map(|text| text.map(PathBuf::from));
     let function = Function {
@@ -125,30 +133,39 @@ pub(super) fn read(
         file_systems: network::file_systems(read, vpc.as_ref())?,
         vpc,
         ephemeral_storage: ephemeral_storage(read)?,
-        execution_mode: read.one_of(
+        execution_mode: read.choice(
             "lambda.execution_mode",
-            &["lambda", "lambda-batch", "batch"],
-            "lambda",
+            &[
+                ("lambda", ExecutionMode::Lambda),
+                ("lambda-batch", ExecutionMode::LambdaBatch),
+                ("batch", ExecutionMode::Batch),
+            ],
         )?,
         asynchronous: read.flag("lambda.asynchronous")?,
-        invocation_type: read.one_of(
+        invocation_type: read.choice(
             "lambda.invocation_type",
-            &["RequestResponse", "Event", "DryRun"],
-            "RequestResponse",
+            &[
+                ("RequestResponse", InvocationType::RequestResponse),
+                ("Event", InvocationType::Event),
+                ("DryRun", InvocationType::DryRun),
+            ],
         )?,
-        log_type: read.one_of("lambda.log_type", &["Tail", "None"], "Tail")?,
+        log_type: read.choice(
+            "lambda.log_type",
+            &[("Tail", LogType::Tail), ("None", LogType::None)],
+        )?,
         init_script: path("lambda.init_script")?,
         extra_payload: path("lambda.extra_payload")?,
         image_file: path("lambda.container.image_file")?,
         image: read.text("lambda.container.image")?,
-        input: places(read, "lambda.input")?,
-        output: places(read, "lambda.output")?,
+        input: bucket_folders(read, "lambda.input")?,
+        output: bucket_folders(read, "lambda.output")?,
     };
     Ok((function, arch))
 }
 
-/// An image function has no package that could hold files.
-fn unpackaged(read: &Reader<'_>, notices: &mut Vec<String>) {
+/// Notes that an image function has no package to put files into.
+fn note_unpackaged(read: &Reader<'_>, notices: &mut Vec<String>) {
     for key in ["lambda.init_script", "lambda.extra_payload"] {
         if let Some(path) = read.value(key).and_then(Value::as_str) {
             notices.push(format!(
@@ -158,7 +175,7 @@ fn unpackaged(read: &Reader<'_>, notices: &mut Vec<String>) {
     }
 }
 
-/// Lambda's own key is a map with `Size`; a number alone does too.
+/// Either a map with `Size`, as in Lambda's API, or a number.
 fn ephemeral_storage(read: &Reader<'_>) -> Result<i32, SettingsError> {
     let key = "lambda.ephemeral_storage";
     let key = if read.value(key).is_some_and(Value::is_object) {
@@ -204,8 +221,8 @@ fn runtime(read: &Reader<'_>, notices: &mut Vec<String>) -> Result<Runtime, Sett
     ))
 }
 
-/// The S3 buckets of a list; those of other stores are the supervisor's business alone.
-fn places(read: &Reader<'_>, key: &str) -> Result<Vec<Place>, SettingsError> {
+/// The entries of a list that are in S3. Only the supervisor needs those of other stores.
+fn bucket_folders(read: &Reader<'_>, key: &str) -> Result<Vec<BucketFolder>, SettingsError> {
     const EXPECTED: &str =
         "a list of entries with storage_provider and path (bucket or bucket/folder)";
     let items = match read.value(key) {
@@ -213,7 +230,7 @@ fn places(read: &Reader<'_>, key: &str) -> Result<Vec<Place>, SettingsError> {
         Some(Value::Array(items)) => items,
         Some(_) => return Err(read.invalid(key, EXPECTED)),
     };
-    let mut places = Vec::new();
+    let mut folders = Vec::new();
     for item in items {
         let provider = item.get("storage_provider").and_then(Value::as_str);
         let path = item.get("path").and_then(Value::as_str);
@@ -224,10 +241,10 @@ fn places(read: &Reader<'_>, key: &str) -> Result<Vec<Place>, SettingsError> {
             continue;
         }
         let (bucket, folder) = split_path(path).ok_or_else(|| read.invalid(key, EXPECTED))?;
-        places.push(Place {
+        folders.push(BucketFolder {
             bucket: bucket.to_string(),
             folder: folder.trim_matches('/').to_owned(),
         });
     }
-    Ok(places)
+    Ok(folders)
 }

@@ -1,4 +1,5 @@
-//! `lambda.vpc` and `lambda.file_system`: the network a function is in, and what it mounts through it. Keys as Lambda's own.
+//! `lambda.vpc` and `lambda.file_system`: the network of a function, and the file systems that it mounts. The keys are those of
+//! Lambda's API.
 
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ const VPC_SHAPE: &str = "SubnetIds and SecurityGroupIds, both lists of ids (and 
 const FILE_SYSTEM_SHAPE: &str =
     "a list of entries with Arn (of an access point) and LocalMountPath (/mnt/NAME)";
 
-/// The network of a function (`VpcConfig` of the Lambda API). Ids are in order, so that two of the same compare equal.
+/// The network of a function (`VpcConfig` of the Lambda API). Its ids are in order, so that equal networks compare equal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vpc {
     /// `SubnetIds`.
@@ -27,12 +28,12 @@ pub struct Vpc {
 pub struct FileSystem {
     /// ARN of the access point.
     pub arn: String,
-    /// Where the function sees it.
+    /// Where the function mounts it.
     pub mount_path: String,
 }
 
 impl Vpc {
-    /// With its ids in order.
+    /// A network with its ids in order.
     pub fn new(mut subnets: Vec<String>, mut security_groups: Vec<String>, ipv6: bool) -> Self {
         subnets.sort();
         security_groups.sort();
@@ -43,7 +44,7 @@ impl Vpc {
         }
     }
 
-    /// For comparison, and as it is written in a function's file.
+    /// The value for comparison, which is also how a function's file has it.
     pub fn value(&self) -> Value {
         json!({
             "SubnetIds": self.subnets,
@@ -54,13 +55,13 @@ impl Vpc {
 }
 
 impl FileSystem {
-    /// For comparison, and as it is written in a function's file.
+    /// The value for comparison, which is also how a function's file has it.
     pub fn value(&self) -> Value {
         json!({ "Arn": self.arn, "LocalMountPath": self.mount_path })
     }
 }
 
-/// The network; none when the key is absent or its lists are empty.
+/// The network; `None` when the key is absent or its lists are empty.
 pub(super) fn vpc(read: &Reader<'_>) -> Result<Option<Vpc>, SettingsError> {
     let Some(value) = read.value(VPC) else {
         return Ok(None);

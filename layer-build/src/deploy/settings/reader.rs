@@ -1,4 +1,4 @@
-//! Typed access to the merged configuration; every error names the key and where its value was set.
+//! Typed access to the merged configuration. Every error names the key and where its value was set.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn invalid(&self, key: &str, expected: &str) -> SettingsError {
         SettingsError::Invalid {
-            place: self.sources.place(key),
+            origin: self.sources.origin(key),
             key: key.to_owned(),
             value: self
                 .value(key)
@@ -44,22 +44,22 @@ impl<'a> Reader<'a> {
         SettingsError::Missing {
             key: key.to_owned(),
             remedy: remedy.to_owned(),
-            place: self.sources.place(key),
+            origin: self.sources.origin(key),
         }
     }
 
-    /// A text; an empty one is none.
+    /// A text, unless absent or empty.
     pub(super) fn text(&self, key: &str) -> Result<Option<String>, SettingsError> {
         match self.value(key) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone()).filter(|text| !text.is_empty())),
-            // A name made of digits only is a number to YAML.
+            // YAML reads a name of digits as a number.
             Some(Value::Number(number)) => Ok(Some(number.to_string())),
             Some(_) => Err(self.invalid(key, "text")),
         }
     }
 
-    /// A whole number within limits; also one written as text.
+    /// A whole number within limits, which may be written as text.
     pub(super) fn number(
         &self,
         key: &str,
@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
             .ok_or_else(|| self.invalid(key, &expected()))
     }
 
-    /// As [`Reader::number`], for what the SDK counts in 32 bits.
+    /// As [`Reader::number`], for numbers that the SDK takes as 32 bits.
     pub(super) fn count(
         &self,
         key: &str,
@@ -115,20 +115,26 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn one_of(
+    /// One of a set of spellings, in any case. Without a value it is the first.
+    pub(super) fn choice<T: Clone>(
         &self,
         key: &str,
-        set: &[&str],
-        default: &str,
-    ) -> Result<String, SettingsError> {
-        let text = self.text(key)?.unwrap_or_else(|| default.to_owned());
-        let known = set.iter().find(|member| member.eq_ignore_ascii_case(&text));
-        known
-            .map(|member| (*member).to_owned())
-            .ok_or_else(|| self.invalid(key, &format!("one of {}", set.join(", "))))
+        choices: &[(&str, T)],
+    ) -> Result<T, SettingsError> {
+        let text = self.text(key)?;
+        let chosen = match &text {
+            None => choices.first(),
+            Some(text) => choices
+                .iter()
+                .find(|(spelling, _)| spelling.eq_ignore_ascii_case(text)),
+        };
+        chosen.map(|(_, choice)| choice.clone()).ok_or_else(|| {
+            let spellings: Vec<_> = choices.iter().map(|(spelling, _)| *spelling).collect();
+            self.invalid(key, &format!("one of {}", spellings.join(", ")))
+        })
     }
 
-    /// A list of texts; a single text is a list of one.
+    /// A list of texts. A single text counts as a list of one.
     pub(super) fn list(&self, key: &str) -> Result<Vec<String>, SettingsError> {
         let text = |value: &Value| {
             value
@@ -143,7 +149,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A map of texts; numbers and booleans as they are written.
+    /// A map of texts, with numbers and booleans as they are written.
     pub(super) fn texts(&self, key: &str) -> Result<BTreeMap<String, String>, SettingsError> {
         let Some(value) = self.value(key) else {
             return Ok(BTreeMap::new());

@@ -1,4 +1,4 @@
-//! The places settings come from, and which of them a key's value is from.
+//! The sources of settings in their order, and which of them a key's value comes from.
 
 use std::path::PathBuf;
 
@@ -7,13 +7,13 @@ use serde_json::{Map, Value, json};
 use crate::deploy::cfg::{self, Cfg, Lines};
 use crate::deploy::definition::Definition;
 
-/// Sections that a profile from the command line holds for.
+/// Sections that `--profile` applies to.
 const SECTIONS: [&str; 6] = ["iam", "lambda", "s3", "api_gateway", "cloudwatch", "batch"];
 
-/// The layers of one function's configuration.
+/// The sources of one function's settings.
 #[derive(Debug, Clone)]
 pub struct Sources {
-    /// The command line, in the shape of a function file's entry.
+    /// The options of the command line, in the shape of a function file's entry.
     pub command_line: Value,
     /// The function's file.
     pub definition: Option<Definition>,
@@ -21,12 +21,12 @@ pub struct Sources {
     pub cfg: Value,
     /// The path of `scar.cfg`.
     pub cfg_path: PathBuf,
-    /// Where the keys of `scar.cfg` are.
+    /// On which lines the keys of `scar.cfg` are.
     pub cfg_lines: Lines,
 }
 
 impl Sources {
-    /// From the command line's layer and profile, a file's function and `scar.cfg`.
+    /// Collects the command line's options and profile, one function of a file, and `scar.cfg`.
     pub fn new(
         command_line: &Value,
         profile: Option<&str>,
@@ -48,7 +48,7 @@ impl Sources {
         }
     }
 
-    /// One configuration from all layers.
+    /// One configuration from all sources.
     pub fn merged(&self) -> Value {
         let defaults = cfg::defaults().get("aws").cloned().unwrap_or_default();
         let under = cfg::merge(defaults, &self.cfg);
@@ -61,7 +61,7 @@ impl Sources {
         merged
     }
 
-    /// An image and an image archive exclude each other: the upper layer's one wins.
+    /// An image and an image archive exclude each other. The one on the command line wins.
     fn choose_image(&self, merged: &mut Value) {
         for (kept, dropped) in [("image", "image_file"), ("image_file", "image")] {
             let given = |key| {
@@ -80,7 +80,7 @@ impl Sources {
         }
     }
 
-    /// The stores of the function's file.
+    /// `storage_providers` of the function's file.
     pub fn storage_providers(&self) -> Value {
         let of_file = self
             .definition
@@ -89,8 +89,8 @@ impl Sources {
         of_file.unwrap_or(json!({}))
     }
 
-    /// Where a key's value was set, or would be: for a message.
-    pub fn place(&self, key: &str) -> String {
+    /// Where a key's value was set, or would be set, for a message.
+    pub fn origin(&self, key: &str) -> String {
         let pointer = format!("/{}", key.replace('.', "/"));
         if self.command_line.pointer(&pointer).is_some() {
             return "command line".to_owned();
@@ -98,7 +98,7 @@ impl Sources {
         if let Some(definition) = &self.definition
             && definition.value.pointer(&pointer).is_some()
         {
-            return format!("{}, {}", definition.path.display(), definition.place);
+            return format!("{}, {}", definition.path.display(), definition.position);
         }
         match self.cfg_lines.line(&format!("aws.{key}")) {
             Some(line) => format!("{}, line {line}", self.cfg_path.display()),

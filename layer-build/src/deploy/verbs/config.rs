@@ -1,4 +1,4 @@
-//! `config path`, `show` and `check`.
+//! `config path`, `config show` and `config check`.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::deploy::error::DeployError;
 use crate::deploy::partition::Partition;
 use crate::deploy::session::Session;
 
-/// What the role of a function has to be allowed, at least, with the ARNs of [`Partition::Aws`].
+/// The least that the role of a function must be allowed, with the ARNs of [`Partition::Aws`].
 pub const POLICY: &str = r#"{
   "Version": "2012-10-17",
   "Statement": [
@@ -31,7 +31,7 @@ pub const POLICY: &str = r#"{
   ]
 }"#;
 
-/// Does one of them; answers the exit code.
+/// Carries out one of them, and returns the exit code.
 ///
 /// # Errors
 /// [`DeployError`].
@@ -58,9 +58,9 @@ async fn check(session: &Session) -> Result<u8, DeployError> {
         "credentials: account {}, user {}",
         account.id, account.user
     )];
-    let place = &settings.role_place;
+    let origin = &settings.role_origin;
     let (role, usable) = if settings.role.is_empty() {
-        lines.push(format!("role: not set ({place}, aws.iam.role)"));
+        lines.push(format!("role: not set ({origin}, aws.iam.role)"));
         (None, false)
     } else {
         let role = iam::role(&services, &settings.role).await?;
@@ -90,7 +90,7 @@ async fn check(session: &Session) -> Result<u8, DeployError> {
         return Ok(0);
     }
     session.reporter.note(&format!(
-        "functions cannot be deployed yet: see the role above ({place})"
+        "functions cannot be deployed yet: see the role above ({origin})"
     ));
     Ok(1)
 }

@@ -1,26 +1,23 @@
-//! `doctor`: what the sandbox around a function allows.
+//! `doctor`: shows what the sandbox around a function allows.
 
+use aws_sdk_lambda::types::LogType;
 use sandbox_probe::{FORMAT, KEY, Report};
 use serde_json::{Value, json};
 
 use crate::deploy::aws::invoke::{Answer, Call, invoke};
-use crate::deploy::cli::Which;
+use crate::deploy::cli::FunctionSelector;
 use crate::deploy::error::DeployError;
 use crate::deploy::session::Session;
 
-/// Asks the function for a report in place of a run, and shows it; answers 0.
+/// Asks the function for a report in place of a run, and shows it. The exit code is 0.
 ///
 /// # Errors
-/// [`DeployError`], when the function's answer is no report, too.
-pub async fn doctor(session: &Session, which: &Which) -> Result<u8, DeployError> {
-    let settings = session.one(which)?;
+/// [`DeployError`], also when the function answers with something else than a report.
+pub async fn doctor(session: &Session, selector: &FunctionSelector) -> Result<u8, DeployError> {
+    let settings = session.one(selector)?;
     let services = session.services(&settings).await;
     let name = &settings.function.name;
-    let call = Call {
-        function: name.clone(),
-        invocation_type: "RequestResponse".to_owned(),
-        log_type: "Tail".to_owned(),
-    };
+    let call = Call::waiting(name, LogType::Tail);
     let answer = invoke(&services, &call, &json!({ KEY: true })).await?;
     let report = read(&answer).map_err(|why| {
         if let Some(log) = &answer.log {
@@ -28,7 +25,7 @@ pub async fn doctor(session: &Session, which: &Which) -> Result<u8, DeployError>
         }
         DeployError::Usage(format!("function {name} {why}"))
     })?;
-    // It comes from the function: nothing in it may steer the terminal.
+    // The report comes from the function: its control characters must not reach the terminal.
     let text = report
         .to_string()
         .replace(|c: char| c.is_control() && c != '\n', "\u{fffd}");
@@ -36,7 +33,7 @@ pub async fn doctor(session: &Session, which: &Which) -> Result<u8, DeployError>
     Ok(0)
 }
 
-/// The report, or what the function did in its place and what to do about that.
+/// Reads the report. The error says what the function did in its place, and what to do about it.
 fn read(answer: &Answer) -> Result<Report, String> {
     let format = answer.payload.get(KEY).and_then(Value::as_u64);
     match format {

@@ -12,15 +12,17 @@ use crate::deploy::report::Format;
 use crate::deploy::session::Session;
 use crate::deploy::settings::Settings;
 
-/// Largest body of a call that waits, and of one that does not, in bytes (quotas of API Gateway and of Lambda).
-const LARGEST: (usize, usize) = (10 * 1024 * 1024, 1024 * 1024);
+/// Largest body of a call that waits for the result, in bytes (API Gateway quotas).
+const WAITING_LIMIT: usize = 10 * 1024 * 1024;
+/// Largest body of a call that does not wait, in bytes (Lambda quotas).
+const ASYNCHRONOUS_LIMIT: usize = 1024 * 1024;
 
-/// Calls the endpoint; answers 0 when it answered with success.
+/// Calls the endpoint. The exit code is 0 when it answers with success, else 1.
 ///
 /// # Errors
 /// [`DeployError`].
 pub async fn invoke(session: &Session, options: &InvokeOptions) -> Result<u8, DeployError> {
-    let settings = session.one(&options.which)?;
+    let settings = session.one(&options.selector)?;
     let services = session.services(&settings).await;
     let id = endpoint(&services, &settings).await?;
     let query = match &options.parameters {
@@ -61,7 +63,7 @@ async fn endpoint(services: &Services, settings: &Settings) -> Result<String, De
     if let Some(id) = found.into_iter().find_map(|api| api.id) {
         return Ok(id);
     }
-    // A function that SCAR deployed names its endpoint itself.
+    // SCAR puts the endpoint's id into a variable of the function.
     let state = lambda::observe(services, name).await?;
     api::of_scar(state.as_ref()).ok_or_else(|| DeployError::Usage(format!("function {name} has no HTTP endpoint: deploy it with --api-gateway-name (-api) or api_gateway.name")))
 }
@@ -72,14 +74,18 @@ fn request(
     url: &str,
 ) -> Result<http::Request<Vec<u8>>, DeployError> {
     let asynchronous = options.asynchronous || settings.function.asynchronous;
-    let limit = if asynchronous { LARGEST.1 } else { LARGEST.0 };
+    let limit = if asynchronous {
+        ASYNCHRONOUS_LIMIT
+    } else {
+        WAITING_LIMIT
+    };
     let (kind, body) = match (&options.data_binary, &options.json_data) {
         (Some(path), _) => {
             let content = std::fs::read(path).map_err(|source| DeployError::Io {
                 path: path.clone(),
                 source,
             })?;
-            // An endpoint without binary types hands a body on as text.
+            // The endpoint declares no binary types, so it passes a body on as text.
             (
                 "application/octet-stream",
                 BASE64_STANDARD.encode(content).into_bytes(),
@@ -114,7 +120,7 @@ fn checked_json(text: &str) -> Result<String, DeployError> {
     Ok(value.to_string())
 }
 
-/// Parameters as a query: `{"key": "value", "other": ["first", "second"]}`.
+/// The query of a URL from JSON: `{"key": "value", "other": ["first", "second"]}`.
 fn query(text: &str) -> Result<String, DeployError> {
     let wrong = || {
         DeployError::Usage(format!(

@@ -1,4 +1,4 @@
-//! `layer publish`, `ls` and `prune`.
+//! `layer publish`, `layer ls` and `layer prune`.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::deploy::error::DeployError;
 use crate::deploy::session::Session;
 use crate::layer::arch::Arch;
 
-/// Does one of them.
+/// Carries out one of them.
 ///
 /// # Errors
 /// [`DeployError`].

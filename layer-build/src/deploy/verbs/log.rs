@@ -1,4 +1,4 @@
-//! `log`: what a function has logged, with the log of its jobs.
+//! `log`: shows the log of a function and of its jobs.
 
 mod jobs;
 
@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 use crate::deploy::aws::{Services, logs};
 use crate::deploy::cli::LogOptions;
 use crate::deploy::error::DeployError;
-use crate::deploy::plan::deploy::log_group_name;
+use crate::deploy::plan::values::log_group_name;
 use crate::deploy::session::Session;
-use jobs::Found;
+use jobs::FoundLog;
 
-/// Pause between two looks when following.
+/// Pause between two requests when following.
 const FOLLOW: Duration = Duration::from_secs(2);
-/// How far back each look goes: lines of several instances arrive late and out of order. Milliseconds.
+/// How far back each request goes, in milliseconds: lines of several instances arrive late and out of order.
 const LATE: i64 = 30_000;
 
 /// Shows logs.
@@ -25,7 +25,7 @@ const LATE: i64 = 30_000;
 /// # Errors
 /// [`DeployError`].
 pub async fn log(session: &Session, options: &LogOptions) -> Result<(), DeployError> {
-    let settings = session.one(&options.which)?;
+    let settings = session.one(&options.selector)?;
     let services = session.services(&settings).await;
     let source = Source {
         session,
@@ -37,7 +37,7 @@ pub async fn log(session: &Session, options: &LogOptions) -> Result<(), DeployEr
         return source.follow().await;
     }
     let found = source.read(0).await?;
-    for note in &found.silent {
+    for note in &found.remarks {
         session.reporter.note(note);
     }
     let text = found.events.iter().map(line).collect::<Vec<_>>();
@@ -55,10 +55,10 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// Shows lines as they come, each once, until the command is interrupted.
+    /// Shows each line once, as it arrives, until the command is interrupted.
     async fn follow(&self) -> Result<(), DeployError> {
         let reporter = &self.session.reporter;
-        let (mut from, mut shown, mut silent) = (0, HashSet::new(), Vec::new());
+        let (mut from, mut shown, mut remarks) = (0, HashSet::new(), Vec::new());
         loop {
             let found = self.read(from).await?;
             let id = |event: &FilteredLogEvent| event.event_id().unwrap_or_default().to_owned();
@@ -67,40 +67,40 @@ impl Source<'_> {
                     reporter.line(&line(event), &value(event));
                 }
             }
-            for note in found.silent.iter().filter(|note| !silent.contains(*note)) {
+            for note in found.remarks.iter().filter(|note| !remarks.contains(*note)) {
                 reporter.note(note);
             }
             let times = found.events.iter().filter_map(FilteredLogEvent::timestamp);
-            // A request's lines are found from its first one on.
+            // The lines of one request are found only from its first line on.
             if let (Some(last), None) = (times.max(), &self.options.request_id) {
                 from = from.max(last - LATE);
             }
             shown = found.events.iter().map(id).collect();
-            silent = found.silent;
+            remarks = found.remarks;
             tokio::time::sleep(FOLLOW).await;
         }
     }
 
-    async fn read(&self, from: i64) -> Result<Found, DeployError> {
+    async fn read(&self, from: i64) -> Result<FoundLog, DeployError> {
         let group = log_group_name(self.function);
         let stream = self.options.log_stream_name.as_deref();
         let events = logs::events(&self.services.logs, &group, stream, from).await?;
         let Some(id) = &self.options.request_id else {
-            let silent = Vec::new();
-            return Ok(Found { events, silent });
+            let remarks = Vec::new();
+            return Ok(FoundLog { events, remarks });
         };
         let of_jobs = jobs::events(self.services, self.function, id).await?;
         let mut events = of_request(events, id);
         events.extend(of_jobs.events);
-        Ok(Found {
+        Ok(FoundLog {
             events,
-            silent: of_jobs.silent,
+            remarks: of_jobs.remarks,
         })
     }
 }
 
-/// The lines of one request: between the platform's START and REPORT of it, in the same stream. Lines that name it count
-/// wherever they are.
+/// The lines of one request: those between the platform's START and REPORT lines in the same stream, and all that name the
+/// request.
 fn of_request(events: Vec<FilteredLogEvent>, id: &str) -> Vec<FilteredLogEvent> {
     let mut inside: HashSet<String> = HashSet::new();
     let mut found = Vec::new();

@@ -1,14 +1,14 @@
-//! `ls`: functions of the region, or files of a bucket.
+//! `ls`: lists the functions of the region, or the files of a bucket.
 
 use config::split_path;
 use serde_json::{Value, json};
 
 use crate::deploy::aws::{iam, lambda, s3};
 use crate::deploy::error::DeployError;
-use crate::deploy::plan::deploy::{CREATED_BY, CREATOR, OWNER};
+use crate::deploy::plan::values::{CREATED_BY, CREATOR, OWNER};
 use crate::deploy::session::Session;
 
-/// A function that was deployed with this command, or with SCAR.
+/// A function that this command or SCAR deployed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
     /// Its name.
@@ -23,13 +23,13 @@ pub struct Listed {
     pub owner: String,
 }
 
-/// Lists.
+/// Lists functions, or the files of a bucket or of one of its folders.
 ///
 /// # Errors
 /// [`DeployError`].
-pub async fn ls(session: &Session, place: Option<&str>) -> Result<(), DeployError> {
-    if let Some(place) = place {
-        return files(session, place).await;
+pub async fn ls(session: &Session, bucket: Option<&str>) -> Result<(), DeployError> {
+    if let Some(path) = bucket {
+        return files(session, path).await;
     }
     let all = list(session).await?;
     let mut text = String::new();
@@ -95,10 +95,10 @@ async fn list(session: &Session) -> Result<Vec<Listed>, DeployError> {
     Ok(found)
 }
 
-async fn files(session: &Session, place: &str) -> Result<(), DeployError> {
+async fn files(session: &Session, path: &str) -> Result<(), DeployError> {
     let services = session.services(&session.general()?).await;
-    let (bucket, folder) = split_path(place)
-        .ok_or_else(|| DeployError::Usage(format!("{place:?} is not bucket or bucket/folder")))?;
+    let (bucket, folder) = split_path(path)
+        .ok_or_else(|| DeployError::Usage(format!("{path:?} is not bucket or bucket/folder")))?;
     let keys = s3::list(&services, &bucket.to_string(), &folder).await?;
     session
         .reporter

@@ -1,4 +1,4 @@
-//! `put` and `get`: files and folders to and from buckets.
+//! `put` and `get`: upload files and folders to buckets, and download them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use crate::deploy::cli::TransferOptions;
 use crate::deploy::error::DeployError;
 use crate::deploy::session::Session;
 
-/// Uploads a file, or everything below a folder. The bucket is made if it is not there.
+/// Uploads a file, or everything in a folder. Creates the bucket if it does not exist.
 ///
 /// # Errors
 /// [`DeployError`].
 pub async fn put(session: &Session, options: &TransferOptions) -> Result<(), DeployError> {
     let settings = session.general()?;
     let services = session.services(&settings).await;
-    let (bucket, folder) = place(&options.bucket)?;
+    let (bucket, folder) = bucket_folder(&options.bucket)?;
     if !s3::exists(&services, &bucket).await? {
         s3::create(&services, &bucket, &settings.s3.region).await?;
     }
@@ -41,16 +41,16 @@ pub async fn put(session: &Session, options: &TransferOptions) -> Result<(), Dep
     Ok(())
 }
 
-/// Downloads an object, or everything below a folder, into a folder.
+/// Downloads an object, or everything in a folder of the bucket, into a local folder.
 ///
 /// # Errors
 /// [`DeployError`].
 pub async fn get(session: &Session, options: &TransferOptions) -> Result<(), DeployError> {
     let services = session.services(&session.general()?).await;
-    let (bucket, folder) = place(&options.bucket)?;
+    let (bucket, folder) = bucket_folder(&options.bucket)?;
     let mut names: Vec<String> = Vec::new();
     for key in s3::list(&services, &bucket, &folder).await? {
-        // An object of exactly this name, or what is below the folder of this name.
+        // Either an object with exactly this key, or an object in the folder of this name.
         let below = if folder.is_empty() {
             Some(key.as_str())
         } else {
@@ -84,12 +84,12 @@ pub async fn get(session: &Session, options: &TransferOptions) -> Result<(), Dep
     Ok(())
 }
 
-fn place(text: &str) -> Result<(String, String), DeployError> {
+fn bucket_folder(text: &str) -> Result<(String, String), DeployError> {
     let split = split_path(text).map(|(bucket, folder)| (bucket.to_string(), folder));
     split.ok_or_else(|| DeployError::Usage(format!("{text:?} is not bucket or bucket/folder")))
 }
 
-/// A key may hold `..`; nothing is written outside the folder.
+/// The local path for a key. A key may hold `..`, but nothing is written outside the folder.
 fn inside(folder: &Path, name: &str) -> Result<PathBuf, DeployError> {
     if name.split('/').any(|part| part == ".." || part == ".") || name.starts_with('/') {
         return Err(DeployError::Usage(format!(

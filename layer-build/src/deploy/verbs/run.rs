@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use aws_sdk_lambda::types::{InvocationType, LogType};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use config::split_path;
@@ -18,11 +19,13 @@ use crate::deploy::report::Format;
 use crate::deploy::session::Session;
 use crate::deploy::settings::{Settings, api::fill};
 
-/// Calls that are on their way at the same time.
+/// Most calls at the same time.
 const AT_ONCE: usize = 500;
-/// Largest payload of a call that waits, and of one that does not, in bytes (Lambda quotas).
-const LARGEST: (usize, usize) = (6 * 1024 * 1024, 1024 * 1024);
-/// Keys in notifications are form-encoded, but for slashes (S3 user guide, "Event message structure").
+/// Largest payload of a call that waits for the result, in bytes (Lambda quotas).
+const WAITING_LIMIT: usize = 6 * 1024 * 1024;
+/// Largest payload of a call that does not wait, in bytes (Lambda quotas).
+const ASYNCHRONOUS_LIMIT: usize = 1024 * 1024;
+/// S3 encodes keys in notifications as forms do, except for slashes (S3 user guide, "Event message structure").
 const KEY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -31,31 +34,31 @@ const KEY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b' ');
 
-/// Runs a function; answers the container's exit code.
+/// Runs a function, and returns the container's exit code.
 ///
 /// # Errors
 /// [`DeployError`].
 pub async fn run(session: &Session, options: &RunOptions) -> Result<u8, DeployError> {
-    let settings = session.one(&options.which)?;
+    let settings = session.one(&options.selector)?;
     let services = session.services(&settings).await;
-    if let Some(place) = &options.input_bucket {
-        return on_bucket(session, &settings, &services, place).await;
+    if let Some(input) = &options.input_bucket {
+        return on_bucket(session, &settings, &services, input).await;
     }
     let asynchronous = options.asynchronous || settings.function.asynchronous;
     let call = Call {
         function: settings.function.name.clone(),
         invocation_type: if asynchronous {
-            "Event".to_owned()
+            InvocationType::Event
         } else {
             settings.function.invocation_type.clone()
         },
         log_type: settings.function.log_type.clone(),
     };
     let payload = payload(options)?;
-    let limit = if call.invocation_type == "Event" {
-        LARGEST.1
+    let limit = if call.invocation_type == InvocationType::Event {
+        ASYNCHRONOUS_LIMIT
     } else {
-        LARGEST.0
+        WAITING_LIMIT
     };
     let size = payload.to_string().len();
     if size > limit {
@@ -67,7 +70,7 @@ pub async fn run(session: &Session, options: &RunOptions) -> Result<u8, DeployEr
     show(session, &settings, &answer, options.output_file.as_deref())
 }
 
-/// What the function is sent: arguments win over a script.
+/// The payload of a call. Arguments win over a script.
 fn payload(options: &RunOptions) -> Result<Value, DeployError> {
     if !options.c_args.is_empty() {
         return Ok(json!({ "cmd_args": json!(options.c_args).to_string() }));
@@ -122,15 +125,16 @@ fn show(
     Ok(code)
 }
 
-/// One call that waits, so that the image is in place; then all others at once, a limited number at a time.
+/// Calls the function for every file: for the first one it waits, so that the image is in place; then it sends all others, a
+/// limited number at a time.
 async fn on_bucket(
     session: &Session,
     settings: &Settings,
     services: &Services,
-    place: &str,
+    input: &str,
 ) -> Result<u8, DeployError> {
-    let (bucket, folder) = split_path(place)
-        .ok_or_else(|| DeployError::Usage(format!("{place:?} is not bucket or bucket/folder")))?;
+    let (bucket, folder) = split_path(input)
+        .ok_or_else(|| DeployError::Usage(format!("{input:?} is not bucket or bucket/folder")))?;
     let bucket = bucket.to_string();
     let prefix = if folder.is_empty() {
         String::new()
@@ -147,11 +151,7 @@ async fn on_bucket(
     let name = settings.function.name.clone();
     let mut failed = Vec::new();
     if let Some((first, rest)) = events.split_first() {
-        let call = Call {
-            function: name.clone(),
-            invocation_type: "RequestResponse".to_owned(),
-            log_type: "Tail".to_owned(),
-        };
+        let call = Call::waiting(&name, LogType::Tail);
         let answer = invoke(services, &call, first).await?;
         bar.inc(1);
         if answer.outcome().1 != 0 {
@@ -163,7 +163,7 @@ async fn on_bucket(
             return show(session, settings, &answer, None);
         }
         let call = Call {
-            invocation_type: "Event".to_owned(),
+            invocation_type: InvocationType::Event,
             ..call
         };
         for chunk in rest.chunks(AT_ONCE) {
@@ -185,7 +185,7 @@ async fn on_bucket(
         )));
     }
     let text = format!(
-        "{} files of {place} have been sent to function {name}",
+        "{} files of {input} have been sent to function {name}",
         keys.len()
     );
     session.reporter.result(

@@ -1,17 +1,19 @@
-//! `update`: functions that exist, by file or as they are.
+//! `update`: changes functions that exist, to what a file describes or by options.
 
 use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
-use super::init::{carry_out_all, described, is_description, prepare};
+use super::carry_out::carry_out;
+use super::described::{self, is_description, prepare};
 use super::ls;
 use crate::deploy::aws::lambda;
 use crate::deploy::cli::FunctionOptions;
 use crate::deploy::definition::Definition;
-use crate::deploy::deployment::{Deployment, Scope};
+use crate::deploy::deployment::Deployment;
 use crate::deploy::error::DeployError;
 use crate::deploy::plan::values::ARCHITECTURE;
+use crate::deploy::plan::wanted::Scope;
 use crate::deploy::session::Session;
 use crate::deploy::settings::Settings;
 use crate::deploy::settings::function::EXEC_WRAPPER;
@@ -25,19 +27,22 @@ pub async fn update(
     options: &FunctionOptions,
     all: bool,
 ) -> Result<(), DeployError> {
-    let deployments = existing(session, options, all).await?;
-    carry_out_all(session, deployments, options.preheat).await
+    let deployments = deployments(session, options, all).await?;
+    carry_out(session, deployments, options.preheat).await
 }
 
-/// Deployments of functions that exist, by file, by name or all of the user's.
-pub(super) async fn existing(
+/// Prepares the deployments of functions that exist: those of a file, one by its name, or all of the user's.
+///
+/// # Errors
+/// [`DeployError`].
+pub(super) async fn deployments(
     session: &Session,
     options: &FunctionOptions,
     all: bool,
 ) -> Result<Vec<Deployment>, DeployError> {
     let mut deployments = Vec::new();
     if is_description(options) {
-        for settings in described(session, options)? {
+        for settings in described::settings(session, options)? {
             let deployment = prepare(session, settings, Scope::Whole).await?;
             if deployment.observed.function.is_none() {
                 return Err(absent(&deployment.settings.function.name));
@@ -65,7 +70,7 @@ fn absent(name: &str) -> DeployError {
     ))
 }
 
-/// What travels in the package can only be changed together with it.
+/// Refuses options that change the package: without a file there is nothing to build it from.
 fn check_without_file(options: &FunctionOptions) -> Result<(), DeployError> {
     let given = [
         ("--init-script", options.init_script.is_some()),
@@ -91,7 +96,7 @@ fn check_without_file(options: &FunctionOptions) -> Result<(), DeployError> {
     }
 }
 
-/// Settings of a function as it is now, below what the command line says.
+/// Settings of a function as it is now, with the options of the command line over them.
 async fn as_it_is(
     session: &Session,
     options: &FunctionOptions,
@@ -134,7 +139,7 @@ async fn as_it_is(
         ))
     })
     .collect();
-    // Its layer is another one.
+    // The options may choose a layer for the same processor only.
     lambda.insert("architectures".to_owned(), json!([value[ARCHITECTURE]]));
     if value["runtime"].is_null() {
         lambda.insert("runtime".to_owned(), "image".into());
@@ -143,7 +148,7 @@ async fn as_it_is(
     lambda.insert("environment".to_owned(), json!({ "Variables": variables }));
     let definition = Definition {
         path: PathBuf::from("the function as it is"),
-        place: name.to_owned(),
+        position: name.to_owned(),
         value: json!({ "lambda": lambda, "iam": { "role": value["role"] } }),
         storage_providers: json!({}),
     };

@@ -14,8 +14,8 @@ fn linked(top: &Path, name: &str, licence: &str) -> Crate {
 
 #[test]
 fn equal_texts_are_there_once_and_missing_ones_are_the_standard_ones() {
-    let place = tempfile::tempdir().unwrap();
-    let top = place.path();
+    let directory = tempfile::tempdir().unwrap();
+    let top = directory.path();
     fs::create_dir_all(top.join(STANDARD_TEXTS)).unwrap();
     fs::write(top.join(STANDARD_TEXTS).join("MIT.txt"), "standard\n").unwrap();
     let [a, b, c] = ["a", "b", "c"].map(|name| linked(top, name, "Apache-2.0/MIT"));
@@ -41,9 +41,9 @@ fn equal_texts_are_there_once_and_missing_ones_are_the_standard_ones() {
 
 #[test]
 fn a_crate_without_any_text_makes_no_layer() {
-    let place = tempfile::tempdir().unwrap();
-    let odd = linked(place.path(), "odd", "LicenseRef-odd");
-    let error = Texts::default().add(&odd, place.path()).unwrap_err();
+    let directory = tempfile::tempdir().unwrap();
+    let odd = linked(directory.path(), "odd", "LicenseRef-odd");
+    let error = Texts::default().add(&odd, directory.path()).unwrap_err();
     let message = error.to_string();
     assert!(
         message.contains("odd (LicenseRef-odd) ships no licence text"),

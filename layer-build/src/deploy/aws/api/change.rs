@@ -1,18 +1,17 @@
-//! Making, completing and removing an endpoint.
+//! Creates, completes and removes an endpoint.
 
 use std::collections::HashMap;
 
 use aws_sdk_apigateway::types::{EndpointConfiguration, EndpointType, IntegrationType, Resource};
 
-use super::{FUNCTION, resources};
+use super::resources::{FUNCTION_TAG, resources};
 use crate::deploy::aws::Services;
-use crate::deploy::aws::error::{AwsError, Doing};
-use crate::deploy::aws::lambda::gone;
+use crate::deploy::aws::error::{AwsError, Context, ignore_absence};
 use crate::deploy::partition::{Partition, arn};
-use crate::deploy::plan::deploy::{CREATED_BY, CREATOR, integration_uri};
+use crate::deploy::plan::values::{CREATED_BY, CREATOR, integration_uri};
 use crate::deploy::settings::Settings;
 
-/// Makes the endpoint, or completes and corrects one that is there; answers its id.
+/// Creates the endpoint, or completes and corrects the one that exists, and returns its id.
 ///
 /// # Errors
 /// [`AwsError`].
@@ -29,15 +28,15 @@ pub async fn ensure(
         None => create(services, settings, name).await?,
     };
     let resource = resource(services, &id, &wanted.path_part).await?;
-    let doing = |what: &str| format!("{what} HTTP endpoint {name}");
-    // Both are replaced as a whole, which a method that is there does not allow.
+    let what = |what: &str| format!("{what} HTTP endpoint {name}");
+    // A method that exists cannot be put again: method and integration are replaced as a whole.
     let old = services
         .api
         .delete_method()
         .rest_api_id(&id)
         .resource_id(&resource)
         .http_method(&wanted.http_method);
-    gone(old.send().await.doing(doing("replace the method of")))?;
+    ignore_absence(old.send().await.context(what("replace the method of")))?;
     let parameters = wanted
         .method_parameters
         .iter()
@@ -52,7 +51,7 @@ pub async fn ensure(
     let method = method
         .authorization_type(&wanted.authorization)
         .set_request_parameters(Some(parameters));
-    method.send().await.doing(doing("set the method of"))?;
+    method.send().await.context(what("set the method of"))?;
     let parameters: HashMap<_, _> = wanted.integration_parameters.clone().into_iter().collect();
     let integration = services
         .api
@@ -68,17 +67,17 @@ pub async fn ensure(
     integration
         .send()
         .await
-        .doing(doing("set the integration of"))?;
+        .context(what("set the integration of"))?;
     let stage = services
         .api
         .create_deployment()
         .rest_api_id(&id)
         .stage_name(&wanted.stage_name);
-    stage.send().await.doing(doing("deploy the stage of"))?;
+    stage.send().await.context(what("deploy the stage of"))?;
     Ok(id)
 }
 
-/// An endpoint that SCAR made is known by its function's tag from now on.
+/// Tags an endpoint that SCAR made with its function's name.
 ///
 /// # Errors
 /// [`AwsError`].
@@ -89,27 +88,27 @@ pub async fn adopt(services: &Services, settings: &Settings, id: &str) -> Result
         .tag_resource()
         .resource_arn(arn("apigateway", region, "", &format!("/restapis/{id}")))
         .tags(CREATED_BY, CREATOR)
-        .tags(FUNCTION, &settings.function.name);
+        .tags(FUNCTION_TAG, &settings.function.name);
     let answer = request.send().await;
-    answer.doing(format!("tag HTTP endpoint {id}")).map(drop)
+    answer.context(format!("tag HTTP endpoint {id}")).map(drop)
 }
 
 async fn create(services: &Services, settings: &Settings, name: &str) -> Result<String, AwsError> {
-    let doing = format!("create HTTP endpoint {name}");
+    let what = format!("create HTTP endpoint {name}");
     let request = services
         .api
         .create_rest_api()
         .name(name)
         .tags(CREATED_BY, CREATOR);
-    let request = request.tags(FUNCTION, &settings.function.name);
+    let request = request.tags(FUNCTION_TAG, &settings.function.name);
     let request = request.set_endpoint_configuration(endpoint_type(&settings.api.region));
-    let answer = request.send().await.doing(&doing)?;
+    let answer = request.send().await.context(&what)?;
     answer
         .id
-        .ok_or_else(|| AwsError::new(doing, "the answer has no id"))
+        .ok_or_else(|| AwsError::new(what, "the answer has no id"))
 }
 
-/// The service's default, edge-optimized, is refused outside of its first partition.
+/// Regional endpoints outside the partition `aws`, which refuse the service's default (edge-optimized).
 fn endpoint_type(region: &str) -> Option<EndpointConfiguration> {
     let regional = EndpointConfiguration::builder().types(EndpointType::Regional);
     (Partition::of(region) != Partition::Aws).then(|| regional.build())
@@ -127,18 +126,18 @@ async fn resource(services: &Services, id: &str, path_part: &str) -> Result<Stri
         .iter()
         .find(|resource| resource.path() == Some("/"))
         .and_then(Resource::id);
-    let doing = format!("create resource {path_part} of HTTP endpoint {id}");
-    let root = root.ok_or_else(|| AwsError::new(&doing, "the API has no root"))?;
+    let what = format!("create resource {path_part} of HTTP endpoint {id}");
+    let root = root.ok_or_else(|| AwsError::new(&what, "the API has no root"))?;
     let request = services
         .api
         .create_resource()
         .rest_api_id(id)
         .parent_id(root)
         .path_part(path_part);
-    let answer = request.send().await.doing(&doing)?;
+    let answer = request.send().await.context(&what)?;
     answer
         .id
-        .ok_or_else(|| AwsError::new(doing, "the answer has no id"))
+        .ok_or_else(|| AwsError::new(what, "the answer has no id"))
 }
 
 /// Removes an endpoint.
@@ -146,13 +145,13 @@ async fn resource(services: &Services, id: &str, path_part: &str) -> Result<Stri
 /// # Errors
 /// [`AwsError`].
 pub async fn remove(services: &Services, id: &str) -> Result<(), AwsError> {
-    gone(
+    ignore_absence(
         services
             .api
             .delete_rest_api()
             .rest_api_id(id)
             .send()
             .await
-            .doing(format!("remove HTTP endpoint {id}")),
+            .context(format!("remove HTTP endpoint {id}")),
     )
 }

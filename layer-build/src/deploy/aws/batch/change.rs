@@ -1,15 +1,16 @@
-//! Changing a compute environment that is there.
+//! Changes a compute environment that exists.
 
 use aws_sdk_batch::types::{CeState, ComputeResourceUpdate, CrType, CrUpdateAllocationStrategy};
 
 use super::environment::{resources, valid};
 use crate::deploy::aws::Services;
-use crate::deploy::aws::error::{AwsError, Doing};
-use crate::deploy::aws::wait::Patience;
+use crate::deploy::aws::error::{AwsError, Context};
+use crate::deploy::aws::wait::WaitPolicy;
 use crate::deploy::settings::{Settings, api::fill};
 
-/// Changes those keys of a compute environment that differ, and waits until it can be used again. A key more, and AWS Batch
-/// takes a change of capacity for one of the instances (AWS Batch user guide, "Updating compute environments").
+/// Changes keys of a compute environment, and waits until it can be used again. The request holds only keys that differ: with
+/// others, AWS Batch takes a change of capacity for a change of the instances (AWS Batch user guide, "Updating compute
+/// environments").
 ///
 /// # Errors
 /// [`AwsError`].
@@ -18,11 +19,11 @@ pub async fn change_environment(
     settings: &Settings,
     account: &str,
     version: Option<&str>,
-    keys: &[&str],
-    patience: Patience,
+    keys: &[String],
+    wait: WaitPolicy,
 ) -> Result<(), AwsError> {
     let (batch, name) = (&settings.batch, &settings.function.name);
-    let has = |key: &str| keys.contains(&key);
+    let has = |key: &str| keys.iter().any(|changed| changed == key);
     let mut request = services
         .batch
         .update_compute_environment()
@@ -41,7 +42,7 @@ pub async fn change_environment(
     if has("resource_type") {
         let strategy = batch.allocation.as_deref();
         changed = changed
-            .r#type(CrType::from(batch.resource_kind.as_str()))
+            .r#type(CrType::from(batch.resource_type.as_str()))
             .set_allocation_strategy(strategy.map(CrUpdateAllocationStrategy::from));
     }
     if has("instance_types") {
@@ -66,6 +67,6 @@ pub async fn change_environment(
     request
         .send()
         .await
-        .doing(format!("change compute environment {name}"))?;
-    valid(services, name, patience).await
+        .context(format!("change compute environment {name}"))?;
+    valid(services, name, wait).await
 }

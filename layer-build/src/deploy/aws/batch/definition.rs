@@ -1,4 +1,4 @@
-//! Job definitions: looked up, registered and deregistered.
+//! Job definitions: looks them up, registers and deregisters them.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,11 @@ use aws_sdk_batch::types::{
 };
 use serde_json::{Value, json};
 
-use super::{Job, is_ours, tags};
+use super::job::Job;
+use super::tags::{is_ours, tags};
 use crate::deploy::aws::Services;
-use crate::deploy::aws::error::{AwsError, Doing};
-use crate::deploy::aws::lambda::gone;
-use crate::deploy::plan::observed::Maker;
+use crate::deploy::aws::error::{AwsError, Context, ignore_absence};
+use crate::deploy::plan::observed::Ownership;
 
 /// An active job definition.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +22,7 @@ pub struct Definition {
     /// Comparable values.
     pub value: Value,
     /// Who made it.
-    pub maker: Maker,
+    pub ownership: Ownership,
 }
 
 /// Every active job definition of a name, newest first.
@@ -39,17 +39,17 @@ pub async fn definitions(services: &Services, name: &str) -> Result<Vec<Definiti
     let mut found = pages
         .collect::<Result<Vec<_>, _>>()
         .await
-        .doing(format!("look up job definition {name}"))?;
+        .context(format!("look up job definition {name}"))?;
     found.sort_by_key(|definition| -definition.revision().unwrap_or_default());
     Ok(found
         .iter()
         .map(|found| Definition {
             arn: found.job_definition_arn().unwrap_or_default().to_owned(),
             value: value(found),
-            maker: if is_ours(found.tags()) {
-                Maker::Here
+            ownership: if is_ours(found.tags()) {
+                Ownership::Ours
             } else {
-                Maker::Unknown
+                Ownership::Unknown
             },
         })
         .collect())
@@ -119,7 +119,7 @@ pub async fn register(services: &Services, name: &str, job: &Job) -> Result<(), 
     request
         .send()
         .await
-        .doing(format!("register job definition {name}"))
+        .context(format!("register job definition {name}"))
         .map(drop)
 }
 
@@ -128,13 +128,13 @@ pub async fn register(services: &Services, name: &str, job: &Job) -> Result<(), 
 /// # Errors
 /// [`AwsError`].
 pub async fn deregister(services: &Services, arn: &str) -> Result<(), AwsError> {
-    gone(
+    ignore_absence(
         services
             .batch
             .deregister_job_definition()
             .job_definition(arn)
             .send()
             .await
-            .doing(format!("deregister {arn}")),
+            .context(format!("deregister {arn}")),
     )
 }

@@ -1,4 +1,4 @@
-//! The compute environment, of the function's name.
+//! The compute environment, which has the function's name.
 
 use aws_sdk_batch::types::{
     CeState, CeStatus, CeType, ComputeEnvironmentDetail, ComputeResource, CrAllocationStrategy,
@@ -6,16 +6,16 @@ use aws_sdk_batch::types::{
 };
 use serde_json::json;
 
-use super::tags;
+use super::tags::tags;
 use crate::deploy::aws::Services;
-use crate::deploy::aws::error::{AwsError, Doing};
-use crate::deploy::aws::wait::Patience;
+use crate::deploy::aws::error::{AwsError, Context};
+use crate::deploy::aws::wait::WaitPolicy;
 use crate::deploy::plan::observed::{Changeable, EnvironmentState};
 use crate::deploy::plan::values::sorted;
-use crate::deploy::settings::batch::SERVICE_LINKED;
+use crate::deploy::settings::batch::{EnvironmentType, SERVICE_LINKED_ROLE};
 use crate::deploy::settings::{Settings, api::fill};
 
-/// The compute environment of a name.
+/// The compute environment with a name.
 ///
 /// # Errors
 /// [`AwsError`].
@@ -30,7 +30,7 @@ pub async fn environment(
     let answer = request
         .send()
         .await
-        .doing(format!("look up compute environment {name}"))?;
+        .context(format!("look up compute environment {name}"))?;
     let found = answer
         .compute_environments
         .unwrap_or_default()
@@ -39,7 +39,7 @@ pub async fn environment(
     Ok(found.filter(|found| !matches!(found.status(), Some(CeStatus::Deleted))))
 }
 
-/// What matters of one that is there.
+/// A compute environment in the shape that states are compared in.
 pub fn state(found: &ComputeEnvironmentDetail) -> EnvironmentState {
     let role = found.service_role().unwrap_or_default();
     let mut value = json!({
@@ -70,14 +70,14 @@ pub fn state(found: &ComputeEnvironmentDetail) -> EnvironmentState {
         let strategy = resources
             .allocation_strategy()
             .map(CrAllocationStrategy::as_str);
-        if role.ends_with(SERVICE_LINKED) && strategy.is_some_and(|name| name != "BEST_FIT") {
+        if role.ends_with(SERVICE_LINKED_ROLE) && strategy.is_some_and(|name| name != "BEST_FIT") {
             changeable = Changeable::Everything;
         }
     }
     EnvironmentState { value, changeable }
 }
 
-/// Creates the compute environment and waits until it can be used. `version` is the launch template's.
+/// Creates the compute environment and waits until it can be used. `version` is the launch template's version.
 ///
 /// # Errors
 /// [`AwsError`].
@@ -86,16 +86,16 @@ pub async fn create_environment(
     settings: &Settings,
     account: &str,
     version: Option<&str>,
-    patience: Patience,
+    wait: WaitPolicy,
 ) -> Result<(), AwsError> {
     let (batch, name) = (&settings.batch, &settings.function.name);
     let service_role = fill(&batch.service_role, &[("account_id", account)]);
-    let managed = batch.kind == "MANAGED";
+    let managed = batch.environment_type == EnvironmentType::Managed;
     let request = services
         .batch
         .create_compute_environment()
         .compute_environment_name(name)
-        .r#type(CeType::from(batch.kind.as_str()))
+        .r#type(CeType::from(batch.environment_type.as_str()))
         .state(CeState::from(batch.state.as_str()))
         .set_service_role(Some(service_role).filter(|role| !role.is_empty()))
         .set_compute_resources(managed.then(|| resources(settings, account, version)))
@@ -103,31 +103,30 @@ pub async fn create_environment(
     request
         .send()
         .await
-        .doing(format!("create compute environment {name}"))?;
-    valid(services, name, patience).await
+        .context(format!("create compute environment {name}"))?;
+    valid(services, name, wait).await
 }
 
 /// Waits until the compute environment can be used.
 ///
 /// # Errors
 /// [`AwsError`], at once when it never will be.
-pub async fn valid(services: &Services, name: &str, patience: Patience) -> Result<(), AwsError> {
-    patience
-        .wait(&format!("compute environment {name}"), || async {
-            let found = environment(services, name).await?;
-            let status = found.as_ref().and_then(ComputeEnvironmentDetail::status);
-            if matches!(status, Some(CeStatus::Invalid)) {
-                let reason = found
-                    .as_ref()
-                    .and_then(ComputeEnvironmentDetail::status_reason);
-                return Err(AwsError::new(
-                    format!("prepare compute environment {name}"),
-                    reason.unwrap_or("it is invalid"),
-                ));
-            }
-            Ok(matches!(status, Some(CeStatus::Valid)).then_some(()))
-        })
-        .await
+pub async fn valid(services: &Services, name: &str, wait: WaitPolicy) -> Result<(), AwsError> {
+    wait.wait(&format!("compute environment {name}"), || async {
+        let found = environment(services, name).await?;
+        let status = found.as_ref().and_then(ComputeEnvironmentDetail::status);
+        if matches!(status, Some(CeStatus::Invalid)) {
+            let reason = found
+                .as_ref()
+                .and_then(ComputeEnvironmentDetail::status_reason);
+            return Err(AwsError::new(
+                format!("prepare compute environment {name}"),
+                reason.unwrap_or("it is invalid"),
+            ));
+        }
+        Ok(matches!(status, Some(CeStatus::Valid)).then_some(()))
+    })
+    .await
 }
 
 pub(super) fn resources(
@@ -143,7 +142,7 @@ pub(super) fn resources(
             .build()
     });
     ComputeResource::builder()
-        .r#type(CrType::from(batch.resource_kind.as_str()))
+        .r#type(CrType::from(batch.resource_type.as_str()))
         .minv_cpus(batch.min)
         .maxv_cpus(batch.max)
         .desiredv_cpus(batch.desired)
@@ -156,44 +155,43 @@ pub(super) fn resources(
         .build()
 }
 
-/// Removes the compute environment in the same way.
+/// Disables the compute environment, as AWS Batch demands, removes it, and waits until it is gone.
 ///
 /// # Errors
 /// [`AwsError`].
 pub async fn remove_environment(
     services: &Services,
     name: &str,
-    patience: Patience,
+    wait: WaitPolicy,
 ) -> Result<(), AwsError> {
-    patience
-        .wait(
-            &format!("the end of compute environment {name}"),
-            || async {
-                let Some(found) = environment(services, name).await? else {
-                    return Ok(Some(()));
-                };
-                if matches!(found.state(), Some(CeState::Enabled)) {
-                    let request = services
-                        .batch
-                        .update_compute_environment()
-                        .compute_environment(name)
-                        .state(CeState::Disabled);
-                    request
-                        .send()
-                        .await
-                        .doing(format!("disable compute environment {name}"))?;
-                } else if matches!(found.status(), Some(CeStatus::Valid | CeStatus::Invalid)) {
-                    let request = services
-                        .batch
-                        .delete_compute_environment()
-                        .compute_environment(name);
-                    request
-                        .send()
-                        .await
-                        .doing(format!("remove compute environment {name}"))?;
-                }
-                Ok(environment(services, name).await?.is_none().then_some(()))
-            },
-        )
-        .await
+    wait.wait(
+        &format!("the end of compute environment {name}"),
+        || async {
+            let Some(found) = environment(services, name).await? else {
+                return Ok(Some(()));
+            };
+            if matches!(found.state(), Some(CeState::Enabled)) {
+                let request = services
+                    .batch
+                    .update_compute_environment()
+                    .compute_environment(name)
+                    .state(CeState::Disabled);
+                request
+                    .send()
+                    .await
+                    .context(format!("disable compute environment {name}"))?;
+            } else if matches!(found.status(), Some(CeStatus::Valid | CeStatus::Invalid)) {
+                let request = services
+                    .batch
+                    .delete_compute_environment()
+                    .compute_environment(name);
+                request
+                    .send()
+                    .await
+                    .context(format!("remove compute environment {name}"))?;
+            }
+            Ok(environment(services, name).await?.is_none().then_some(()))
+        },
+    )
+    .await
 }

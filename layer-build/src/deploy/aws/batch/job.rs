@@ -1,4 +1,4 @@
-//! What a job definition is made of: the supervisor as the command of the user's own image.
+//! A job: the supervisor as the command of the user's own image.
 
 use std::collections::BTreeMap;
 

@@ -1,14 +1,15 @@
-//! The job queue, of the function's name.
+//! The job queue, which has the function's name.
 
 use aws_sdk_batch::types::{ComputeEnvironmentOrder, JobQueueDetail, JqState, JqStatus};
 
-use super::{tags, valid};
+use super::environment::valid;
+use super::tags::tags;
 use crate::deploy::aws::Services;
-use crate::deploy::aws::error::{AwsError, Doing};
-use crate::deploy::aws::wait::Patience;
+use crate::deploy::aws::error::{AwsError, Context};
+use crate::deploy::aws::wait::WaitPolicy;
 use crate::deploy::settings::Settings;
 
-/// The queue of a name.
+/// The queue with a name.
 ///
 /// # Errors
 /// [`AwsError`].
@@ -17,7 +18,7 @@ pub async fn queue(services: &Services, name: &str) -> Result<Option<JobQueueDet
     let answer = request
         .send()
         .await
-        .doing(format!("look up job queue {name}"))?;
+        .context(format!("look up job queue {name}"))?;
     let found = answer.job_queues.unwrap_or_default().into_iter().next();
     Ok(found.filter(|found| !matches!(found.status(), Some(JqStatus::Deleted))))
 }
@@ -29,7 +30,7 @@ pub async fn queue(services: &Services, name: &str) -> Result<Option<JobQueueDet
 pub async fn ensure_queue(
     services: &Services,
     settings: &Settings,
-    patience: Patience,
+    wait: WaitPolicy,
 ) -> Result<(), AwsError> {
     let name = &settings.function.name;
     let state = JqState::from(settings.batch.state.as_str());
@@ -42,10 +43,10 @@ pub async fn ensure_queue(
         request
             .send()
             .await
-            .doing(format!("change job queue {name}"))?;
+            .context(format!("change job queue {name}"))?;
     } else {
-        // It may have been made by a run that did not wait for it.
-        valid(services, name, patience).await?;
+        // An earlier run may have created the environment without waiting for it.
+        valid(services, name, wait).await?;
         let order = ComputeEnvironmentOrder::builder()
             .order(1)
             .compute_environment(name)
@@ -61,56 +62,54 @@ pub async fn ensure_queue(
             .compute_environment_order(order)
             .send()
             .await
-            .doing(format!("create job queue {name}"))?;
+            .context(format!("create job queue {name}"))?;
     }
-    patience
-        .wait(&format!("job queue {name}"), || async {
-            let found = queue(services, name).await?;
-            let status = found.as_ref().and_then(JobQueueDetail::status);
-            if matches!(status, Some(JqStatus::Invalid)) {
-                let reason = found.as_ref().and_then(JobQueueDetail::status_reason);
-                let doing = format!("prepare job queue {name}");
-                return Err(AwsError::new(doing, reason.unwrap_or("it is invalid")));
-            }
-            Ok(matches!(status, Some(JqStatus::Valid)).then_some(()))
-        })
-        .await
+    wait.wait(&format!("job queue {name}"), || async {
+        let found = queue(services, name).await?;
+        let status = found.as_ref().and_then(JobQueueDetail::status);
+        if matches!(status, Some(JqStatus::Invalid)) {
+            let reason = found.as_ref().and_then(JobQueueDetail::status_reason);
+            let what = format!("prepare job queue {name}");
+            return Err(AwsError::new(what, reason.unwrap_or("it is invalid")));
+        }
+        Ok(matches!(status, Some(JqStatus::Valid)).then_some(()))
+    })
+    .await
 }
 
-/// Removes the queue: disabled first, as AWS Batch wants it, and waits until it is gone.
+/// Disables the queue, as AWS Batch demands, removes it, and waits until it is gone.
 ///
 /// # Errors
 /// [`AwsError`].
 pub async fn remove_queue(
     services: &Services,
     name: &str,
-    patience: Patience,
+    wait: WaitPolicy,
 ) -> Result<(), AwsError> {
-    patience
-        .wait(&format!("the end of job queue {name}"), || async {
-            let Some(found) = queue(services, name).await? else {
-                return Ok(Some(()));
-            };
-            if matches!(found.state(), Some(JqState::Enabled)) {
-                let request = services
-                    .batch
-                    .update_job_queue()
-                    .job_queue(name)
-                    .state(JqState::Disabled);
-                request
-                    .send()
-                    .await
-                    .doing(format!("disable job queue {name}"))?;
-            } else if matches!(found.status(), Some(JqStatus::Valid | JqStatus::Invalid)) {
-                services
-                    .batch
-                    .delete_job_queue()
-                    .job_queue(name)
-                    .send()
-                    .await
-                    .doing(format!("remove job queue {name}"))?;
-            }
-            Ok(queue(services, name).await?.is_none().then_some(()))
-        })
-        .await
+    wait.wait(&format!("the end of job queue {name}"), || async {
+        let Some(found) = queue(services, name).await? else {
+            return Ok(Some(()));
+        };
+        if matches!(found.state(), Some(JqState::Enabled)) {
+            let request = services
+                .batch
+                .update_job_queue()
+                .job_queue(name)
+                .state(JqState::Disabled);
+            request
+                .send()
+                .await
+                .context(format!("disable job queue {name}"))?;
+        } else if matches!(found.status(), Some(JqStatus::Valid | JqStatus::Invalid)) {
+            services
+                .batch
+                .delete_job_queue()
+                .job_queue(name)
+                .send()
+                .await
+                .context(format!("remove job queue {name}"))?;
+        }
+        Ok(queue(services, name).await?.is_none().then_some(()))
+    })
+    .await
 }

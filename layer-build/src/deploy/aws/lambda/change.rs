@@ -8,35 +8,34 @@ use aws_sdk_lambda::types::{
 };
 
 use super::parts::{
-    blob, environment, ephemeral_storage, file_systems, function_code, handler, layers, runtime,
-    to_map, vpc,
+    Code, Target, blob, environment, ephemeral_storage, file_systems, function_code, handler,
+    layers, runtime, to_map, vpc,
 };
-use super::{Code, Target, gone};
 use crate::deploy::aws::Services;
-use crate::deploy::aws::error::{AwsError, Doing};
-use crate::deploy::aws::wait::Patience;
+use crate::deploy::aws::error::{AwsError, AwsErrorKind, Context, ignore_absence};
+use crate::deploy::aws::wait::WaitPolicy;
 use crate::deploy::package::Route;
-use crate::deploy::plan::deploy::package_key;
+use crate::deploy::plan::values::package_key;
 use crate::deploy::settings::{self, Settings};
 
-/// Sends what names a role until Lambda can assume it: one that has just been made cannot be everywhere for some seconds.
-async fn assumable<T, F: Future<Output = Result<T, AwsError>>>(
+/// Repeats a request that names a role until Lambda can assume the role. It takes some seconds until a new role is known
+/// everywhere.
+async fn until_assumable<T, F: Future<Output = Result<T, AwsError>>>(
     role: &str,
-    patience: Patience,
+    wait: WaitPolicy,
     mut send: impl FnMut() -> F,
 ) -> Result<T, AwsError> {
     let what = format!("the role {role} to be assumable by Lambda");
-    patience
-        .wait(&what, || {
-            let answer = Box::pin(send());
-            async {
-                match answer.await {
-                    Err(error) if error.detail.contains("cannot be assumed by Lambda") => Ok(None),
-                    answer => answer.map(Some),
-                }
+    wait.wait(&what, || {
+        let answer = Box::pin(send());
+        async {
+            match answer.await {
+                Err(error) if error.kind == AwsErrorKind::RoleNotAssumable => Ok(None),
+                answer => answer.map(Some),
             }
-        })
-        .await
+        }
+    })
+    .await
 }
 
 /// Creates the function and waits until it can be called.
@@ -47,11 +46,11 @@ pub async fn create(
     services: &Services,
     target: &Target<'_>,
     code: Code<'_>,
-    patience: Patience,
-) -> Result<String, AwsError> {
+    wait: WaitPolicy,
+) -> Result<(), AwsError> {
     let (settings, name) = (target.settings, &target.settings.function.name);
     let function = &settings.function;
-    let doing = format!("create function {name}");
+    let what = format!("create function {name}");
     let mut request = services
         .lambda
         .create_function()
@@ -76,52 +75,50 @@ pub async fn create(
             .handler(handler(settings))
             .set_layers(Some(layers(target))),
     };
-    let arn = assumable(target.role, patience, || async {
-        match request.clone().send().await.doing(&doing) {
-            Ok(answer) => Ok(answer.function_arn.unwrap_or_default()),
-            // A crash after the request: it is there.
-            Err(error) if error.is_presence() => Ok(String::new()),
+    until_assumable(target.role, wait, || async {
+        match request.clone().send().await.context(&what) {
+            Ok(_) => Ok(()),
+            // An earlier run created it and was interrupted.
+            Err(error) if error.kind == AwsErrorKind::AlreadyExists => Ok(()),
             Err(error) => Err(error),
         }
     })
     .await?;
-    ready(services, name, patience).await?;
-    Ok(arn)
+    ready(services, name, wait).await
 }
 
 /// Waits until the function can be called and changed.
 ///
 /// # Errors
 /// [`AwsError`].
-pub async fn ready(services: &Services, name: &str, patience: Patience) -> Result<(), AwsError> {
+pub async fn ready(services: &Services, name: &str, wait: WaitPolicy) -> Result<(), AwsError> {
     let what = format!("function {name} to be active");
-    patience
-        .wait(&what, || async {
-            let request = services
-                .lambda
-                .get_function_configuration()
-                .function_name(name);
-            let found = request
-                .send()
-                .await
-                .doing(format!("look up function {name}"))?;
-            let failed = matches!(found.state(), Some(State::Failed))
-                || matches!(found.last_update_status(), Some(LastUpdateStatus::Failed));
-            if failed {
-                let reason = found
-                    .state_reason()
-                    .or(found.last_update_status_reason())
-                    .unwrap_or("AWS says no reason");
-                return Err(AwsError::new(format!("prepare function {name}"), reason));
-            }
-            let busy = matches!(found.state(), Some(State::Pending))
-                || matches!(
-                    found.last_update_status(),
-                    Some(LastUpdateStatus::InProgress)
-                );
-            Ok((!busy).then_some(()))
-        })
-        .await
+    wait.wait(&what, || async {
+        let request = services
+            .lambda
+            .get_function_configuration()
+            .function_name(name);
+        let found = request
+            .send()
+            .await
+            .context(format!("look up function {name}"))?;
+        let failed = matches!(found.state(), Some(State::Failed))
+            || matches!(found.last_update_status(), Some(LastUpdateStatus::Failed));
+        if failed {
+            let reason = found
+                .state_reason()
+                .or(found.last_update_status_reason())
+                .unwrap_or("AWS says no reason");
+            return Err(AwsError::new(format!("prepare function {name}"), reason));
+        }
+        let busy = matches!(found.state(), Some(State::Pending))
+            || matches!(
+                found.last_update_status(),
+                Some(LastUpdateStatus::InProgress)
+            );
+        Ok((!busy).then_some(()))
+    })
+    .await
 }
 
 /// Replaces the code.
@@ -132,12 +129,12 @@ pub async fn update_code(
     services: &Services,
     settings: &Settings,
     code: Code<'_>,
-    patience: Patience,
+    wait: WaitPolicy,
 ) -> Result<(), AwsError> {
     let name = &settings.function.name;
-    let doing = format!("replace the code of function {name}");
-    // It may have been made by a run that did not wait for it.
-    ready(services, name, patience).await?;
+    let what = format!("replace the code of function {name}");
+    // An earlier run may have created it without waiting for it.
+    ready(services, name, wait).await?;
     let request = services.lambda.update_function_code().function_name(name);
     let request = request.architectures(Architecture::from(settings.arch.name()));
     let request = match code {
@@ -147,8 +144,8 @@ pub async fn update_code(
             request.s3_bucket(bucket).s3_key(package_key(settings))
         }
     };
-    request.send().await.doing(doing)?;
-    ready(services, name, patience).await
+    request.send().await.context(what)?;
+    ready(services, name, wait).await
 }
 
 /// Replaces the configuration.
@@ -158,11 +155,11 @@ pub async fn update_code(
 pub async fn update_configuration(
     services: &Services,
     target: &Target<'_>,
-    patience: Patience,
+    wait: WaitPolicy,
 ) -> Result<(), AwsError> {
     let (settings, name) = (target.settings, &target.settings.function.name);
     let function = &settings.function;
-    ready(services, name, patience).await?;
+    ready(services, name, wait).await?;
     let mut request = services
         .lambda
         .update_function_configuration()
@@ -173,7 +170,7 @@ pub async fn update_configuration(
         .timeout(function.timeout)
         .environment(environment(&function.variables))
         .ephemeral_storage(ephemeral_storage(settings)?)
-        // Without one the function leaves its network.
+        // Empty lists take the function out of its network.
         .vpc_config(vpc(settings).unwrap_or_else(|| {
             VpcConfig::builder()
                 .set_subnet_ids(Some(Vec::new()))
@@ -187,12 +184,12 @@ pub async fn update_configuration(
             .handler(handler(settings))
             .set_layers(Some(layers(target)));
     }
-    let doing = format!("change function {name}");
-    assumable(target.role, patience, || async {
-        request.clone().send().await.doing(&doing)
+    let what = format!("change function {name}");
+    until_assumable(target.role, wait, || async {
+        request.clone().send().await.context(&what)
     })
     .await?;
-    ready(services, name, patience).await
+    ready(services, name, wait).await
 }
 
 /// Adds tags; others stay.
@@ -212,7 +209,7 @@ pub async fn tag(
     request
         .send()
         .await
-        .doing(format!("tag function {arn}"))
+        .context(format!("tag function {arn}"))
         .map(drop)
 }
 
@@ -221,13 +218,13 @@ pub async fn tag(
 /// # Errors
 /// [`AwsError`].
 pub async fn remove(services: &Services, name: &str) -> Result<(), AwsError> {
-    gone(
+    ignore_absence(
         services
             .lambda
             .delete_function()
             .function_name(name)
             .send()
             .await
-            .doing(format!("remove function {name}")),
+            .context(format!("remove function {name}")),
     )
 }

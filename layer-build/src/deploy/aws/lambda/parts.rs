@@ -1,4 +1,4 @@
-//! What requests about a function are made of.
+//! Parts of requests about a function.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,11 +7,32 @@ use aws_sdk_lambda::types::{
     Environment, EphemeralStorage, FileSystemConfig, FunctionCode, VpcConfig,
 };
 
-use super::Target;
 use crate::deploy::aws::error::AwsError;
 use crate::deploy::package::{Package, Route};
-use crate::deploy::plan::deploy::package_key;
+use crate::deploy::plan::values::package_key;
 use crate::deploy::settings::{self, Settings};
+
+/// A function's code.
+#[derive(Debug, Clone, Copy)]
+pub enum Code<'a> {
+    /// A package and how it gets to Lambda.
+    Package(&'a Package, &'a Route),
+    /// The function's own image, by its URI.
+    Image(&'a str),
+}
+
+/// What creating or changing a function needs.
+#[derive(Debug, Clone)]
+pub struct Target<'a> {
+    /// The function's settings.
+    pub settings: &'a Settings,
+    /// ARN of the role.
+    pub role: &'a str,
+    /// ARN of the supervisor's layer.
+    pub layer: Option<&'a str>,
+    /// The function's tags.
+    pub tags: &'a BTreeMap<String, String>,
+}
 
 pub(super) fn runtime(settings: &Settings) -> &str {
     match &settings.function.runtime {
@@ -20,7 +41,7 @@ pub(super) fn runtime(settings: &Settings) -> &str {
     }
 }
 
-/// Lambda wants one of every packaged function; the supervisor takes no notice of it.
+/// Lambda demands a handler for every packaged function; the supervisor ignores it.
 pub(super) fn handler(settings: &Settings) -> String {
     match settings.function.runtime {
         settings::Runtime::Managed(_) => format!("{}.lambda_handler", settings.function.name),

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::gone;
 use crate::deploy::aws::Services;
-use crate::deploy::aws::error::{AwsError, Doing};
+use crate::deploy::aws::error::{AwsError, AwsErrorKind, Context, ignore_absence};
 use crate::deploy::partition::bucket_of;
 
 pub(super) async fn statements(
@@ -19,9 +18,9 @@ pub(super) async fn statements(
         .function_name(name)
         .send()
         .await;
-    let text = match answer.doing(format!("read the policy of function {name}")) {
+    let text = match answer.context(format!("read the policy of function {name}")) {
         Ok(answer) => answer.policy.unwrap_or_default(),
-        Err(error) if error.is_absence() => return Ok(BTreeMap::new()),
+        Err(error) if error.kind == AwsErrorKind::Absent => return Ok(BTreeMap::new()),
         Err(error) => return Err(error),
     };
     let policy: Value = serde_json::from_str(&text).unwrap_or_default();
@@ -48,20 +47,36 @@ pub(super) async fn statements(
         .collect())
 }
 
-/// Lets a service call the function on behalf of a resource of this account.
+/// Allows a service to call a function on behalf of a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Permission<'a> {
+    /// Id of the statement in the function's policy.
+    pub statement: &'a str,
+    /// The service: `s3.amazonaws.com`.
+    pub principal: &'a str,
+    /// ARN of the resource.
+    pub source: &'a str,
+    /// Number of the account that the resource belongs to.
+    pub account: &'a str,
+}
+
+/// Adds a permission to the function's policy, in place of an older one with the same id.
 ///
 /// # Errors
 /// [`AwsError`].
 pub async fn permit(
     services: &Services,
     name: &str,
-    id: &str,
-    principal: &str,
-    source: &str,
-    account: &str,
+    permission: &Permission<'_>,
 ) -> Result<(), AwsError> {
-    let doing = format!("let {source} call function {name}");
-    // One of an older endpoint has another source.
+    let Permission {
+        statement: id,
+        principal,
+        source,
+        account,
+    } = *permission;
+    let what = format!("let {source} call function {name}");
+    // The permission for an older endpoint has another source.
     drop(
         services
             .lambda
@@ -79,17 +94,17 @@ pub async fn permit(
         .action("lambda:InvokeFunction")
         .principal(principal)
         .source_arn(source);
-    // A bucket's ARN names no account: somebody else may have the name some day (Lambda developer guide, "Using Lambda with S3").
+    // A bucket's ARN names no account, and another account may own the name one day (Lambda developer guide, "Using Lambda with S3").
     if bucket_of(source).is_some() {
         request = request.source_account(account);
     }
-    match request.send().await.doing(doing) {
-        Err(error) if !error.is_presence() => Err(error),
+    match request.send().await.context(what) {
+        Err(error) if error.kind != AwsErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
 }
 
-/// Takes a permission back.
+/// Removes a permission from the function's policy.
 ///
 /// # Errors
 /// [`AwsError`].
@@ -99,10 +114,10 @@ pub async fn forbid(services: &Services, name: &str, id: &str) -> Result<(), Aws
         .remove_permission()
         .function_name(name)
         .statement_id(id);
-    gone(
+    ignore_absence(
         request
             .send()
             .await
-            .doing(format!("take back permission {id} of function {name}")),
+            .context(format!("take back permission {id} of function {name}")),
     )
 }

@@ -1,8 +1,7 @@
 //! Which functions a bucket notifies.
 
-use crate::deploy::aws::error::AwsError;
-use crate::deploy::aws::lambda::gone;
-use crate::deploy::aws::{Patience, Services};
+use crate::deploy::aws::error::{AwsError, AwsErrorKind, ignore_absence};
+use crate::deploy::aws::{Services, WaitPolicy};
 use crate::deploy::notification::{self, Entry};
 
 /// The notification configuration as S3 sends it.
@@ -10,15 +9,12 @@ use crate::deploy::notification::{self, Entry};
 /// # Errors
 /// [`AwsError`].
 pub async fn notification(services: &Services, bucket: &str) -> Result<String, AwsError> {
-    let doing = format!("read the notifications of bucket {bucket}");
-    services
-        .s3_raw
-        .bucket(&doing, bucket, "notification", None)
-        .await
+    let what = format!("read the notifications of bucket {bucket}");
+    services.s3_notifications.notifications(&what, bucket).await
 }
 
-/// Has new files of the entries' folders start the function; others' entries stay. S3 checks that it may call the function,
-/// and learns of a new permission a moment late.
+/// Makes new files in the entries' folders start the function; entries of other functions stay. S3 checks that it may call the
+/// function, and a new permission takes a moment until S3 knows it.
 ///
 /// # Errors
 /// [`AwsError`].
@@ -27,53 +23,39 @@ pub async fn notify(
     bucket: &str,
     function: &str,
     entries: &[Entry<'_>],
-    patience: Patience,
+    wait: WaitPolicy,
 ) -> Result<(), AwsError> {
-    let doing = format!("have bucket {bucket} notify the function");
-    patience
-        .wait(
-            &format!("bucket {bucket} to be allowed to call the function"),
-            || async {
-                let current = notification(services, bucket).await?;
-                let wanted = notification::merge(&current, function, entries);
-                match services
-                    .s3_raw
-                    .bucket(&doing, bucket, "notification", Some(wanted))
-                    .await
-                {
-                    Ok(_) => Ok(Some(())),
-                    Err(error)
-                        if error
-                            .detail
-                            .contains("Unable to validate the following destination") =>
-                    {
-                        Ok(None)
-                    }
-                    Err(error) => Err(error),
-                }
-            },
-        )
-        .await
+    let what = format!("have bucket {bucket} notify the function");
+    wait.wait(
+        &format!("bucket {bucket} to be allowed to call the function"),
+        || async {
+            let current = notification(services, bucket).await?;
+            let wanted = notification::merge(&current, function, entries);
+            let client = &services.s3_notifications;
+            match client.put_notifications(&what, bucket, wanted).await {
+                Ok(()) => Ok(Some(())),
+                Err(error) if error.kind == AwsErrorKind::DestinationNotAllowed => Ok(None),
+                Err(error) => Err(error),
+            }
+        },
+    )
+    .await
 }
 
-/// Takes the function's entries out of a bucket's notifications.
+/// Removes the function's entries from a bucket's notifications. A bucket that does not exist has none.
 ///
 /// # Errors
-/// [`AwsError`]; a bucket that is gone has none.
+/// [`AwsError`].
 pub async fn forget(services: &Services, bucket: &str, function: &str) -> Result<(), AwsError> {
     let current = match notification(services, bucket).await {
-        Err(error) if error.is_absence() => return Ok(()),
+        Err(error) if error.kind == AwsErrorKind::Absent => return Ok(()),
         current => current?,
     };
     let kept = notification::remove(&current, function);
     if kept == current {
         return Ok(());
     }
-    let doing = format!("take the function out of the notifications of bucket {bucket}");
-    gone(
-        services
-            .s3_raw
-            .bucket(&doing, bucket, "notification", Some(kept))
-            .await,
-    )
+    let what = format!("take the function out of the notifications of bucket {bucket}");
+    let client = &services.s3_notifications;
+    ignore_absence(client.put_notifications(&what, bucket, kept).await)
 }

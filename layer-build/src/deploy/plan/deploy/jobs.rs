@@ -2,65 +2,54 @@
 
 use serde_json::json;
 
-use super::{CAPACITY, Wanted, environment_value};
-use crate::deploy::plan::observed::{Changeable, Maker, Observed};
-use crate::deploy::plan::{Plan, Work, diff, removal};
-use crate::deploy::settings::batch::SERVICE_LINKED;
+use crate::deploy::plan::observed::{Changeable, Observed, Ownership};
+use crate::deploy::plan::operation::{JobOperation, StorageOperation};
+use crate::deploy::plan::values::{CAPACITY, environment_value};
+use crate::deploy::plan::wanted::{JobWanted, Wanted};
+use crate::deploy::plan::{Plan, diff, removal};
+use crate::deploy::settings::batch::{EnvironmentType, SERVICE_LINKED_ROLE};
 
-pub(super) fn batch(plan: &mut Plan, wanted: &Wanted<'_>, observed: &Observed) {
-    let Some(job) = &wanted.job else {
-        // Those of others that happen to have the name stay.
-        if observed.batch.maker == Maker::Here {
-            removal::batch(plan, &wanted.settings.function.name, observed);
+pub(super) fn jobs(plan: &mut Plan, wanted: &Wanted<'_>, observed: &Observed) {
+    let name = &wanted.settings.function.name;
+    match &wanted.job {
+        Some(job) => {
+            files(plan, wanted, job, observed);
+            environment(plan, wanted, observed);
+            queue(plan, wanted, observed);
+            definition(plan, name, job, observed);
         }
-        return;
-    };
+        // What somebody else made under the same name stays.
+        None if observed.batch.ownership == Ownership::Ours => {
+            removal::batch(plan, name, observed);
+        }
+        None => {}
+    }
+}
+
+/// What instances and jobs fetch when they start.
+fn files(plan: &mut Plan, wanted: &Wanted<'_>, job: &JobWanted, observed: &Observed) {
     let (settings, state) = (wanted.settings, &observed.batch);
-    let name = &settings.function.name;
     if !state.supervisor {
         plan.create(
-            format!(
-                "supervisor for jobs in bucket {}",
-                wanted.bucket.as_deref().unwrap_or_default()
-            ),
-            Work::JobSupervisor,
+            format!("supervisor for jobs in bucket {}", job.bucket),
+            StorageOperation::UploadSupervisor,
         );
     }
-    if let Some(secret) = &job.secret
-        && state.secret.as_ref() != Some(secret)
-    {
+    if job.secret.is_some() && state.secret != job.secret {
         plan.create(
-            format!("secret configuration of jobs of {name}"),
-            Work::Secret,
+            format!("secret configuration of jobs of {}", settings.function.name),
+            JobOperation::WriteSecret,
         );
     }
-    let managed = settings.batch.kind == "MANAGED";
-    if state.template_version.is_none() && managed {
+    let is_managed = settings.batch.environment_type == EnvironmentType::Managed;
+    if state.template_version.is_none() && is_managed {
         plan.create(
             format!(
                 "launch template {}: {}",
                 settings.batch.launch_template, job.template
             ),
-            Work::LaunchTemplate,
+            JobOperation::CreateLaunchTemplate,
         );
-    }
-    environment(plan, wanted, observed);
-    let queue = |queue: &str| json!({ "state": queue });
-    match &state.queue {
-        None => plan.create(format!("job queue {name}"), Work::JobQueue),
-        Some(now) => plan.change(
-            format!("job queue {name}"),
-            diff(&queue(now), &queue(&settings.batch.state)),
-            Work::JobQueue,
-        ),
-    }
-    match &state.definition {
-        None => plan.create(format!("job definition {name}"), Work::JobDefinition),
-        Some(now) => plan.change(
-            format!("job definition {name}"),
-            diff(now, &job.definition),
-            Work::JobDefinition,
-        ),
     }
 }
 
@@ -68,14 +57,14 @@ fn environment(plan: &mut Plan, wanted: &Wanted<'_>, observed: &Observed) {
     let settings = wanted.settings;
     let resource = format!("compute environment {}", settings.function.name);
     let Some(now) = &observed.batch.environment else {
-        plan.create(resource, Work::ComputeEnvironment);
+        plan.create(resource, JobOperation::CreateEnvironment);
         return;
     };
     let version = observed.batch.template_version.as_deref();
     let version = version.unwrap_or("(to be made)");
     let mut value = environment_value(settings, &observed.account.id, version);
     if settings.batch.service_role.is_empty() {
-        // AWS Batch names the role that it has by itself.
+        // AWS Batch fills in the role that it has by itself.
         value["service_role"] = now.value["service_role"].clone();
     }
     let changes = diff(&now.value, &value);
@@ -88,13 +77,39 @@ fn environment(plan: &mut Plan, wanted: &Wanted<'_>, observed: &Observed) {
         .map(ToString::to_string)
         .collect();
     if fixed.is_empty() {
-        plan.change(resource, changes, Work::ChangeEnvironment);
+        let keys = changes.iter().map(|change| change.key.clone()).collect();
+        plan.change(resource, changes, JobOperation::ChangeEnvironment { keys });
         return;
     }
     let (what, name) = (fixed.join("; "), &settings.function.name);
     plan.obstacles.push(format!(
         "{resource} cannot be changed in place ({what}): AWS Batch changes more than state and capacity only of environments that \
-         have its own role {SERVICE_LINKED} (batch.service_role empty) and an allocation strategy other than BEST_FIT. Set the \
+         have its own role {SERVICE_LINKED_ROLE} (batch.service_role empty) and an allocation strategy other than BEST_FIT. Set the \
          keys back, or let its jobs end and make it anew: `faas-deploy rm -n {name}`, then `init`"
     ));
+}
+
+fn queue(plan: &mut Plan, wanted: &Wanted<'_>, observed: &Observed) {
+    let name = format!("job queue {}", wanted.settings.function.name);
+    let queue = |state: &str| json!({ "state": state });
+    match &observed.batch.queue {
+        None => plan.create(name, JobOperation::EnsureQueue),
+        Some(now) => plan.change(
+            name,
+            diff(&queue(now), &queue(&wanted.settings.batch.state)),
+            JobOperation::EnsureQueue,
+        ),
+    }
+}
+
+fn definition(plan: &mut Plan, name: &str, job: &JobWanted, observed: &Observed) {
+    let name = format!("job definition {name}");
+    match &observed.batch.definition {
+        None => plan.create(name, JobOperation::RegisterDefinition),
+        Some(now) => plan.change(
+            name,
+            diff(now, &job.definition),
+            JobOperation::RegisterDefinition,
+        ),
+    }
 }

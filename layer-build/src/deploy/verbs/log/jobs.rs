@@ -1,27 +1,27 @@
-//! The log of the jobs that a request was handed over to.
+//! The log of the jobs that a request submitted.
 
 use aws_sdk_batch::types::{
     ContainerDetail, ContainerProperties, JobDetail, JobStatus, KeyValuePair, NodeProperties,
 };
 use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 
-use crate::deploy::aws::{AwsError, Doing, Services, batch, logs};
+use crate::deploy::aws::{AwsError, AwsErrorKind, Context, Services, batch, logs};
 use crate::deploy::error::DeployError;
 
 /// Where AWS Batch puts the logs of jobs.
 const GROUP: &str = "/aws/batch/job";
 /// Jobs that one request may describe (AWS Batch API reference, `DescribeJobs`).
 const AT_ONCE: usize = 100;
-/// The variable that names a job's request (the supervisor sets it when it hands work over).
+/// The variable with the id of a job's request, which the supervisor sets when it submits the job.
 const REQUEST: &str = "AWS_LAMBDA_REQUEST_ID";
 
-/// What jobs have to show.
+/// What is found of jobs.
 #[derive(Debug, Default)]
-pub(super) struct Found {
-    /// What they have logged.
+pub(super) struct FoundLog {
+    /// Their log.
     pub(super) events: Vec<FilteredLogEvent>,
-    /// What is known of those that have logged nothing.
-    pub(super) silent: Vec<String>,
+    /// A remark for each job without a log.
+    pub(super) remarks: Vec<String>,
 }
 
 /// What the jobs of a request have logged, in all their attempts and on all their nodes, whatever their status.
@@ -32,16 +32,16 @@ pub(super) async fn events(
     services: &Services,
     queue: &str,
     request: &str,
-) -> Result<Found, DeployError> {
-    let mut found = Found::default();
+) -> Result<FoundLog, DeployError> {
+    let mut found = FoundLog::default();
     match batch::queue(services, queue).await {
         Ok(Some(_)) => {}
         Ok(None) => return Ok(found),
-        // Who may not look at jobs still sees the function's own lines.
-        Err(error) if error.is_denial() => return Ok(found),
+        // A user who may not look at jobs still sees the function's lines.
+        Err(error) if error.kind == AwsErrorKind::Denied => return Ok(found),
         Err(error) => return Err(error.into()),
     }
-    let ids = list(services, &Of::Queue(queue)).await?;
+    let ids = list(services, &JobsOf::Queue(queue)).await?;
     for job in describe(services, &ids).await? {
         if !is_of(&job, request) {
             continue;
@@ -49,14 +49,16 @@ pub(super) async fn events(
         let id = job.job_id().unwrap_or_default();
         let mut streams = streams(&job);
         if job.node_properties().is_some() {
-            let nodes = list(services, &Of::Job(id)).await?;
+            let nodes = list(services, &JobsOf::Job(id)).await?;
             let nodes = describe(services, &nodes).await?;
             streams.extend(nodes.iter().flat_map(self::streams));
         }
         if streams.is_empty() {
             let status = job.status().map_or("unknown", JobStatus::as_str);
             let reason = job.status_reason().unwrap_or("it has logged nothing yet");
-            found.silent.push(format!("job {id} is {status}: {reason}"));
+            found
+                .remarks
+                .push(format!("job {id} is {status}: {reason}"));
         }
         for stream in streams {
             found
@@ -67,26 +69,26 @@ pub(super) async fn events(
     Ok(found)
 }
 
-enum Of<'a> {
+enum JobsOf<'a> {
     Queue(&'a str),
     Job(&'a str),
 }
 
-/// Ids of all jobs. One list has those of one status only (AWS Batch API reference, `ListJobs`).
-async fn list(services: &Services, of: &Of<'_>) -> Result<Vec<String>, AwsError> {
+/// Ids of all jobs. One request lists the jobs of one status only (AWS Batch API reference, `ListJobs`).
+async fn list(services: &Services, of: &JobsOf<'_>) -> Result<Vec<String>, AwsError> {
     let mut ids = Vec::new();
     for status in JobStatus::values() {
         let request = services.batch.list_jobs();
         let (request, what) = match of {
-            Of::Queue(queue) => (request.job_queue(*queue), queue),
-            Of::Job(job) => (request.multi_node_job_id(*job), job),
+            JobsOf::Queue(queue) => (request.job_queue(*queue), queue),
+            JobsOf::Job(job) => (request.multi_node_job_id(*job), job),
         };
         let request = request.job_status(JobStatus::from(*status));
         let pages = request.into_paginator().items().send();
         let page = pages
             .collect::<Result<Vec<_>, _>>()
             .await
-            .doing(format!("list jobs of {what}"))?;
+            .context(format!("list jobs of {what}"))?;
         ids.extend(page.into_iter().filter_map(|job| job.job_id));
     }
     Ok(ids)
@@ -96,7 +98,7 @@ async fn describe(services: &Services, ids: &[String]) -> Result<Vec<JobDetail>,
     let mut jobs = Vec::new();
     for ids in ids.chunks(AT_ONCE) {
         let request = services.batch.describe_jobs().set_jobs(Some(ids.to_vec()));
-        let answer = request.send().await.doing("look up jobs")?;
+        let answer = request.send().await.context("look up jobs")?;
         jobs.extend(answer.jobs.unwrap_or_default());
     }
     Ok(jobs)
@@ -111,7 +113,7 @@ fn is_of(job: &JobDetail, request: &str) -> bool {
     single.into_iter().chain(nodes).flatten().any(names)
 }
 
-/// Log streams of all attempts, the last one's last.
+/// Log streams of all attempts, in order.
 fn streams(job: &JobDetail) -> Vec<String> {
     let attempts = job.attempts().iter();
     let earlier = attempts.filter_map(|attempt| attempt.container()?.log_stream_name());

@@ -6,57 +6,58 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
+use ::config::ExecutionMode;
 use environment::end_signals::EndSignals;
 use nix::sys::signal::kill;
 use nix::unistd::{Gid, Pid, chown, geteuid};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::init::described;
-use crate::deploy::Surroundings;
-use crate::deploy::cli::{FunctionOptions, TrialOptions};
+use super::described;
+use crate::deploy::cli::{FunctionOptions, LocalRunOptions};
 use crate::deploy::error::DeployError;
 use crate::deploy::function_config as config;
+use crate::deploy::host::HostEnvironment;
 use crate::deploy::package::Package;
 use crate::deploy::report::Format;
 use crate::deploy::session::Session;
 use crate::deploy::settings::function::EXEC_WRAPPER;
 use crate::deploy::settings::{Runtime, Settings};
 
-/// The program that runs it.
+/// The program that runs the function.
 const SUPERVISOR: &str = "supervisor";
-/// The group of a function's user on Lambda, which a run of root has under `--as-lambda`.
+/// Group of a function's user on Lambda. Under `--as-lambda` root's runs have it.
 const GROUP: u32 = 990;
-/// Variables that would win over a profile.
+/// Variables that win over a profile.
 const KEYS: [&str; 3] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
 ];
 
-/// Runs it on an event; its output is passed through. Answers its exit code.
+/// Runs the function on an event, and returns its exit code. Its output goes where this command's goes.
 ///
 /// # Errors
-/// [`DeployError`] when it is not clear which function, when it cannot be tried here, or when there is no supervisor.
+/// [`DeployError`] when the options select several functions, when the function cannot run here, or when there is no supervisor.
 pub async fn run(
     session: &Session,
-    surroundings: &Surroundings,
+    host: &HostEnvironment,
     function: &FunctionOptions,
-    options: &TrialOptions,
+    options: &LocalRunOptions,
     event: &Path,
 ) -> Result<u8, DeployError> {
-    let settings = the_only(described(session, function)?)?;
+    let settings = single(described::settings(session, function)?)?;
     for notice in &settings.notices {
         session.reporter.note(notice);
     }
-    runs_here(&settings)?;
-    let supervisor = supervisor(surroundings, options)?;
-    // From here on none of them leaves the package behind.
+    check_runs_here(&settings)?;
+    let supervisor = supervisor(host, options)?;
+    // From here on, no signal ends this command before it has removed the unpacked package.
     let mut signals = EndSignals::new().map_err(|source| DeployError::Io {
         path: supervisor.clone(),
         source,
     })?;
-    let task = unpacked(&settings)?;
+    let task = unpack(&settings)?;
     let mut command = Command::new(&supervisor);
     command
         .arg("--event")
@@ -79,15 +80,15 @@ pub async fn run(
         command.arg("--json");
     }
     set_variables(&mut command, &settings, task.path());
-    let ended = to_the_end(command, &mut signals).await;
+    let ended = run_to_end(command, &mut signals).await;
     ended.map(code).map_err(|source| DeployError::Io {
         path: supervisor,
         source,
     })
 }
 
-/// Signals are the supervisor's: it ends what it has started, and then this command.
-async fn to_the_end(mut command: Command, signals: &mut EndSignals) -> std::io::Result<ExitStatus> {
+/// Runs a command to its end, and passes signals on to it: the supervisor ends what it has started.
+async fn run_to_end(mut command: Command, signals: &mut EndSignals) -> std::io::Result<ExitStatus> {
     let mut child = command.spawn()?;
     let id = child.id().map(|id| Pid::from_raw(id.cast_signed()));
     let pass_on = |signal| {
@@ -101,7 +102,7 @@ async fn to_the_end(mut command: Command, signals: &mut EndSignals) -> std::io::
     }
 }
 
-fn the_only(mut all: Vec<Settings>) -> Result<Settings, DeployError> {
+fn single(mut all: Vec<Settings>) -> Result<Settings, DeployError> {
     let names: Vec<String> = all.iter().map(|one| one.function.name.clone()).collect();
     match (all.pop(), all.is_empty()) {
         (Some(settings), true) => Ok(settings),
@@ -112,11 +113,11 @@ fn the_only(mut all: Vec<Settings>) -> Result<Settings, DeployError> {
     }
 }
 
-fn runs_here(settings: &Settings) -> Result<(), DeployError> {
+fn check_runs_here(settings: &Settings) -> Result<(), DeployError> {
     let function = &settings.function;
     let why = if function.runtime == Runtime::Image {
         "it is an image itself, which only Lambda unpacks: try the image with a container.image of that name and another runtime"
-    } else if function.execution_mode == "batch" {
+    } else if function.execution_mode == ExecutionMode::Batch {
         "its work is done by a job of AWS Batch (execution_mode: batch): try it with --execution-mode lambda"
     } else {
         return Ok(());
@@ -127,8 +128,8 @@ fn runs_here(settings: &Settings) -> Result<(), DeployError> {
     )))
 }
 
-/// The package as Lambda unpacks it. It holds secrets: of other users, only the one that root's run becomes may read it.
-fn unpacked(settings: &Settings) -> Result<TempDir, DeployError> {
+/// Unpacks the package as Lambda does. It holds secrets, so of other users only the one that a run of root becomes may read it.
+fn unpack(settings: &Settings) -> Result<TempDir, DeployError> {
     let value = config::configuration(settings, settings.deployment.bucket.as_deref());
     config::check(&value)?;
     let package = Package::pack(settings, &config::text(&value))?;
@@ -148,15 +149,15 @@ fn unpacked(settings: &Settings) -> Result<TempDir, DeployError> {
     Ok(folder)
 }
 
-/// The function's own variables over those of this process, whose credentials it uses.
+/// Sets the function's variables over those of this process, whose credentials the function uses.
 fn set_variables(command: &mut Command, settings: &Settings, task: &Path) {
     let own = settings.function.variables.iter();
-    // The wrapper starts the supervisor on Lambda; here it is started already.
+    // On Lambda this variable starts the supervisor, which runs here already.
     command.envs(own.filter(|(name, _)| *name != EXEC_WRAPPER.0));
     command.env("LAMBDA_TASK_ROOT", task);
     command.env("AWS_REGION", &settings.lambda.region);
     if settings.lambda.profile != "default" {
-        // A profile that was chosen on purpose wins over keys in variables.
+        // A profile other than the default was chosen on purpose, and wins over keys in variables.
         for name in KEYS {
             command.env_remove(name);
         }
@@ -164,16 +165,16 @@ fn set_variables(command: &mut Command, settings: &Settings, task: &Path) {
     }
 }
 
-/// The supervisor that was named, or else the first of those beside this program and on the `PATH`.
-fn supervisor(surroundings: &Surroundings, options: &TrialOptions) -> Result<PathBuf, DeployError> {
+/// The supervisor that the options name, else the one beside this program, else the first on the `PATH`.
+fn supervisor(host: &HostEnvironment, options: &LocalRunOptions) -> Result<PathBuf, DeployError> {
     if let Some(named) = &options.supervisor {
         return std::path::absolute(named).map_err(|source| DeployError::Io {
             path: named.clone(),
             source,
         });
     }
-    let beside = surroundings.program.as_deref().and_then(Path::parent);
-    let search = surroundings.search.iter().flat_map(std::env::split_paths);
+    let beside = host.program.as_deref().and_then(Path::parent);
+    let search = host.search_path.iter().flat_map(std::env::split_paths);
     let mut folders = beside.map(Path::to_owned).into_iter().chain(search);
     let found = folders.find_map(|folder| {
         let file = folder.join(SUPERVISOR);

@@ -1,10 +1,10 @@
-//! Short options of several letters (`-tt`, `-if`), which clap does not know: they become long ones before it parses.
+//! Short options of several letters (`-tt`, `-if`). clap does not know such options, so they become long ones before it parses.
 
 use std::ffi::OsString;
 
 use clap::{ArgAction, Command};
 
-/// Short, long, and the verbs it means that in; an empty list is every verb.
+/// Short option, long option, and the verbs where they are the same; an empty list means every verb.
 const SHORTS: &[(&str, &str, &[&str])] = &[
     ("-if", "--image-file", &[]),
     ("-tt", "--timeout-threshold", &[]),
@@ -33,8 +33,8 @@ pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
     SHORTS.iter().map(|(short, long, _)| (*short, *long))
 }
 
-/// The command line with long options in place of short ones of several letters. What follows the first positional
-/// argument of a verb is the container's own and stays as it is, and so does the value of an option.
+/// Replaces short options of several letters by long ones. Values of options stay, and so does everything from the first positional
+/// argument of a verb on, which belongs to the container.
 pub fn expand(arguments: impl IntoIterator<Item = OsString>, program: &Command) -> Vec<OsString> {
     let mut arguments = arguments.into_iter();
     let mut expanded: Vec<OsString> = arguments.next().into_iter().collect();
@@ -69,11 +69,11 @@ pub fn expand(arguments: impl IntoIterator<Item = OsString>, program: &Command) 
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// An option or a verb may come.
+    /// An option or a verb may follow.
     Options,
-    /// The last option's value comes.
+    /// The value of the last option follows.
     Value,
-    /// Nothing here is ours.
+    /// The container's arguments follow.
     Rest,
 }
 

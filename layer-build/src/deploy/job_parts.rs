@@ -1,22 +1,22 @@
-//! What the jobs of a function need.
+//! What the jobs of a function need: job definition, launch template, secret and supervisor.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 use crate::deploy::aws::batch::Job;
 use crate::deploy::aws::ec2::{self, Template};
-use crate::deploy::aws::{Services, secret};
+use crate::deploy::aws::secret;
 use crate::deploy::error::DeployError;
 use crate::deploy::function_config as config;
 use crate::deploy::layer_file::LayerFile;
 use crate::deploy::plan::observed::Account;
 use crate::deploy::settings::Settings;
 
-/// Longest script that a job definition carries itself, in characters of base64: all of a definition may have 24 KiB (AWS
-/// Batch quotas). A longer one comes with the job.
+/// Longest script that a job definition holds, in characters of base64. The whole definition may have 24 KiB (AWS Batch quotas);
+/// a longer script comes with each job.
 const SCRIPT_LIMIT: usize = 8 * 1024;
 
-/// Most characters of a parameter (Systems Manager quotas, advanced parameters).
+/// Longest value of a parameter, in characters (Systems Manager quotas, advanced parameters).
 const SECRET_LIMIT: usize = 8 * 1024;
 
 /// What jobs need.
@@ -26,19 +26,24 @@ pub struct JobParts {
     pub definition: Job,
     /// The launch template.
     pub template: Template,
-    /// The secret's text, when the configuration has to be one.
+    /// The configuration in base64, where it holds secrets.
     pub secret: Option<String>,
-    /// Key of the supervisor in the deployment bucket. Always the same one, so that the next instance that starts has the
-    /// newest supervisor: the launch template of an environment cannot be changed everywhere.
+    /// The deployment bucket, which has the supervisor.
+    pub bucket: String,
+    /// Key of the supervisor in the bucket. It is always the same, so that the next instance that starts gets the newest
+    /// supervisor: not every compute environment can be given another launch template.
     pub supervisor_key: String,
     /// Hash of the layer that the supervisor is from.
     pub supervisor_hash: String,
 }
 
 impl JobParts {
-    pub(super) fn new(
+    /// Builds them from the settings and the local layer. `bucket` is the deployment bucket.
+    ///
+    /// # Errors
+    /// [`DeployError`] when there is no layer, when the secret is too long, or when the script cannot be read.
+    pub fn new(
         settings: &Settings,
-        services: &Services,
         account: &Account,
         bucket: &str,
         layer: Option<&LayerFile>,
@@ -64,17 +69,26 @@ impl JobParts {
                 text.len()
             )));
         }
-        let arn = secret
-            .as_ref()
-            .map(|_| secret::arn(services, &account.id, &settings.function.name));
+        let arn = secret.as_ref().map(|_| secret::arn(settings, &account.id));
         let definition = Job::new(settings, &account.id, encoded, arn, script(settings)?);
         Ok(Self {
             definition,
             template,
             secret,
+            bucket: bucket.to_owned(),
             supervisor_key,
             supervisor_hash: layer.description.sha256.clone(),
         })
+    }
+
+    /// Text of the secret.
+    ///
+    /// # Errors
+    /// [`DeployError::Internal`] where the configuration holds no secrets.
+    pub fn secret(&self) -> Result<&str, DeployError> {
+        self.secret
+            .as_deref()
+            .ok_or(DeployError::Internal("the jobs have no secret to write"))
     }
 }
 
