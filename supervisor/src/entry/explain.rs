@@ -10,9 +10,9 @@ use crate::{
 };
 use container::{
     Sensitivity,
+    argv0::INIT_NAME,
     command::{Volumes, run_arguments},
     engine::Runs,
-    role::INIT_NAME,
     workspace::RecordDir,
 };
 use image::ImageSource;

@@ -15,9 +15,8 @@ use crate::{
 };
 use config::FunctionConfig;
 use container::{
-    self, Container, RunReport, RunRequest,
+    self, Container, RunEnd, RunReport, RunRequest,
     log::{Keep, LogSink},
-    run::RunEnd,
     slots::Slot,
     workspace::{RecordDir, Workspace},
 };

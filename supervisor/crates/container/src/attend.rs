@@ -8,7 +8,8 @@ use super::{
     ContainerError,
     handoff::{Handoff, READ_SIZE, parse_status},
     log::{LogFile, LogPump, LogSink, Stream},
-    run::{RunEnd, RunReport, RunRequest},
+    outcome::{RunEnd, RunReport},
+    request::RunRequest,
     running::Running,
 };
 use environment::{Limits, Stop};

@@ -7,7 +7,7 @@ use std::{
 
 use config::ExecMode;
 
-use super::role::{INIT_NAME, INIT_PATH};
+use super::argv0::{INIT_NAME, INIT_PATH};
 
 /// How a mode gets a program into the container, see [`super::init`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,9 +16,10 @@ use super::{
     command::ImageCommand,
     handoff::Handoff,
     log::LogSink,
-    order::{Errand, First, Order, Start},
+    order::{Errand, First, Order, Start, variables},
+    outcome::RunReport,
     process_tree::Neighbours,
-    run::{RunReport, RunRequest, variables},
+    request::RunRequest,
     running::Running,
     stage::{Scene, Stage},
 };

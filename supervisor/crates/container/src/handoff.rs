@@ -15,7 +15,7 @@ use super::{
     inlet::Inlet,
     log::{LogPump, Stream},
     order::terminated,
-    run::RunEnd,
+    outcome::RunEnd,
 };
 
 /// Bytes read from a pipe at once (a pipe holds 64 KiB, pipe(7)).

@@ -12,10 +12,10 @@ use tokio::sync::OnceCell;
 
 use super::{
     ContainerError,
-    clean::Baseline,
     command::is_runc,
     journal::{Journal, Restored},
     running::Running,
+    scratch::Baseline,
     settings::{Overlay, UdockerSettings},
     stage::Stage,
 };

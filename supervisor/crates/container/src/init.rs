@@ -47,16 +47,14 @@ use nix::{
 };
 
 use super::{
+    argv0::INIT_PATH,
     order::{Errand, read_part},
-    role::INIT_PATH,
 };
 use command::{command_words, take_variables};
 
 pub(super) use command::{Pipes, prepare};
-pub(super) use teller::Teller;
+pub(super) use teller::{BEGUN, Teller};
 
-/// File of the handoff that is there from the moment on in which the keeper lets the command begin.
-pub(super) const BEGUN: &str = "begun";
 /// What makes the first process wait, and become the command.
 pub const IN_PROOT: &str = "in-proot";
 /// What it says to the keeper then: this and its process id.

@@ -12,7 +12,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::role::INIT_NAME;
+use super::argv0::INIT_NAME;
 
 /// Makes the copy when it is first needed, and again when it is not what it was.
 #[derive(Debug, Default)]

@@ -12,6 +12,7 @@
 
 mod inbox;
 mod listener;
+mod orders;
 mod part;
 mod signals;
 mod watch;
@@ -31,6 +32,7 @@ use nix::{
     unistd::{Pid, getppid},
 };
 
+pub use self::orders::{GONE, KILL, NOT_STARTED, STOP, STOPPED};
 use self::{
     inbox::{Came, Inbox},
     part::Part,
@@ -39,16 +41,6 @@ use self::{
 };
 use super::{order::Order, stage::Stage};
 
-/// Told to stop: SIGTERM to the tree, then the grace, then SIGKILL.
-pub const STOP: Signal = Signal::SIGTERM;
-/// Told that the container is over: what is left goes at once.
-pub const KILL: Signal = Signal::SIGINT;
-/// Said to the supervisor when nothing of the run is left, which may be long before the keeper itself has ended.
-pub const GONE: &[u8] = b"g";
-/// What the keeper exits with after it had to stop the command.
-pub const STOPPED: u8 = 143;
-/// What the keeper exits with when the command could not be started.
-pub const NOT_STARTED: u8 = 126;
 /// Plays the keeper: `faas-keeper PARENT_PID ROOT CHANGES`; see [`Stage`]. Without an order it has only found out whether the
 /// stage can be set up.
 pub fn play(arguments: &[OsString]) -> ExitCode {

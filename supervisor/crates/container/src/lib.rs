@@ -3,12 +3,15 @@
 //! `prepare` brings a container into udocker's store once and remembers it (through [`image`], or through udocker's
 //! own commands); `run` is then exactly one udocker command. Both start udocker below a [`keeper`], which leaves no process behind.
 
+pub mod argv0;
 pub mod attend;
+mod builder;
 pub mod clean;
 pub mod command;
 pub mod direct;
 pub mod document;
 pub mod engine;
+mod error;
 pub mod handoff;
 pub mod hygiene;
 pub mod init;
@@ -23,12 +26,16 @@ pub mod messages;
 mod native;
 mod off_thread;
 pub mod order;
+mod outcome;
 pub mod prepare;
+mod prepared;
 pub mod probe;
 pub mod process_tree;
+mod request;
 pub mod role;
 pub mod run;
 pub mod running;
+mod scratch;
 pub mod settings;
 pub mod slots;
 pub mod stage;
@@ -37,146 +44,14 @@ pub mod udocker;
 mod variable;
 pub mod workspace;
 
-use std::{io, path::PathBuf};
-
-use environment::Stop;
-use thiserror::Error;
-
-use image::ImageError;
-
 pub use self::{
     command::ContainerCommand,
     direct::Direct,
     engine::EngineError,
-    prepare::Prepared,
-    run::{Container, RunReport, RunRequest},
+    error::ContainerError,
+    outcome::{RunEnd, RunReport},
+    prepared::Prepared,
+    request::{Container, RunRequest},
     settings::UdockerSettings,
     variable::{Sensitivity, Variable},
 };
-
-/// Why a container could not be prepared or started.
-#[derive(Debug, Error)]
-pub enum ContainerError {
-    /// The launcher is not there.
-    #[error(
-        "udocker is not at {path}: install it (pip install udocker) or set UDOCKER_EXEC to its launcher"
-    )]
-    NoUdocker {
-        /// Where it was expected.
-        path: PathBuf,
-    },
-    /// Neither image nor archive is configured.
-    #[error(
-        "no image to run: set container.image (a registry name) or container.image_file (an archive)"
-    )]
-    NoImage,
-    /// The archive is missing.
-    #[error("image archive {path} cannot be read: {source}")]
-    Archive {
-        /// The archive.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A udocker command failed.
-    #[error("udocker {step} failed for image {image} ({status}): {message}{hint}")]
-    Step {
-        /// `pull`, `load`, `create`, …
-        step: &'static str,
-        /// The image.
-        image: String,
-        /// How the command ended.
-        status: String,
-        /// The end of what it printed.
-        message: String,
-        /// What to do next.
-        hint: &'static str,
-    },
-    /// The supervisor itself could not prepare the image.
-    #[error("cannot {step} image {image}: {source}")]
-    Image {
-        /// `pull` or `load`.
-        step: &'static str,
-        /// The image.
-        image: String,
-        /// Why.
-        source: ImageError,
-    },
-    /// The image does not fit onto the file system of udocker's store.
-    #[error(
-        "image {image} does not fit into {} ({step}): {}{free} bytes are free; enlarge the ephemeral storage of the function or free space there", path.display(), needed.map_or_else(String::new, |bytes| format!("it needs at least {bytes} bytes and "))
-    )]
-    NoSpace {
-        /// The step that found out.
-        step: &'static str,
-        /// The image.
-        image: String,
-        /// udocker's store.
-        path: PathBuf,
-        /// The least it takes, in bytes, where that is known.
-        needed: Option<u64>,
-        /// Bytes free.
-        free: u64,
-    },
-    /// The deadline came first, or the supervisor was told to stop.
-    #[error("stopped while preparing image {image} ({step})")]
-    Stopped {
-        /// Why.
-        why: Stop,
-        /// The step that was running.
-        step: &'static str,
-        /// The image.
-        image: String,
-    },
-    /// The image names no command and none was given.
-    #[error(
-        "image {image} names no command to run: give the event a script or cmd_args, or configure init_script"
-    )]
-    NoCommand {
-        /// The image.
-        image: String,
-    },
-    /// There is no engine that knows an image's command, and none was given.
-    #[error(
-        "nothing to run: give the event a script or cmd_args, configure init_script (a job: the variable SCRIPT or /oscar/config/script.sh), or name the image's command after `supervisor --`"
-    )]
-    NothingToRun,
-    /// The command's first process did not begin.
-    #[error("the command did not start ({status}): {message}")]
-    NotStarted {
-        /// How the attempt ended.
-        status: String,
-        /// What it said.
-        message: String,
-    },
-    /// An F mode cannot hold the program inside the image.
-    #[error(
-        "{program} of image {image} is a static executable, which execution mode {mode} cannot keep inside the image: choose another container.execmode (P1 or R1 where the platform allows them) or an image with dynamically linked programs"
-    )]
-    StaticInPreloadMode {
-        /// What was to run.
-        program: PathBuf,
-        /// The image's container.
-        image: String,
-        /// The mode.
-        mode: String,
-    },
-    /// The native engine cannot run it.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// A local file or process could not be handled.
-    #[error("cannot {action}: {source}")]
-    Io {
-        /// What was being done, with the path.
-        action: String,
-        /// Why it failed.
-        source: io::Error,
-    },
-}
-
-impl ContainerError {
-    pub(crate) fn io(action: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
-        let action = action.into();
-        move |source| Self::Io { action, source }
-    }
-}

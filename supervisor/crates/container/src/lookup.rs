@@ -3,16 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::Variable;
-
 use super::{
-    Container, Prepared,
     command::{Volumes, shared_paths},
     document::document,
-    engine::{Account, variable, variables, working_directory},
-    run::RunRequest,
+    engine::{Account, search, variable, variables, working_directory},
+    prepared::Prepared,
+    request::{Container, RunRequest},
 };
-use rootfs::executable::{self, Place};
+use rootfs::executable::Place;
 
 /// What a [`Place`] is made of.
 #[derive(Debug)]
@@ -68,12 +66,4 @@ fn of_udocker(prepared: &Prepared, root: &Path) -> (PathBuf, String) {
     let assignments = variables(&config["Env"]);
     let search = search(&[], variable(&assignments, "PATH"));
     (directory, search.to_owned())
-}
-
-/// `PATH` inside: the run's, or else that `of_image`.
-pub(super) fn search<'a>(of_run: &'a [Variable], of_image: Option<&'a str>) -> &'a str {
-    let own = of_run.iter().rev().find(|variable| variable.name == "PATH");
-    own.map(|variable| variable.value.as_str())
-        .or(of_image)
-        .unwrap_or(executable::SEARCH)
 }

@@ -10,11 +10,11 @@ use image::room;
 
 use super::{
     ContainerError,
+    builder::Builder,
     command::Family,
     engine::{Runs, setup},
     journal::Journal,
     off_thread::off_thread,
-    prepare::Preparer,
     store::New,
 };
 use environment::Limits;
@@ -25,7 +25,7 @@ const CLEAN_UP_LIMIT: Duration = Duration::from_secs(2);
 
 /// One preparation, under the store's lock.
 pub(super) struct Making<'a> {
-    pub(super) preparer: &'a Preparer,
+    pub(super) builder: &'a Builder,
     pub(super) image: &'a ImageSource,
     /// What udocker calls the image.
     pub(super) reference: String,
@@ -37,13 +37,13 @@ pub(super) struct Making<'a> {
 
 impl Making<'_> {
     pub(super) async fn make(&self) -> Result<(), ContainerError> {
-        let store = &self.preparer.store;
+        let store = &self.builder.store;
         store.clear_ready(self.name);
         self.end_creating(false).await;
         if store.has_name(self.name) {
             self.remove_container().await?;
         }
-        match self.preparer.by {
+        match self.builder.by {
             Prepare::Native => self.make_natively().await?,
             Prepare::Udocker => {
                 self.fetch().await?;
@@ -51,8 +51,8 @@ impl Making<'_> {
             }
         }
         self.set_up().await?;
-        let by_udocker = self.preparer.by == Prepare::Udocker || self.runs() == Runs::Udocker;
-        if by_udocker && !self.preparer.keeps_layers() && store.has_repo(&self.reference) {
+        let by_udocker = self.builder.by == Prepare::Udocker || self.runs() == Runs::Udocker;
+        if by_udocker && !self.builder.keeps_layers() && store.has_repo(&self.reference) {
             self.remove_image().await;
         }
         // What is known of the runs of another container of that name.
@@ -68,12 +68,12 @@ impl Making<'_> {
     }
 
     fn runs(&self) -> Runs {
-        self.preparer.udocker.settings().runs
+        self.builder.udocker.settings().runs
     }
 
     /// Not by udocker, which knows no container behind a name that an interrupted removal has left.
     async fn remove_container(&self) -> Result<(), ContainerError> {
-        let (store, name) = (self.preparer.store.clone(), self.name.to_owned());
+        let (store, name) = (self.builder.store.clone(), self.name.to_owned());
         let removed = off_thread(move || store.remove_container(&name)).await;
         removed.map_err(ContainerError::io(format!(
             "remove container {}",
@@ -83,8 +83,8 @@ impl Making<'_> {
 
     /// Makes the container fit for the mode, as udocker does it.
     async fn set_up(&self) -> Result<(), ContainerError> {
-        let mode = self.preparer.udocker.settings().mode;
-        let directory = self.preparer.store.container(self.name);
+        let mode = self.builder.udocker.settings().mode;
+        let directory = self.builder.store.container(self.name);
         let by_udocker = self.runs() == Runs::Udocker;
         if by_udocker {
             let arguments = setup_arguments(mode, self.name);
@@ -109,7 +109,7 @@ impl Making<'_> {
 
     async fn fetch(&self) -> Result<(), ContainerError> {
         let reference = self.reference.as_str();
-        let store = &self.preparer.store;
+        let store = &self.builder.store;
         let fetched = match self.image {
             ImageSource::Registry(_) if store.has_image(reference) => return Ok(()),
             ImageSource::Registry(_) => {
@@ -118,7 +118,7 @@ impl Making<'_> {
             }
             // For another container of the same archive.
             ImageSource::Archive(_)
-                if self.preparer.has_loaded(reference) && store.has_image(reference) =>
+                if self.builder.has_loaded(reference) && store.has_image(reference) =>
             {
                 return Ok(());
             }
@@ -140,7 +140,7 @@ impl Making<'_> {
                 Err(self.incomplete(fetch_step(self.image), message))
             }
             Ok(_) => {
-                self.preparer.set_loaded(reference);
+                self.builder.set_loaded(reference);
                 Ok(())
             }
         }
@@ -152,14 +152,14 @@ impl Making<'_> {
         let ImageSource::Archive(archive) = self.image else {
             return Ok(());
         };
-        let layers = &self.preparer.udocker.settings().layers;
+        let layers = &self.builder.udocker.settings().layers;
         let size = std::fs::metadata(archive).map_or(0, |archive| archive.len());
         room::expect(layers, size).map_err(|failure| self.failure(failure, "load"))
     }
 
     async fn create(&self) -> Result<(), ContainerError> {
         let reference = self.reference.as_str();
-        let store = &self.preparer.store;
+        let store = &self.builder.store;
         // Should we be killed meanwhile, the next preparation finds what to remove.
         let before = store.container_dirs();
         store
@@ -179,7 +179,7 @@ impl Making<'_> {
 
     /// Takes the note back, and removes what an incomplete creation left.
     pub(super) async fn end_creating(&self, complete: bool) {
-        let store = self.preparer.store.clone();
+        let store = self.builder.store.clone();
         let ended = off_thread(move || {
             store.end_creating(complete);
             Ok(())
@@ -199,7 +199,7 @@ impl Making<'_> {
             cancelled: watch::channel(None).1,
         };
         let removed = self
-            .preparer
+            .builder
             .udocker
             .step("rmi", reference, &arguments, self.temp, &limits)
             .await;
@@ -215,7 +215,7 @@ impl Making<'_> {
     ) -> Result<String, ContainerError> {
         tracing::info!(image = %self.image, "udocker {step}");
         let image = self.image.to_string();
-        self.preparer
+        self.builder
             .udocker
             .step(step, &image, arguments, self.temp, self.limits)
             .await

@@ -14,7 +14,7 @@ impl Making<'_> {
         let reference = self.reference.as_str();
         let step = fetch_step(self.image);
         tracing::info!(image = %self.image, "{step}");
-        let preparer = self.preparer;
+        let preparer = self.builder;
         let settings = preparer.udocker.settings();
         let order = Order {
             image: self.image,

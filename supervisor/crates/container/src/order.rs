@@ -12,10 +12,20 @@ use std::{
     time::Duration,
 };
 
+use crate::variable::Variable;
+
 use super::{process_tree::Neighbours, stage::Scene};
 
 /// Variables of a process, all of them.
 pub type Variables = BTreeMap<OsString, OsString>;
+
+/// The variables of a run, as a process gets them.
+pub fn variables(of: &[Variable]) -> Variables {
+    let pairs = of
+        .iter()
+        .map(|v| (v.name.clone().into(), v.value.clone().into()));
+    pairs.collect()
+}
 
 /// Who is the container's first process, see [`super::init`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

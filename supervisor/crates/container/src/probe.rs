@@ -16,7 +16,7 @@ use nix::{
     unistd::{getegid, geteuid},
 };
 
-use super::role;
+use super::argv0;
 
 /// What can be tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Probe {
     pub fn succeeds(self, supervisor: &Path) -> bool {
         use std::os::unix::process::CommandExt as _;
         let mut process = Command::new(supervisor);
-        process.arg0(role::PROBE).arg(self.word());
+        process.arg0(argv0::PROBE).arg(self.word());
         let quiet = process.stdin(Stdio::null()).stderr(Stdio::null());
         quiet.status().is_ok_and(|status| status.success())
     }

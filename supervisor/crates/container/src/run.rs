@@ -1,24 +1,27 @@
 //! Runs one container: exactly one udocker command, or what the native engine starts in its place; its end observed from
 //! the inside (see [`super::init`]), everything it started gone afterwards.
 
-use std::{ffi::OsString, fs::File, path::Path, time::Duration};
+use std::{ffi::OsString, fs::File, path::Path};
 
 use nix::fcntl::{Flock, FlockArg};
 use tokio::time::Instant;
 
-use crate::{variable::Variable, workspace::RecordDir};
+use crate::workspace::RecordDir;
 
 use super::{
-    ContainerCommand, ContainerError, Prepared,
     attend::{Seen, see_through},
     clean,
     command::{Family, is_runc},
+    error::ContainerError,
     handoff::Handoff,
     hygiene::{State, Undo},
-    log::{Keep, LogFile, LogSink},
+    log::LogSink,
     lookup::Lookup,
     off_thread::off_thread,
-    order::{First, Order, Variables},
+    order::{First, Order},
+    outcome::RunReport,
+    prepared::Prepared,
+    request::{Container, RunRequest},
     running::Running,
     store::Store,
     udocker::Udocker,
@@ -28,54 +31,6 @@ use rootfs::executable;
 
 mod by_udocker;
 pub mod natively;
-
-/// What one run needs to know, wherever it runs.
-#[derive(Debug)]
-pub struct RunRequest<'a> {
-    /// Its directories; the script and the event file are in place.
-    pub record: &'a RecordDir,
-    /// What runs.
-    pub command: ContainerCommand,
-    /// Its variables.
-    pub variables: &'a [Variable],
-    /// When it is stopped.
-    pub limits: Limits,
-    /// How much of its output is kept.
-    pub keep: Keep,
-}
-
-/// The container of a run.
-#[derive(Debug, Clone, Copy)]
-pub struct Container<'a> {
-    /// The container, in udocker's store.
-    pub prepared: &'a Prepared,
-    /// What is bound to `/var/task`, if it is.
-    pub task_root: Option<&'a Path>,
-}
-
-/// How a container ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunEnd {
-    /// By itself, with this status.
-    Exited(i32),
-    /// By a signal, its own or the system's.
-    Killed(i32),
-    /// It was stopped at the deadline.
-    TimedOut,
-    /// It was stopped because the supervisor was told to, by this signal.
-    Cancelled(i32),
-}
-
-/// What a run produced, beside its files.
-#[derive(Debug)]
-pub struct RunReport {
-    /// How it ended.
-    pub end: RunEnd,
-    /// What it printed.
-    pub log: LogFile,
-    /// How long it took.
-    pub elapsed: Duration,
-}
 
 /// Runs the container to its end, to the deadline or until it is cancelled.
 ///
@@ -145,14 +100,6 @@ async fn attempt(
     let stage = prepared.stage(request.record);
     let running = Running::start(&udocker.settings().supervisor, &stage, order)?;
     Ok(see_through(running, handoff, request, sink).await)
-}
-
-/// As a process gets them.
-pub(super) fn variables(of: &[Variable]) -> Variables {
-    let pairs = of
-        .iter()
-        .map(|v| (v.name.clone().into(), v.value.clone().into()));
-    pairs.collect()
 }
 
 /// Other supervisors may run the same container, except where changes are undone after the run, and in R modes: udocker

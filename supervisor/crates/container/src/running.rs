@@ -19,14 +19,13 @@ use tokio::{
 };
 
 use super::{
-    ContainerError,
+    ContainerError, argv0,
     engine::proot::remove_files_of,
     keeper,
     messages::Messages,
     off_thread::off_thread,
     order::{Order, Variables},
     process_tree::{Lineage, Moment, Tree},
-    role,
     stage::Stage,
 };
 
@@ -113,7 +112,7 @@ impl Running {
         let lifeline = UnixStream::from_std(lifeline).map_err(no_pipe())?;
         let mut command = Command::new(supervisor);
         command
-            .arg0(role::KEEPER)
+            .arg0(argv0::KEEPER)
             // A terminal's Ctrl-C is for the supervisor, which then stops the keeper in order.
             .process_group(0)
             .arg(std::process::id().to_string())

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use container::role;
+use container::argv0;
 use environment::{AWS_LAMBDA_FUNCTION_MEMORY_SIZE, Environment};
 use sandbox_probe::{Prober, Report};
 
@@ -10,7 +10,7 @@ use sandbox_probe::{Prober, Report};
 pub fn report(environment: &Environment) -> Report {
     let prober = Prober {
         program: environment.own_binary(),
-        arg0: role::PROBE,
+        arg0: argv0::PROBE,
         temp: environment.temp_dir(),
     };
     let size = environment.get(AWS_LAMBDA_FUNCTION_MEMORY_SIZE);

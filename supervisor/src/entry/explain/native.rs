@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::{invocation::Services, plan::RunPlan};
 use container::{
-    Prepared, order::First, role::INIT_NAME, run::natively::Planned, workspace::RecordDir,
+    Prepared, argv0::INIT_NAME, order::First, run::natively::Planned, workspace::RecordDir,
 };
 
 use super::{command_line, task_root};

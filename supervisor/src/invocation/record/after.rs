@@ -9,7 +9,7 @@ use crate::{
     response::Failure,
     stage_out::{UploadReport, Uploaded, stage_out},
 };
-use container::{run::RunEnd, workspace::RecordDir};
+use container::{RunEnd, workspace::RecordDir};
 use environment::{Limits, Stop};
 
 use super::{Runner, broken::Broken};

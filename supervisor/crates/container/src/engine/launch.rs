@@ -6,37 +6,22 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::Variable;
 use config::ExecMode;
 
 use super::{
     super::{
+        argv0::INIT_PATH,
         init::IN_PROOT,
         order::{First, Variables},
-        role::INIT_PATH,
     },
     EngineError, Guest,
     fakechroot::{Preload, on_host},
     guest::Means,
     program::preloaded,
     proot,
+    request::{Command, Shared},
 };
 use rootfs::executable;
-
-/// What a run shares with this machine.
-#[derive(Debug, Clone, Copy)]
-pub struct Shared<'a> {
-    /// Paths that are this machine's inside, too.
-    pub paths: &'a [PathBuf],
-    /// Those of them that exist for this run only, and have a link in ROOT.
-    pub own: &'a [PathBuf],
-    /// The container's first process.
-    pub init: &'a Path,
-    /// Where that finds what to do.
-    pub handoff: &'a Path,
-    /// Temporary files of the engine.
-    pub temp: &'a Path,
-}
 
 /// What is to be started.
 #[derive(Debug)]
@@ -55,19 +40,6 @@ pub struct Launch {
     pub links: Vec<PathBuf>,
     /// Where that starts, as a path inside the image; elsewhere the line says it.
     pub directory: Option<PathBuf>,
-}
-
-/// A command in the image, before it is known how it can be run.
-#[derive(Debug, Clone, Copy)]
-pub struct Command<'a> {
-    /// The image, for messages.
-    pub image: &'a str,
-    /// The mode the container was set up for.
-    pub mode: ExecMode,
-    /// The words, the program first.
-    pub argv: &'a [OsString],
-    /// The variables of this run; where `PATH` is among them, the program is looked for there.
-    pub variables: &'a [Variable],
 }
 
 /// What starts `command` in the container of `guest`.

@@ -6,11 +6,11 @@ use std::{
 };
 
 use super::{
-    super::lookup::search,
     EngineError, Guest,
     fakechroot::host_loader,
-    launch::{Command, Shared},
+    request::{Command, Shared},
 };
+use crate::variable::Variable;
 use rootfs::{
     elf,
     executable::{self, MAX_INTERPRETERS, Program},
@@ -84,4 +84,12 @@ fn check_machine(machine: u16, program: &Path, image: &str) -> Result<(), Engine
         machine: elf::machine_name(machine),
         host: elf::machine_name(elf::HOST_MACHINE),
     })
+}
+
+/// `PATH` inside: the run's, or else that `of_image`.
+pub(crate) fn search<'a>(of_run: &'a [Variable], of_image: Option<&'a str>) -> &'a str {
+    let own = of_run.iter().rev().find(|variable| variable.name == "PATH");
+    own.map(|variable| variable.value.as_str())
+        .or(of_image)
+        .unwrap_or(executable::SEARCH)
 }

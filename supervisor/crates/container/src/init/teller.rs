@@ -9,9 +9,10 @@ use std::{
     process::ExitStatus,
 };
 
-use super::BEGUN;
 use crate::inlet::outlet;
 
+/// File of the handoff that is there from the moment on in which the keeper lets the command begin.
+pub(crate) const BEGUN: &str = "begun";
 /// Exit status for a command that does not exist, as shells and `docker run` have it.
 const NOT_FOUND: u8 = 127;
 /// Exit status for a command that cannot be executed.

@@ -12,7 +12,7 @@ use nix::poll::{PollFd, PollFlags};
 
 use crate::order::Order;
 
-use super::{GONE, signals::Signals};
+use super::{orders::GONE, signals::Signals};
 
 /// Its standard input and its signals.
 #[derive(Debug)]

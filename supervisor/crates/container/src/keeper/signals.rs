@@ -18,7 +18,7 @@ use nix::{
     },
 };
 
-use super::{KILL, STOP};
+use super::orders::{KILL, STOP};
 
 /// What the keeper listens to.
 const SIGNALS: [Signal; 4] = [Signal::SIGCHLD, STOP, KILL, Signal::SIGHUP];

@@ -24,7 +24,12 @@ use crate::{
     stage::Stage,
 };
 
-use super::{KILL, STOPPED, inbox::Inbox, part::Part, signals::Arrived};
+use super::{
+    inbox::Inbox,
+    orders::{KILL, STOPPED},
+    part::Part,
+    signals::Arrived,
+};
 
 /// How long killing may take before the keeper gives up (processes stuck in the kernel).
 const KILL_LIMIT: Duration = Duration::from_secs(5);

@@ -166,7 +166,7 @@ pub(super) fn runs_as(pid: Pid, user: Uid) -> bool {
 
 fn is_shim(pid: Pid) -> bool {
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    line.starts_with(crate::role::KEEPER.as_bytes())
+    line.starts_with(crate::argv0::KEEPER.as_bytes())
 }
 
 #[cfg(test)]

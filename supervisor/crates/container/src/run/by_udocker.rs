@@ -3,16 +3,17 @@
 use std::{collections::BTreeMap, ffi::OsString, io, path::Path};
 
 use crate::{
-    ContainerError, Prepared,
+    ContainerError, argv0,
     command::{Family, Volumes, run_arguments},
     init,
     order::Order,
-    role,
+    prepared::Prepared,
+    request::{Container, RunRequest},
     udocker::Udocker,
     workspace::RecordDir,
 };
 
-use super::{Container, RunRequest, natively::init_file};
+use super::natively::init_file;
 
 /// The one udocker command of this run.
 pub(super) fn order(
@@ -61,7 +62,7 @@ fn handoff_variables(
     let settings = udocker.settings();
     let shims = temp.join("bin");
     std::fs::create_dir_all(&shims)?;
-    role::link(&settings.supervisor, &shims, role::ENV)?;
+    argv0::link(&settings.supervisor, &shims, argv0::ENV)?;
     let mut path = shims.into_os_string();
     if let Some(rest) = settings.environment.get(std::ffi::OsStr::new("PATH")) {
         path.push(":");

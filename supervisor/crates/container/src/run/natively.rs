@@ -10,18 +10,18 @@ use crate::{
     command::{Family, Volumes, devices_instead_of_dev, shared_paths, with_devices},
     engine::{
         Guest,
-        launch::{Command, Launch, Shared, launch},
+        launch::{Launch, launch},
+        request::{Command, Shared},
     },
-    order::{Errand, Order, Start},
+    order::{Errand, Order, Start, variables},
     process_tree::Neighbours,
+    request::{Container, RunRequest},
     stage::Scene,
     udocker::Udocker,
     variable::Variable,
     workspace::RecordDir,
 };
 use config::ExecMode;
-
-use super::{Container, RunRequest, variables};
 
 /// One run, as far as it is known before anything of it exists.
 #[derive(Debug, Clone, Copy)]
