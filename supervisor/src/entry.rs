@@ -29,6 +29,14 @@ pub fn dispatch(environment: &Environment, arguments: Vec<OsString>) -> ExitCode
     }
 }
 
+/// The whole command line, for manual pages and completions. Parsing uses its two parts one by one: [`dispatch`] takes the
+/// first word for itself.
+pub fn command_line() -> clap::Command {
+    local::command_line()
+        .args_conflicts_with_subcommands(true)
+        .subcommand(doctor::command_line().name(doctor::NAME))
+}
+
 /// The words after `--`: the command of the image we are in, for runs that ask for it.
 fn image_command(arguments: &[OsString]) -> Vec<String> {
     let words = arguments.iter().skip_while(|word| *word != "--").skip(1);

@@ -9,7 +9,7 @@ pub mod sandbox;
 
 use std::{ffi::OsString, fmt::Write as _, io::Write as _, path::PathBuf, process::ExitCode};
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
 use serde_json::{Value, json};
 
 use crate::{invocation::Services, telemetry};
@@ -109,6 +109,11 @@ impl Verdict {
             (false, false) => Self::Note,
         }
     }
+}
+
+/// Options of the doctor.
+pub(super) fn command_line() -> clap::Command {
+    Arguments::command()
 }
 
 /// Examines this place.

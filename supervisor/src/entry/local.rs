@@ -50,6 +50,11 @@ pub fn main(environment: &Environment, arguments: Vec<OsString>) -> ExitCode {
     ended(run(environment, &arguments, &words, &event))
 }
 
+/// Options of the terminal.
+pub(super) fn command_line() -> clap::Command {
+    Arguments::command()
+}
+
 /// For someone who started the program with nothing to do.
 pub(super) fn explain_use() -> ExitCode {
     let help = Arguments::command().render_help();
