@@ -116,7 +116,7 @@ impl Preparer {
         match (hygiene, claim) {
             (RollbackPolicy::Overlay, _) => prepared.undo = Undo::Overlay,
             (RollbackPolicy::Journal, Some(claim)) => {
-                self.begin_journal(&mut prepared, claim).await
+                self.begin_journal(&mut prepared, claim).await;
             }
             _ => {}
         }
