@@ -27,7 +27,7 @@ rm -rf "$buckets"
 mkdir -p "$buckets"
 [ ! -d "$example/buckets" ] || cp -r "$example/buckets/." "$buckets"
 # Buckets are never made on the way: those that the outputs name must be there, as in S3.
-sed -n 's/^ *path: *\([^/]*\).*/\1/p' "$example/function_config.yaml" | (cd "$buckets" && xargs mkdir -p)
+sed -n 's/^ *path: *\([^/]*\).*/\1/p' "$example/function_config.yaml" | (cd "$buckets" && xargs -r mkdir -p)
 
 status=0
 "$supervisor" --event "$event" --config "$example/function_config.yaml" --local-storage "$buckets" "$@" ||

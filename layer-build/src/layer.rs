@@ -7,7 +7,7 @@ mod crates;
 pub mod description;
 pub mod engines;
 pub mod error;
-mod licences;
+pub mod licences;
 pub mod options;
 pub mod package;
 pub mod pin;

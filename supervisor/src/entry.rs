@@ -12,7 +12,7 @@ pub mod summary;
 
 use std::{ffi::OsString, io::Write, process::ExitCode};
 
-use environment::{Environment, Place};
+use environment::{Environment, Platform};
 
 /// Finds out where we are and does the work there.
 pub fn dispatch(environment: &Environment, arguments: Vec<OsString>) -> ExitCode {
@@ -21,12 +21,20 @@ pub fn dispatch(environment: &Environment, arguments: Vec<OsString>) -> ExitCode
     }
     let command = image_command(&arguments);
     match environment.place() {
-        Place::Lambda => lambda::main(environment, command),
-        Place::Terminal if job::is_meant(environment, &arguments) => {
+        Platform::Lambda => lambda::main(environment, command),
+        Platform::Terminal if job::is_meant(environment, &arguments) => {
             job::main(environment, command)
         }
-        Place::Terminal => local::main(environment, arguments),
+        Platform::Terminal => local::main(environment, arguments),
     }
+}
+
+/// The whole command line, for manual pages and completions. Parsing uses its two parts one by one: [`dispatch`] takes the
+/// first word for itself.
+pub fn command_line() -> clap::Command {
+    local::command_line()
+        .args_conflicts_with_subcommands(true)
+        .subcommand(doctor::command_line().name(doctor::NAME))
 }
 
 /// The words after `--`: the command of the image we are in, for runs that ask for it.

@@ -23,7 +23,7 @@ use crate::{
     response::{Failure, Outcome},
 };
 use container::{
-    log::{Keep, LogSink},
+    exec::log::{Keep, LogSink},
     workspace::{Retention, Workspace},
 };
 

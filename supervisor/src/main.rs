@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, process::ExitCode};
 
-use container::role;
+use container::shim::role;
 use environment::Environment;
 use faas_supervisor::entry;
 

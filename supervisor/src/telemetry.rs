@@ -11,7 +11,7 @@ use tracing_subscriber::{
 };
 
 use config::LogLevel;
-use environment::Place;
+use environment::Platform;
 
 /// Who reads the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,10 +24,10 @@ pub enum Format {
 
 impl Format {
     /// What the place calls for.
-    pub fn of(place: Place) -> Self {
+    pub fn of(place: Platform) -> Self {
         match place {
-            Place::Lambda => Self::Json,
-            Place::Terminal => Self::Text,
+            Platform::Lambda => Self::Json,
+            Platform::Terminal => Self::Text,
         }
     }
 }

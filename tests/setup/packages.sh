@@ -6,8 +6,9 @@
 APT_DEMO=(ca-certificates gcc libc6-dev musl-tools python3 python3-venv libfakechroot patchelf)
 
 # Further Debian packages the tests need: the engines of the P and R modes, a static shell for the image these
-# modes run, what pushes to a registry, an emulator for the arm64 binary, and what makes a disk for a function.
-APT_TESTS=(proot runc busybox-static skopeo qemu-user-static util-linux mount e2fsprogs curl isal)
+# modes run, what pushes to a registry, an emulator for the arm64 binary, what makes a disk for a function, and the shells
+# that there are completions for.
+APT_TESTS=(proot runc busybox-static skopeo qemu-user-static util-linux mount e2fsprogs curl isal zsh fish)
 
 # Debian packages that are only unpacked, to target/tools/deb: installing this one would start a service.
 DEB_TESTS=(docker-registry)
@@ -27,7 +28,18 @@ PIP_TESTS=(
   cargo-lambda==1.9.2
   cargo-zigbuild==0.24.0
   ziglang==0.17.1
+  cfn-lint==1.58.0
+  python-hcl2==8.1.4
+  check-jsonschema==0.39.0
+  zizmor==1.32.0
 )
+
+# What `make check-examples` needs beyond Node.js: the CDK is 400 MB, so the tests do without it.
+APT_EXAMPLES=(python3 python3-venv)
+PIP_EXAMPLES=(aws-cdk-lib==2.275.0 constructs==10.8.1 cfn-lint==1.58.0 python-hcl2==8.1.4)
 
 RUST_TARGETS_DEMO=(x86_64-unknown-linux-musl)
 RUST_TARGETS_TESTS=(aarch64-unknown-linux-musl)
+
+# Lists what is linked into the programs of a release; dist/sbom.sh builds it when it is needed.
+CARGO_CYCLONEDX=0.5.9

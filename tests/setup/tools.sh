@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what building, the demo and the tests need, and nothing that is already there.
 #
-#   tools.sh demo    what `make demo` needs
-#   tools.sh tests   the demo's things and what `make test` and `make lint` need
+#   tools.sh demo       what `make demo` needs
+#   tools.sh tests      the demo's things and what `make test` and `make lint` need
+#   tools.sh examples   what `make check-examples` needs
 #
 # Runs as root, or as a user who may use sudo. Python packages go to target/tools/venv and nowhere else. A second run
 # finds everything in place and ends at once. TOOLS_DIR moves the directory.
@@ -88,7 +89,14 @@ rust_targets() {
 
 case $what in
   demo | tests) ;;
-  *) die "usage: tools.sh demo|tests" ;;
+  examples)
+    apt_packages "${APT_EXAMPLES[@]}"
+    # From wherever it comes: Debian's is older than what most people have.
+    command -v node >/dev/null || apt_packages nodejs
+    pip_packages examples "${PIP_EXAMPLES[@]}"
+    exit
+    ;;
+  *) die "usage: tools.sh demo|tests|examples" ;;
 esac
 
 apt_packages "${APT_DEMO[@]}"

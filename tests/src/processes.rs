@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// Longest that a keeper takes to end when nothing is left below it, on a busy machine.
-const KEEPERS_END: Duration = Duration::from_secs(2);
+/// Longest that a shim takes to end when nothing is left below it, on a busy machine.
+const SHIMS_END: Duration = Duration::from_secs(2);
 /// Longest that everything of a killed supervisor takes to end, the grace of two seconds included.
 pub const KILLED_IN: Duration = Duration::from_secs(5);
 /// Pause between two looks.
@@ -54,11 +54,11 @@ pub fn processes_naming(directory: &Path) -> Vec<Process> {
         .collect()
 }
 
-/// What is left of a finished run: [`processes_naming`] but for keepers, which are given a moment. A keeper says that nothing
+/// What is left of a finished run: [`processes_naming`] but for shims, which are given a moment. A shim says that nothing
 /// is left below it before it ends itself.
 pub(crate) fn left_behind(directory: &Path) -> Vec<Process> {
-    let keeper = |process: &Process| process.command.starts_with("faas-keeper ");
-    look_while(directory, KEEPERS_END, |left| left.iter().all(keeper))
+    let shim = |process: &Process| process.command.starts_with("faas-shim ");
+    look_while(directory, SHIMS_END, |left| left.iter().all(shim))
 }
 
 /// Waits until nothing is left of a supervisor that was killed or is ending, for so long at most.

@@ -80,6 +80,13 @@ fn each_example_runs_and_leaves_what_it_says() {
 }
 
 #[test]
+fn the_function_that_other_tools_deploy_runs() {
+    let (stdout, _buckets) = run("attach/function", 0);
+    assert!(stdout.starts_with("hello from "), "{stdout}");
+    assert!(stdout.contains("greet"), "{stdout}");
+}
+
+#[test]
 fn each_sample_event_runs() {
     let events = fs::read_dir(root().join("examples/events")).unwrap();
     let names: Vec<String> = events

@@ -156,7 +156,7 @@ fn expect_nothing_left(mut lambda: Lambda, sandbox: &Sandbox) {
             .unwrap_or_default();
         assert_eq!(lines[2], format!("key:{key}"));
         directories.push(lines[3].to_owned());
-        // Nothing of the invocation is there between it and the next: the supervisor is alone. The last one's keeper says
+        // Nothing of the invocation is there between it and the next: the supervisor is alone. The last one's shim says
         // that nothing is left before it ends itself.
         let asked = Instant::now();
         loop {

@@ -100,7 +100,7 @@ fn expect_end_in_time(mut lambda: Lambda, sandbox: &Sandbox) {
         "{:?}",
         asked.elapsed()
     );
-    // On a busy machine the keeper may still be at it.
+    // On a busy machine the shim may still be at it.
     let left = Duration::from_secs(2).saturating_sub(asked.elapsed());
     wait_until_gone(&sandbox.path(""), left);
     sandbox.expect_clean();

@@ -56,7 +56,7 @@ fn sleeps(process: &Process) -> bool {
 }
 
 fn is_shim(process: &Process) -> bool {
-    process.command.starts_with("faas-keeper ")
+    process.command.starts_with("faas-shim ")
 }
 
 fn is_proot(process: &Process) -> bool {

@@ -9,7 +9,7 @@ pub mod network;
 mod reader;
 pub mod sources;
 
-use config::ExecutionMode;
+use config::DispatchMode;
 use serde_json::Value;
 
 use super::cfg;
@@ -108,7 +108,7 @@ pub struct Settings {
 impl Settings {
     /// Whether the function submits jobs to AWS Batch.
     pub fn uses_batch(&self) -> bool {
-        self.function.execution_mode != ExecutionMode::Lambda
+        self.function.execution_mode != DispatchMode::Lambda
     }
 
     /// The bucket for packages and jobs: the configured one, else the account's own if there are jobs.

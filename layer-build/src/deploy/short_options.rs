@@ -28,6 +28,11 @@ const SHORTS: &[(&str, &str, &[&str])] = &[
     ("-ri", "--request-id", &[]),
 ];
 
+/// The short options of several letters, each with the long option it stands for. No verb has two long options with one short.
+pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    SHORTS.iter().map(|(short, long, _)| (*short, *long))
+}
+
 /// Replaces short options of several letters by long ones. Values of options stay, and so does everything from the first positional
 /// argument of a verb on, which belongs to the container.
 pub fn expand(arguments: impl IntoIterator<Item = OsString>, program: &Command) -> Vec<OsString> {

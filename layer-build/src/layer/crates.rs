@@ -1,4 +1,4 @@
-//! The crates that are linked into the supervisor, from `cargo metadata`.
+//! The crates that are linked into a program, from `cargo metadata`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,6 @@ use super::error::LayerError;
 use super::program;
 
 const PROGRAM: &str = "cargo metadata";
-const PACKAGE: &str = "supervisor";
 
 /// The needed part of `cargo metadata`'s format 1 (The Cargo Book, "cargo metadata").
 #[derive(Debug, Deserialize)]
@@ -61,11 +60,15 @@ struct DependencyKind {
     kind: Option<String>,
 }
 
-/// The linked crates, except the project's own, sorted by name and version.
+/// The crates linked into packages of the project, except the project's own, sorted by name and version.
 ///
 /// # Errors
-/// [`LayerError::Program`] when cargo lacks a crate's sources; it has them once the supervisor has been built.
-pub(super) fn linked(project: &Path, arch: Arch) -> Result<Vec<Crate>, LayerError> {
+/// [`LayerError::Program`] when cargo lacks a crate's sources; it has them once the programs have been built.
+pub(super) fn linked(
+    project: &Path,
+    arch: Arch,
+    packages: &[&str],
+) -> Result<Vec<Crate>, LayerError> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command
@@ -78,7 +81,7 @@ pub(super) fn linked(project: &Path, arch: Arch) -> Result<Vec<Crate>, LayerErro
     }
     let metadata: Metadata = serde_json::from_slice(&output.stdout)
         .map_err(|error| failed(format!("unexpected output: {error}")))?;
-    reached(metadata)
+    reached(metadata, packages)
 }
 
 fn failed(reported: String) -> LayerError {
@@ -86,18 +89,21 @@ fn failed(reported: String) -> LayerError {
     LayerError::Program { program, reported }
 }
 
-/// The crates that the running supervisor depends on, directly or not.
-fn reached(metadata: Metadata) -> Result<Vec<Crate>, LayerError> {
+/// The crates that the running programs depend on, directly or not.
+fn reached(metadata: Metadata, packages: &[&str]) -> Result<Vec<Crate>, LayerError> {
     let nodes: BTreeMap<&str, &Node> = metadata
         .resolve
         .nodes
         .iter()
         .map(|node| (node.id.as_str(), node))
         .collect();
-    let root = metadata.packages.iter().find(|p| p.name == PACKAGE);
-    let root = root.ok_or_else(|| failed(format!("the project has no package {PACKAGE}")))?;
+    let mut open = Vec::new();
+    for package in packages {
+        let root = metadata.packages.iter().find(|p| p.name == *package);
+        let root = root.ok_or_else(|| failed(format!("the project has no package {package}")))?;
+        open.push(root.id.as_str());
+    }
     let mut seen = BTreeSet::new();
-    let mut open = vec![root.id.as_str()];
     while let Some(id) = open.pop() {
         if !seen.insert(id.to_owned()) {
             continue;

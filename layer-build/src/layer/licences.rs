@@ -1,4 +1,4 @@
-//! The licences of what is linked into the supervisor: of its crates, of Rust's standard library and of musl.
+//! The licences of what is linked into the programs: of their crates, of Rust's standard library and of musl.
 //!
 //! A crate's texts come from its sources; a text that several crates have is there once. A crate that ships no text gets the
 //! standard texts of its licences, which come with the Rust toolchain, and a line that names its authors or its repository.
@@ -15,8 +15,8 @@ use super::crates::{self, Crate};
 use super::error::LayerError;
 use super::program;
 
-/// Where the crates' licences are in the layer.
-const CRATES_PATH: &str = "licenses/rust-crates.txt";
+/// Where licences are in the layer.
+const DIRECTORY: &str = "licenses";
 /// The notices of the standard library and of what it is made of, as rustup's toolchains have them.
 const LIBRARY_NOTICES: &str = "share/doc/rust/COPYRIGHT-library.html";
 /// Standard texts beside it, each named after its SPDX identifier.
@@ -36,42 +36,96 @@ const NAMES: [&str; 6] = [
 /// Extensions of files that are named after a licence but hold something else.
 const OTHERS: [&str; 4] = ["rs", "toml", "json", "yml"];
 
-/// Adds the licences of all that is linked into `bootstrap`.
+/// What the crates are linked into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Linked {
+    /// The layer's `bootstrap`, which is the supervisor.
+    Bootstrap,
+    /// Both programs of a release.
+    BothPrograms,
+}
+
+impl Linked {
+    /// The packages that they are built from.
+    fn packages(self) -> &'static [&'static str] {
+        match self {
+            Self::Bootstrap => &["supervisor"],
+            Self::BothPrograms => &["supervisor", "layer-build"],
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Bootstrap => "`bootstrap`",
+            Self::BothPrograms => "`supervisor` and `faas-deploy`",
+        }
+    }
+}
+
+/// A file with licences.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// The file's name.
+    pub name: &'static str,
+    /// Its text.
+    pub content: Vec<u8>,
+    origin: &'static str,
+    /// SPDX expression.
+    licence: &'static str,
+}
+
+/// The licences of all that is linked.
 ///
 /// # Errors
 /// [`LayerError`] when a crate's sources or the toolchain's notices are not there.
-pub(super) fn add_to(files: &mut Files, project: &Path, arch: Arch) -> Result<(), LayerError> {
+pub fn documents(project: &Path, arch: Arch, into: Linked) -> Result<[Document; 3], LayerError> {
     let toolchain = toolchain(project)?;
     let mut texts = Texts::default();
-    for linked in crates::linked(project, arch)? {
+    for linked in crates::linked(project, arch, into.packages())? {
         texts.add(&linked, &toolchain)?;
     }
     let notices = toolchain.join(LIBRARY_NOTICES);
     let library = fs::read(&notices).map_err(LayerError::io("read", &notices))?;
-    for (path, content, origin, licence) in [
+    let crates = texts.render(into.words()).into_bytes();
+    Ok([
         (
-            CRATES_PATH,
-            texts.render().into_bytes(),
+            "rust-crates.txt",
+            crates,
             "the crates' sources",
             "LicenseRef-several",
         ),
         (
-            "licenses/rust-standard-library.html",
+            "rust-standard-library.html",
             library,
             "the Rust toolchain",
             "MIT OR Apache-2.0",
         ),
-        ("licenses/musl-COPYRIGHT", MUSL.to_vec(), "musl", "MIT"),
-    ] {
-        let kind = Kind::Data;
-        let origin = origin.to_owned();
-        let source = FileSource { origin, licence };
+        ("musl-COPYRIGHT", MUSL.to_vec(), "musl", "MIT"),
+    ]
+    .map(|(name, content, origin, licence)| Document {
+        name,
+        content,
+        origin,
+        licence,
+    }))
+}
+
+/// Adds the licences of all that is linked into `bootstrap`.
+///
+/// # Errors
+/// As [`documents`].
+pub(super) fn add_to(files: &mut Files, project: &Path, arch: Arch) -> Result<(), LayerError> {
+    for document in documents(project, arch, Linked::Bootstrap)? {
+        let source = FileSource {
+            origin: document.origin.to_owned(),
+            licence: document.licence,
+        };
         let file = LayerFile {
-            kind,
-            content,
+            kind: Kind::Data,
+            content: document.content,
             source,
         };
-        files.insert(path.to_owned(), file);
+        files.insert(format!("{DIRECTORY}/{}", document.name), file);
     }
     Ok(())
 }
@@ -134,10 +188,11 @@ impl Texts {
         number.to_string()
     }
 
-    fn render(&self) -> String {
-        let mut out = "Crates linked into `bootstrap`, each with its licence (SPDX expression) and the numbers of the texts it \
-            comes with, which follow.\n\n"
-            .to_owned();
+    fn render(&self, programs: &str) -> String {
+        let mut out = format!(
+            "Crates linked into {programs}, each with its licence (SPDX expression) and the numbers of the texts it comes \
+             with, which follow.\n\n"
+        );
         out.push_str(&self.lines);
         for (index, text) in self.unique.iter().enumerate() {
             let rule = "=".repeat(30);

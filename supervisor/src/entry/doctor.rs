@@ -9,17 +9,17 @@ pub mod sandbox;
 
 use std::{ffi::OsString, fmt::Write as _, io::Write as _, path::PathBuf, process::ExitCode};
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
 use serde_json::{Value, json};
 
 use crate::{invocation::Services, telemetry};
 use config::LogLevel;
 use container::{
-    hygiene::Hygiene,
-    settings::UdockerSettings,
+    engine::settings::UdockerSettings,
+    rollback::policy::RollbackPolicy,
     workspace::{Retention, Workspace},
 };
-use environment::{Environment, Place};
+use environment::{Environment, Platform};
 
 use super::{block_on, complain, ended, local, setup};
 
@@ -111,6 +111,11 @@ impl Verdict {
     }
 }
 
+/// Options of the doctor.
+pub(super) fn command_line() -> clap::Command {
+    Arguments::command()
+}
+
 /// Examines this place.
 pub fn main(environment: &Environment, arguments: &[OsString]) -> ExitCode {
     // The word itself is not an option.
@@ -131,7 +136,7 @@ pub fn main(environment: &Environment, arguments: &[OsString]) -> ExitCode {
 async fn examine(environment: &Environment, arguments: &Arguments) -> anyhow::Result<i32> {
     let (file, image) = (arguments.config.as_ref(), arguments.image.as_ref());
     let config = match (environment.place(), file, image) {
-        (Place::Lambda, None, None) => setup::lambda_config(environment)?,
+        (Platform::Lambda, None, None) => setup::lambda_config(environment)?,
         _ => local::with_image(environment, file, image)?,
     };
     // What fails here is found out on purpose, and told in its place.
@@ -167,7 +172,7 @@ async fn examine(environment: &Environment, arguments: &Arguments) -> anyhow::Re
     Ok(i32::from(bad > 0))
 }
 
-fn as_json(settings: &UdockerSettings, hygiene: Hygiene, findings: &[Finding]) -> Value {
+fn as_json(settings: &UdockerSettings, hygiene: RollbackPolicy, findings: &[Finding]) -> Value {
     let checks = findings.iter().map(|finding| {
         json!({
             "name": finding.name, "verdict": finding.verdict.name(), "found": finding.found, "advice": finding.advice,
@@ -184,7 +189,7 @@ fn as_json(settings: &UdockerSettings, hygiene: Hygiene, findings: &[Finding]) -
 
 fn as_text(
     settings: &UdockerSettings,
-    hygiene: Hygiene,
+    hygiene: RollbackPolicy,
     findings: &[Finding],
 ) -> Result<String, std::fmt::Error> {
     let mut text = String::new();

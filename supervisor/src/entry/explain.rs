@@ -10,9 +10,11 @@ use crate::{
 };
 use container::{
     Sensitivity,
-    argv0::INIT_NAME,
-    command::{Volumes, run_arguments},
-    engine::Runs,
+    engine::{
+        EngineKind,
+        command::{Volumes, run_arguments},
+    },
+    shim::argv0::INIT_NAME,
     workspace::RecordDir,
 };
 use image::ImageSource;
@@ -142,7 +144,7 @@ fn udocker_line(
     };
     let settings = services.udocker().settings();
     let known = services.preparer().known(image);
-    if settings.runs == Runs::Native {
+    if settings.runs == EngineKind::Native {
         return native::native_line(text, services, known.as_ref(), run, record);
     }
     let init = services.temp_dir().join("faas-init-XXXXXX").join(INIT_NAME);

@@ -1,6 +1,6 @@
 //! The job entry: one event, in an AWS Batch job or any other runner's, inside the user's own image.
 //!
-//! The event's command runs right here, see [`container::direct`]. Standard output carries the answer to a direct
+//! The event's command runs right here, see [`container::run::direct`]. Standard output carries the answer to a direct
 //! event and nothing else; everything that is said goes to standard error.
 
 mod answer;
@@ -18,8 +18,8 @@ use crate::{
     response::{Outcome, exit_code},
     telemetry,
 };
-use config::ExecutionMode;
-use container::{log::Keep, workspace::Retention};
+use config::DispatchMode;
+use container::{exec::log::Keep, workspace::Retention};
 use environment::{self as names, Environment};
 
 use super::{
@@ -59,7 +59,7 @@ fn run(environment: &Environment, command: Vec<String>) -> anyhow::Result<Option
     let mut config = setup::job_config(environment)?;
     telemetry::start(config.log_level, telemetry::Format::Text);
     // Both are for whoever starts the job: its event runs here, and delegating it once more would never end.
-    config.execution_mode = ExecutionMode::Lambda;
+    config.execution_mode = DispatchMode::Lambda;
     config.multi_node_parallel = None;
     let (environment, scratch) = place::make_room(environment.clone())?;
     let environment = &environment;

@@ -27,16 +27,16 @@ use crate::{
 };
 use config::{FunctionConfig, LogLevel};
 use container::{
-    log::{Keep, Stream},
+    exec::log::{Keep, Stream},
     workspace::Retention,
 };
-use environment::{self as names, Environment, Place};
+use environment::{self as names, Environment, Platform};
 
 use super::{block_on, doctor, setup, sink, sink::Ids};
 
 use deadline::time_left;
 use metrics::Metrics;
-use platform::Platform;
+use platform::PlatformApi;
 use processes::Zombies;
 
 /// Variables that `lambda_runtime` cannot do without; Lambda always sets them.
@@ -54,7 +54,7 @@ pub fn main(environment: &Environment, command: Vec<String>) -> ExitCode {
     let level = config
         .as_ref()
         .map_or_else(|_| LogLevel::default(), |c| c.log_level);
-    telemetry::start(level, telemetry::Format::of(Place::Lambda));
+    telemetry::start(level, telemetry::Format::of(Platform::Lambda));
     processes::write_no_cores();
     let served = serve(environment, config, command);
     match served {
@@ -72,7 +72,7 @@ fn serve(
     command: Vec<String>,
 ) -> anyhow::Result<()> {
     block_on(async {
-        let platform = Platform::new(environment)?;
+        let platform = PlatformApi::new(environment)?;
         let initialised = check(environment, config);
         if let Err(message) = &initialised {
             let accepted = platform.report_init_error("ConfigInvalid", message).await;

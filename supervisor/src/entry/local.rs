@@ -27,7 +27,7 @@ use crate::{
     telemetry,
 };
 use config::FunctionConfig;
-use container::{log::Keep, workspace::Retention};
+use container::{exec::log::Keep, workspace::Retention};
 use environment::Environment;
 
 use super::{as_lambda, block_on, complain, ended, explain, setup, sink, summary};
@@ -48,6 +48,11 @@ pub fn main(environment: &Environment, arguments: Vec<OsString>) -> ExitCode {
         return explain_use();
     };
     ended(run(environment, &arguments, &words, &event))
+}
+
+/// Options of the terminal.
+pub(super) fn command_line() -> clap::Command {
+    Arguments::command()
 }
 
 /// For someone who started the program with nothing to do.
@@ -136,7 +141,7 @@ async fn execute(
     let writer = sink::Writer::default();
     let mut terminal = sink::Terminal(writer.clone());
     let mut standard_error = sink::StandardError(writer.clone());
-    let sink: &mut dyn container::log::LogSink = if arguments.json {
+    let sink: &mut dyn container::exec::log::LogSink = if arguments.json {
         &mut standard_error
     } else {
         &mut terminal

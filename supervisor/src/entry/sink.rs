@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use crate::telemetry::json;
-use container::log::{LogSink, Stream};
+use container::exec::log::{LogSink, Stream};
 use environment::{self as names, Environment};
 
 pub use writer::Writer;

@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use crate::{event::Event, plan::Plan, response::Outcome};
-use config::ExecutionMode;
+use config::DispatchMode;
 
 use super::{RecordReport, Report};
 
 /// Only functions delegate; a terminal is where one looks at what a job would do.
-pub(super) fn runs_here(mode: ExecutionMode) {
-    if mode != ExecutionMode::Lambda {
+pub(super) fn runs_here(mode: DispatchMode) {
+    if mode != DispatchMode::Lambda {
         tracing::info!("execution_mode counts in Lambda only: the container runs here");
     }
 }

@@ -16,8 +16,8 @@ use crate::{
 use config::FunctionConfig;
 use container::{
     self, Container, RunEnd, RunReport, RunRequest,
-    log::{Keep, LogSink},
-    slots::Slot,
+    exec::log::{Keep, LogSink},
+    prepare::slots::Slot,
     workspace::{RecordDir, Workspace},
 };
 use environment::Limits;
@@ -89,7 +89,7 @@ impl Runner<'_> {
             },
         };
         if !line.is_empty() {
-            sink.lines(container::log::Stream::Stderr, line.as_bytes());
+            sink.lines(container::exec::log::Stream::Stderr, line.as_bytes());
             report.log.extend_from_slice(line.as_bytes());
         }
         report.outcome = outcome;
@@ -196,7 +196,7 @@ impl Runner<'_> {
                     task_root: self.extra_payload(),
                 };
                 let udocker = &self.services.udocker;
-                container::run::run(udocker, container, request, &temp, sink).await?
+                container::run::in_container::run(udocker, container, request, &temp, sink).await?
             }
             Target::Here(direct) => direct.run(request, sink).await?,
         })

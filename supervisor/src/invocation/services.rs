@@ -6,12 +6,14 @@ use std::{
 };
 
 use crate::{batch::Delegator, plan::RESERVED};
-use config::{ExecutionMode, FunctionConfig};
+use config::{DispatchMode, FunctionConfig};
 use container::{
     Direct, UdockerSettings,
-    prepare::Preparer,
-    slots::{Slot, Slots},
-    udocker::Udocker,
+    exec::udocker::Udocker,
+    prepare::{
+        preparer::Preparer,
+        slots::{Slot, Slots},
+    },
     workspace::{Retention, Workspace},
 };
 use environment::Environment;
@@ -76,8 +78,8 @@ impl Services {
     #[must_use]
     pub fn delegating(mut self, region: Option<String>, network: Network) -> Self {
         self.delegator = match self.config.execution_mode {
-            ExecutionMode::Lambda => None,
-            ExecutionMode::LambdaBatch | ExecutionMode::Batch => {
+            DispatchMode::Lambda => None,
+            DispatchMode::LambdaBatch | DispatchMode::Batch => {
                 Some(Delegator::new(&self.config, region, network))
             }
         };

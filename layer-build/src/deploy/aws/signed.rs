@@ -6,7 +6,7 @@ mod signer;
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
-use net::host::{NoAnswer, PlainHttp};
+use net::host::{PlainHttp, RequestError};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::error::{AwsError, AwsErrorKind};
@@ -135,8 +135,8 @@ impl SignedClient {
         let answer = self.http.send(signed).await.map_err(|error| {
             let failed = AwsError::new(what, format!("{}: {error}", self.url));
             match error {
-                NoAnswer::Passing(_) => TryError::Transient(failed),
-                NoAnswer::Lasting(_) => TryError::Permanent(failed),
+                RequestError::Transient(_) => TryError::Transient(failed),
+                RequestError::Permanent(_) => TryError::Permanent(failed),
             }
         })?;
         let text = String::from_utf8_lossy(answer.body()).into_owned();

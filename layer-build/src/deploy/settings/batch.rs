@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use config::ExecutionMode;
+use config::DispatchMode;
 
 use super::error::SettingsError;
 use super::reader::Reader;
@@ -95,7 +95,7 @@ pub const SERVICE_LINKED_ROLE: &str = "AWSServiceRoleForBatch";
 
 pub(super) fn read(
     read: &Reader<'_>,
-    mode: ExecutionMode,
+    mode: DispatchMode,
     partition: Partition,
 ) -> Result<Batch, SettingsError> {
     let text = |key: &str, default: &str| -> Result<String, SettingsError> {
@@ -146,7 +146,7 @@ pub(super) fn read(
         )?),
         nodes: nodes(read)?,
     };
-    if mode != ExecutionMode::Lambda {
+    if mode != DispatchMode::Lambda {
         check_capacity(read, &batch)?;
         for (key, list) in [
             ("security_group_ids", &batch.security_groups),

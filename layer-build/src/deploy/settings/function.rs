@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use aws_sdk_lambda::types::{InvocationType, LogType};
-use config::{ExecutionMode, split_path};
+use config::{DispatchMode, split_path};
 use serde_json::Value;
 
 use super::error::SettingsError;
@@ -66,7 +66,7 @@ pub struct Function {
     /// MB of `/tmp`.
     pub ephemeral_storage: i32,
     /// Where the container runs.
-    pub execution_mode: ExecutionMode,
+    pub execution_mode: DispatchMode,
     /// Whether `run` returns without waiting for the result.
     pub asynchronous: bool,
     /// `invocation_type`.
@@ -136,9 +136,9 @@ pub(super) fn read(
         execution_mode: read.choice(
             "lambda.execution_mode",
             &[
-                ("lambda", ExecutionMode::Lambda),
-                ("lambda-batch", ExecutionMode::LambdaBatch),
-                ("batch", ExecutionMode::Batch),
+                ("lambda", DispatchMode::Lambda),
+                ("lambda-batch", DispatchMode::LambdaBatch),
+                ("batch", DispatchMode::Batch),
             ],
         )?,
         asynchronous: read.flag("lambda.asynchronous")?,

@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
-use ::config::ExecutionMode;
+use ::config::DispatchMode;
 use environment::end_signals::EndSignals;
 use nix::sys::signal::kill;
 use nix::unistd::{Gid, Pid, chown, geteuid};
@@ -117,7 +117,7 @@ fn check_runs_here(settings: &Settings) -> Result<(), DeployError> {
     let function = &settings.function;
     let why = if function.runtime == Runtime::Image {
         "it is an image itself, which only Lambda unpacks: try the image with a container.image of that name and another runtime"
-    } else if function.execution_mode == ExecutionMode::Batch {
+    } else if function.execution_mode == DispatchMode::Batch {
         "its work is done by a job of AWS Batch (execution_mode: batch): try it with --execution-mode lambda"
     } else {
         return Ok(());

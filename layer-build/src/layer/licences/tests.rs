@@ -35,7 +35,7 @@ fn equal_texts_are_there_once_and_missing_ones_are_the_standard_ones() {
          c 1.0.0: Apache-2.0/MIT; text 3 (standard text; the crate, by A. Writer, ships none)\n"
     );
     assert_eq!(texts.unique, ["the  text\n", "a notice", "standard\n"]);
-    let rendered = texts.render();
+    let rendered = texts.render("`bootstrap`");
     assert!(!rendered.contains("code") && rendered.contains(" text 3 ==="));
 }
 

@@ -61,7 +61,7 @@ choice!(LogLevel, "one of DEBUG, INFO, WARNING, ERROR, CRITICAL, TRACE",
 
 /// Where the container runs (`execution_mode`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ExecutionMode {
+pub enum DispatchMode {
     /// In the function itself.
     #[default]
     Lambda,
@@ -70,7 +70,7 @@ pub enum ExecutionMode {
     /// Always in a Batch job.
     Batch,
 }
-choice!(ExecutionMode, "one of lambda, lambda-batch, batch",
+choice!(DispatchMode, "one of lambda, lambda-batch, batch",
     "lambda" => Lambda, "lambda-batch" => LambdaBatch, "batch" => Batch);
 
 /// What runs the container (`container.engine`).
@@ -100,7 +100,7 @@ choice!(Prepare, "one of native, udocker", "native" => Native, "udocker" => Udoc
 
 /// udocker's execution modes (`container.execmode`; udocker user manual, "setup").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ExecMode {
+pub enum UdockerMode {
     /// `PRoot`, accelerated with seccomp.
     P1,
     /// `PRoot`, not accelerated.
@@ -122,11 +122,11 @@ pub enum ExecMode {
     /// Singularity.
     S1,
 }
-choice!(ExecMode, "one of P1, P2, F1, F2, F3, F4, R1, R2, R3, S1",
+choice!(UdockerMode, "one of P1, P2, F1, F2, F3, F4, R1, R2, R3, S1",
     "p1" => P1, "p2" => P2, "f1" => F1, "f2" => F2, "f3" => F3, "f4" => F4,
     "r1" => R1, "r2" => R2, "r3" => R3, "s1" => S1);
 
-impl fmt::Display for ExecMode {
+impl fmt::Display for UdockerMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The variants are spelled as udocker spells the modes.
         fmt::Debug::fmt(self, f)

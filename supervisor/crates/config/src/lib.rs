@@ -21,8 +21,8 @@ use std::time::Duration;
 
 use crate::location::Bucket;
 pub use choices::{
-    AwsCredentials, Engine, ExecMode, ExecutionMode, HttpStorageEvents, KeepLayers, LogLevel,
-    OnFailure, Prepare, ResponseContent, StageIn, TlsVerify, UnknownChoice,
+    AwsCredentials, DispatchMode, Engine, HttpStorageEvents, KeepLayers, LogLevel, OnFailure,
+    Prepare, ResponseContent, StageIn, TlsVerify, UdockerMode, UnknownChoice,
 };
 pub use error::ConfigError;
 pub use file::FUNCTION_KEYS;
@@ -50,7 +50,7 @@ pub struct FunctionConfig {
     /// How much the supervisor says (`log_level`).
     pub log_level: LogLevel,
     /// Where the container runs (`execution_mode`).
-    pub execution_mode: ExecutionMode,
+    pub execution_mode: DispatchMode,
     /// Time for one invocation where the platform sets none (`timeout`, in seconds).
     pub timeout: Option<Duration>,
     /// Script run in the container when the event brings none (`init_script`), resolved against the file's directory.
@@ -101,7 +101,7 @@ pub struct ContainerConfig {
     /// What prepares the image (`prepare`).
     pub prepare: Prepare,
     /// udocker's execution mode (`execmode`).
-    pub execmode: Option<ExecMode>,
+    pub execmode: Option<UdockerMode>,
     /// Whether layers stay in the store (`keep_layers`).
     pub keep_layers: KeepLayers,
     /// Whether the container gets the function's credentials (`aws_credentials`).

@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use config::{
-    AwsCredentials, ConfigError, Engine, ExecMode, ExecutionMode, FunctionConfig,
-    HttpStorageEvents, KeepLayers, LogLevel, MultiNode, OnFailure, Overrides, Prepare, ProviderId,
-    ProviderKind, ProviderSettings, ResponseContent, S3Provider, Secret, ServerUrl, StageIn,
-    TlsVerify, split_path,
+    AwsCredentials, ConfigError, DispatchMode, Engine, FunctionConfig, HttpStorageEvents,
+    KeepLayers, LogLevel, MultiNode, OnFailure, Overrides, Prepare, ProviderId, ProviderKind,
+    ProviderSettings, ResponseContent, S3Provider, Secret, ServerUrl, StageIn, TlsVerify,
+    UdockerMode, split_path,
 };
 use proptest::prelude::*;
 
@@ -86,7 +86,7 @@ batch:
 fn assert_flat(config: &FunctionConfig) {
     assert_eq!(config.name.as_deref(), Some("gray"));
     assert_eq!(config.log_level, LogLevel::Debug);
-    assert_eq!(config.execution_mode, ExecutionMode::LambdaBatch);
+    assert_eq!(config.execution_mode, DispatchMode::LambdaBatch);
     assert_eq!(config.timeout, Some(Duration::from_mins(5)));
     assert_eq!(
         config.init_script,
@@ -109,7 +109,7 @@ fn assert_flat(config: &FunctionConfig) {
     assert_eq!(container.timeout_threshold, Duration::from_millis(7500));
     assert_eq!(container.engine, Engine::Native);
     assert_eq!(container.prepare, Prepare::Udocker);
-    assert_eq!(container.execmode, Some(ExecMode::F1));
+    assert_eq!(container.execmode, Some(UdockerMode::F1));
     assert_eq!(container.keep_layers, KeepLayers::Drop);
     assert_eq!(container.aws_credentials, AwsCredentials::Withhold);
     let expected = [
@@ -538,7 +538,7 @@ fn the_environment_wins_over_the_file() {
     let config = FunctionConfig::parse(FLAT, Path::new("/base"), &overrides).unwrap();
     assert_eq!(
         (config.log_level, config.execution_mode),
-        (LogLevel::Error, ExecutionMode::Batch)
+        (LogLevel::Error, DispatchMode::Batch)
     );
     assert_eq!(config.extra_payload.as_deref(), Some("/opt/more"));
     assert_eq!(
@@ -622,7 +622,7 @@ proptest! {
     #[test]
     fn execution_modes_read_what_they_write(index in 0usize..10) {
         let name = ["P1", "P2", "F1", "F2", "F3", "F4", "R1", "R2", "R3", "S1"][index];
-        prop_assert_eq!(name.parse::<ExecMode>().unwrap().to_string(), name);
+        prop_assert_eq!(name.parse::<UdockerMode>().unwrap().to_string(), name);
     }
 }
 

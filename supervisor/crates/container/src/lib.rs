@@ -1,57 +1,30 @@
 //! Prepares an image and runs it, through udocker or as udocker does.
 //!
+//! The rooms, from the ground up; each uses only those before it: [`shim`], [`engine`], [`exec`], [`rollback`], [`prepare`],
+//! [`run`].
+//!
 //! `prepare` brings a container into udocker's store once and remembers it (through [`image`], or through udocker's
-//! own commands); `run` is then exactly one udocker command. Both start udocker below a [`keeper`], which leaves no process behind.
+//! own commands); `run` is then exactly one udocker command. Both start udocker below a [`shim`], which leaves no process behind.
 
-pub mod argv0;
-pub mod attend;
-mod builder;
-pub mod clean;
-pub mod command;
-pub mod direct;
-pub mod document;
 pub mod engine;
 mod error;
-pub mod handoff;
-pub mod hygiene;
-pub mod init;
-pub mod init_copy;
-pub mod inlet;
-pub mod journal;
-pub mod keeper;
-pub mod log;
-mod lookup;
-mod making;
-pub mod messages;
-mod native;
+pub mod exec;
 mod off_thread;
-pub mod order;
-mod outcome;
 pub mod prepare;
-mod prepared;
-pub mod probe;
-pub mod process_tree;
-mod request;
-pub mod role;
+pub mod rollback;
 pub mod run;
-pub mod running;
-mod scratch;
-pub mod settings;
-pub mod slots;
-pub mod stage;
-pub mod store;
-pub mod udocker;
+pub mod shim;
 mod variable;
 pub mod workspace;
 
 pub use self::{
-    command::ContainerCommand,
-    direct::Direct,
-    engine::EngineError,
-    error::ContainerError,
-    outcome::{RunEnd, RunReport},
-    prepared::Prepared,
-    request::{Container, RunRequest},
-    settings::UdockerSettings,
+    engine::{command::ContainerCommand, settings::UdockerSettings},
+    error::{ContainerError, EngineError},
+    exec::{
+        outcome::{RunEnd, RunReport},
+        request::RunRequest,
+    },
+    prepare::prepared::Prepared,
+    run::{container::Container, direct::Direct},
     variable::{Sensitivity, Variable},
 };

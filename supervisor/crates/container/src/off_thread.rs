@@ -6,7 +6,7 @@ use std::io;
 ///
 /// # Errors
 /// Those of `work`; [`io::ErrorKind::Other`] when it panicked.
-pub(super) async fn off_thread<T: Send + 'static>(
+pub(crate) async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     let done = tokio::task::spawn_blocking(work).await;

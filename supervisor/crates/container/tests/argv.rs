@@ -3,11 +3,11 @@
 
 use std::{ffi::OsString, path::Path};
 
-use config::ExecMode;
-use container::command::{
-    ContainerCommand, Family, ImageCommand, Volumes, devices_instead_of_dev, run_arguments,
-    with_devices,
+use config::UdockerMode;
+use container::engine::command::{
+    ContainerCommand, Family, ImageCommand, Volumes, run_arguments, with_devices,
 };
+use container::shim::devices::devices_instead_of_dev;
 
 fn image() -> ImageCommand {
     ImageCommand {
@@ -17,7 +17,7 @@ fn image() -> ImageCommand {
     }
 }
 
-fn mode(name: &str) -> ExecMode {
+fn mode(name: &str) -> UdockerMode {
     name.parse().unwrap()
 }
 

@@ -72,7 +72,7 @@ const CREDENTIAL_SOURCES: &[&str] = &[
 
 /// Where this process runs, as far as its environment tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Platform {
     /// A Lambda execution environment (or an emulator of its Runtime API).
     Lambda,
     /// Anywhere else.
@@ -137,7 +137,7 @@ impl Environment {
 
     /// Whether this is a Lambda function that is a container image.
     pub fn is_image_function(&self) -> bool {
-        self.place() == Place::Lambda && self.get(AWS_EXECUTION_ENV) == Some(IMAGE_FUNCTION)
+        self.place() == Platform::Lambda && self.get(AWS_EXECUTION_ENV) == Some(IMAGE_FUNCTION)
     }
 
     /// This program's file. Containers without `/proc` cannot tell; then it is what the program was called by.
@@ -157,11 +157,11 @@ impl Environment {
     }
 
     /// Lambda or not.
-    pub fn place(&self) -> Place {
+    pub fn place(&self) -> Platform {
         if self.get(AWS_LAMBDA_RUNTIME_API).is_some() {
-            Place::Lambda
+            Platform::Lambda
         } else {
-            Place::Terminal
+            Platform::Terminal
         }
     }
 

@@ -40,11 +40,13 @@ impl PlainHttp {
     pub async fn send(
         &self,
         request: ::http::Request<Vec<u8>>,
-    ) -> Result<::http::Response<Vec<u8>>, NoAnswer> {
+    ) -> Result<::http::Response<Vec<u8>>, RequestError> {
         let answer = self.0.send(request.map(SdkBody::from)).await;
-        let (head, body) = answer.map_err(|error| NoAnswer::of(&error))?.into_parts();
+        let (head, body) = answer
+            .map_err(|error| RequestError::of(&error))?
+            .into_parts();
         let body = ByteStream::new(body).collect().await;
-        let body = body.map_err(|error| NoAnswer::Passing(error.to_string()))?;
+        let body = body.map_err(|error| RequestError::Transient(error.to_string()))?;
         let body = body.into_bytes();
         Ok(::http::Response::from_parts(head, body.to_vec()))
     }
@@ -52,21 +54,21 @@ impl PlainHttp {
 
 /// Why there is no answer, in words.
 #[derive(Debug, Error)]
-pub enum NoAnswer {
+pub enum RequestError {
     /// It may come at the next try.
     #[error("{0}")]
-    Passing(String),
+    Transient(String),
     /// It will not: the server's certificate is not accepted, or the request cannot be sent from here.
     #[error("{0}")]
-    Lasting(String),
+    Permanent(String),
 }
 
-impl NoAnswer {
+impl RequestError {
     fn of(error: &SendError) -> Self {
         let how = if error.is_lasting() {
-            Self::Lasting
+            Self::Permanent
         } else {
-            Self::Passing
+            Self::Transient
         };
         how(error.to_string())
     }

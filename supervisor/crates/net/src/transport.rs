@@ -26,7 +26,7 @@ use super::error::chain;
 use super::tls;
 use crate::Network;
 use config::TlsVerify;
-use through::{ProxyError, Route, Through};
+use through::{ProxyConnector, ProxyError, Route};
 
 /// Time to establish a TCP connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -39,8 +39,8 @@ const IDLE: Duration = Duration::from_secs(15);
 /// Idle time after which the kernel asks whether the peer still lives.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
-type PlainClient = Client<Through, SdkBody>;
-type SecureClient = Client<HttpsConnector<Through>, SdkBody>;
+type PlainClient = Client<ProxyConnector, SdkBody>;
+type SecureClient = Client<HttpsConnector<ProxyConnector>, SdkBody>;
 
 /// Why a request has no answer.
 #[derive(Debug, Error)]
@@ -92,7 +92,7 @@ impl Transport {
     pub fn new(verify: TlsVerify, network: &Network) -> Self {
         let route = Route::new(&network.proxies);
         Self {
-            plain: client(Through {
+            plain: client(ProxyConnector {
                 tcp: tcp(),
                 route: route.clone(),
             }),
@@ -127,7 +127,7 @@ impl Transport {
             .with_tls_config(config)
             .https_only()
             .enable_http1()
-            .wrap_connector(Through { tcp, route });
+            .wrap_connector(ProxyConnector { tcp, route });
         Ok(client(https))
     }
 

@@ -44,7 +44,7 @@ pub enum Program {
 }
 
 /// Whether `program`, looked for in `place`, is a static executable, or run by one.
-pub fn escapes(place: &Place<'_>, program: &Path) -> bool {
+pub fn escapes(place: &PathLookup<'_>, program: &Path) -> bool {
     let mut program = program.to_owned();
     for _interpreter in 0..=MAX_INTERPRETERS {
         let Some(found) = place.find(&program) else {
@@ -61,7 +61,7 @@ pub fn escapes(place: &Place<'_>, program: &Path) -> bool {
 
 /// Where a command is looked for.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub struct PathLookup<'a> {
     /// The image's file system.
     pub root: &'a Path,
     /// Paths that are this machine's inside, too.
@@ -81,7 +81,7 @@ pub struct Found {
     pub host: PathBuf,
 }
 
-impl Place<'_> {
+impl PathLookup<'_> {
     /// Finds a command as a shell inside would.
     pub fn find(&self, program: &Path) -> Option<Found> {
         if program.as_os_str().as_bytes().contains(&b'/') {
@@ -212,8 +212,8 @@ mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
 
-    fn place(root: &Path) -> Place<'_> {
-        Place {
+    fn place(root: &Path) -> PathLookup<'_> {
+        PathLookup {
             root,
             shared: &[],
             working_directory: Path::new("/"),
@@ -234,7 +234,7 @@ mod tests {
         std::fs::create_dir_all(image.join(inside).join("shared")).unwrap();
         std::fs::write(image.join(inside).join("tool"), "").unwrap();
         let shared = [host.join("shared")];
-        let place = Place {
+        let place = PathLookup {
             shared: &shared,
             ..place(&image)
         };

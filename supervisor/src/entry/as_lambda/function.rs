@@ -4,7 +4,7 @@ use std::{str::FromStr as _, time::Duration};
 
 use anyhow::bail;
 
-use config::{ConfigError, ExecMode, FunctionConfig, KeepLayers};
+use config::{ConfigError, FunctionConfig, KeepLayers, UdockerMode};
 use environment::{self as names, Environment};
 
 /// Memory of a function that says none, in MB (SCAR's default, and `faas-deploy`'s).
@@ -87,13 +87,15 @@ fn size(
 pub fn settle(config: &mut FunctionConfig, environment: &Environment) -> anyhow::Result<()> {
     let asked = config.container.execmode.or_else(|| {
         let default = environment.get(names::UDOCKER_DEFAULT_EXECUTION_MODE)?;
-        ExecMode::from_str(default).ok()
+        UdockerMode::from_str(default).ok()
     });
-    let mode = asked.unwrap_or(ExecMode::F1);
+    let mode = asked.unwrap_or(UdockerMode::F1);
     let denied = match mode {
-        ExecMode::F1 | ExecMode::F2 | ExecMode::F3 | ExecMode::F4 => None,
-        ExecMode::P1 | ExecMode::P2 => Some("ptrace"),
-        ExecMode::R1 | ExecMode::R2 | ExecMode::R3 | ExecMode::S1 => Some("user namespaces"),
+        UdockerMode::F1 | UdockerMode::F2 | UdockerMode::F3 | UdockerMode::F4 => None,
+        UdockerMode::P1 | UdockerMode::P2 => Some("ptrace"),
+        UdockerMode::R1 | UdockerMode::R2 | UdockerMode::R3 | UdockerMode::S1 => {
+            Some("user namespaces")
+        }
     };
     if let Some(what) = denied {
         bail!(
@@ -144,12 +146,15 @@ mod tests {
         let none = Environment::default();
         let mut config = FunctionConfig::default();
         settle(&mut config, &none).unwrap();
-        assert_eq!(config.container.execmode, Some(ExecMode::F1));
+        assert_eq!(config.container.execmode, Some(UdockerMode::F1));
         assert_eq!(config.container.keep_layers, KeepLayers::Drop);
-        config.container.execmode = Some(ExecMode::F3);
+        config.container.execmode = Some(UdockerMode::F3);
         settle(&mut config, &none).unwrap();
-        assert_eq!(config.container.execmode, Some(ExecMode::F3));
-        for (mode, why) in [(ExecMode::P1, "ptrace"), (ExecMode::R1, "user namespaces")] {
+        assert_eq!(config.container.execmode, Some(UdockerMode::F3));
+        for (mode, why) in [
+            (UdockerMode::P1, "ptrace"),
+            (UdockerMode::R1, "user namespaces"),
+        ] {
             config.container.execmode = Some(mode);
             let error = settle(&mut config, &none).unwrap_err().to_string();
             assert!(error.contains(why) && error.contains("F1"), "{error}");

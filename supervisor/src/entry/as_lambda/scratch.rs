@@ -21,7 +21,7 @@ use nix::{
 
 use super::{Trial, devices};
 use container::{
-    probe::{self, Probe},
+    shim::probe::{self, Probe},
     workspace::Retention,
 };
 

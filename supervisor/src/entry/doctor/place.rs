@@ -9,17 +9,17 @@ use nix::{sys::statvfs::statvfs, unistd::Uid};
 use crate::invocation::Services;
 use container::{
     engine::{
-        Runs,
+        EngineKind,
         choice::can_start,
         fakechroot,
         files::{ARCH, EngineFiles},
         proot,
+        settings::UdockerSettings,
     },
-    hygiene::Hygiene,
-    probe::Probe,
-    settings::UdockerSettings,
+    rollback::policy::RollbackPolicy,
+    shim::probe::Probe,
 };
-use environment::{self as names, Environment, Place};
+use environment::{self as names, Environment, Platform};
 use net::{Network, Proxies, aws::own_role_config};
 use rootfs::elf::newest_glibc;
 
@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) async fn findings(
     environment: &Environment,
     services: &Services,
-    hygiene: Hygiene,
+    hygiene: RollbackPolicy,
 ) -> Vec<Finding> {
     let settings = services.udocker().settings();
     vec![
@@ -55,8 +55,8 @@ pub(super) async fn findings(
 
 fn place(environment: &Environment) -> Finding {
     let place = match environment.place() {
-        Place::Lambda => "an AWS Lambda execution environment",
-        Place::Terminal => "no AWS Lambda execution environment",
+        Platform::Lambda => "an AWS Lambda execution environment",
+        Platform::Terminal => "no AWS Lambda execution environment",
     };
     let kernel = nix::sys::utsname::uname();
     let release = kernel.map_or_else(
@@ -69,7 +69,7 @@ fn place(environment: &Environment) -> Finding {
 }
 
 fn python(environment: &Environment, settings: &UdockerSettings) -> Finding {
-    let needed = settings.runs == Runs::Udocker;
+    let needed = settings.runs == EngineKind::Udocker;
     match environment.find_on_path("python3") {
         Some(path) => Finding::new("python", Verdict::Good, path.display().to_string()),
         // A launcher may bring its own.
@@ -81,7 +81,7 @@ fn python(environment: &Environment, settings: &UdockerSettings) -> Finding {
 fn udocker(environment: &Environment, settings: &UdockerSettings) -> Finding {
     let launcher = settings.launcher_path();
     let starts = can_start(environment, &launcher);
-    let verdict = Verdict::of(starts, settings.runs == Runs::Udocker);
+    let verdict = Verdict::of(starts, settings.runs == EngineKind::Udocker);
     let found = match (starts, launcher.is_file()) {
         (true, _) => launcher.display().to_string(),
         (false, true) => format!("{}, without the interpreter it names", launcher.display()),
@@ -116,15 +116,15 @@ fn user_namespaces(settings: &UdockerSettings) -> Finding {
     Finding::new("user namespaces", Verdict::of(allowed, needed), found)
 }
 
-fn overlay(hygiene: Hygiene) -> Finding {
+fn overlay(hygiene: RollbackPolicy) -> Finding {
     match hygiene {
-        Hygiene::Overlay => Finding::new("overlay", Verdict::Good, "can be mounted"),
-        Hygiene::Journal => Finding::new(
+        RollbackPolicy::Overlay => Finding::new("overlay", Verdict::Good, "can be mounted"),
+        RollbackPolicy::Journal => Finding::new(
             "overlay",
             Verdict::Note,
             "cannot be mounted, or FAAS_OVERLAY is off",
         ),
-        Hygiene::Scratch => {
+        RollbackPolicy::Scratch => {
             Finding::new("overlay", Verdict::Note, "not used in this execution mode")
         }
     }
@@ -190,7 +190,7 @@ fn fakechroot_libraries(settings: &UdockerSettings) -> Finding {
 }
 
 fn proot_program(settings: &UdockerSettings) -> Finding {
-    let needed = settings.mode.to_string().starts_with('P') && settings.runs == Runs::Native;
+    let needed = settings.mode.to_string().starts_with('P') && settings.runs == EngineKind::Native;
     match proot::find(&settings.files) {
         Ok(path) => Finding::new("proot", Verdict::Good, path.display().to_string()),
         Err(error) if needed => Finding::new("proot", Verdict::Bad, error.to_string()),

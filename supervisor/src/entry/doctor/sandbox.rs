@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use container::argv0;
+use container::shim::argv0;
 use environment::{AWS_LAMBDA_FUNCTION_MEMORY_SIZE, Environment};
 use sandbox_probe::{Prober, Report};
 

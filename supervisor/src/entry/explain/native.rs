@@ -4,7 +4,10 @@ use std::fmt::Write;
 
 use crate::{invocation::Services, plan::RunPlan};
 use container::{
-    Prepared, argv0::INIT_NAME, order::First, run::natively::Planned, workspace::RecordDir,
+    Prepared,
+    run::natively::Planned,
+    shim::{argv0::INIT_NAME, launch_spec::FirstProcess},
+    workspace::RecordDir,
 };
 
 use super::{command_line, task_root};
@@ -42,13 +45,13 @@ pub(super) fn native_line(
         Some(Err(error)) => writeln!(text, "  run: refused: {error}"),
         Some(Ok(launch)) => {
             match launch.first {
-                First::Keeper => {
+                FirstProcess::Shim => {
                     writeln!(
                         text,
                         "  run: the command itself, with the library preloaded"
                     )?;
                 }
-                First::Inside | First::InProot => {
+                FirstProcess::Inside | FirstProcess::InProot => {
                     writeln!(text, "  run: {}", command_line(&launch.line))?;
                 }
             }

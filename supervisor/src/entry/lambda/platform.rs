@@ -10,9 +10,9 @@ use environment::{self as names, Environment};
 const EXTENSION: &str = "faas-supervisor";
 
 /// The Runtime API of an execution environment.
-pub(super) struct Platform(PooledClient);
+pub(super) struct PlatformApi(PooledClient);
 
-impl Platform {
+impl PlatformApi {
     /// Connects to nothing yet.
     pub(super) fn new(environment: &Environment) -> anyhow::Result<Self> {
         let address = environment

@@ -9,7 +9,7 @@ use std::{
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 
-use container::process_tree::lasting_zombies;
+use container::shim::process_tree::lasting_zombies;
 
 /// Has no process of this function write its memory to a file when it crashes: on Lambda the limit is none, and the file goes
 /// to `/tmp`, where the room is for outputs.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Parser;
 
 use crate::entry::as_lambda;
-use config::ExecMode;
+use config::UdockerMode;
 
 /// Runs a container image on an event: a file lands in a bucket, your unmodified image processes it.
 ///
@@ -41,7 +41,7 @@ pub(super) struct Arguments {
     pub(super) variables: Vec<(String, String)>,
     /// udocker's execution mode: P1, P2, F1 to F4, R1 to R3, S1
     #[arg(long, value_name = "MODE")]
-    pub(super) execmode: Option<ExecMode>,
+    pub(super) execmode: Option<UdockerMode>,
     /// Keep the workspace with input, output and script, and print where it is
     #[arg(long)]
     pub(super) keep: bool,

@@ -11,7 +11,7 @@ use anyhow::bail;
 use super::{arguments::Arguments, retention};
 use crate::entry::as_lambda::{self, Access, Format, Function, Need, Trial};
 use config::FunctionConfig;
-use container::settings::UdockerSettings;
+use container::engine::settings::UdockerSettings;
 use environment::{self as names, Environment};
 
 /// Variables that name a file which the run reads.

@@ -14,7 +14,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use container::log::Stream;
+use container::exec::log::Stream;
 
 /// Output waiting to be written, in bytes, from which on no more is taken from the container.
 const BACKLOG_LIMIT: usize = 1024 * 1024;

@@ -5,7 +5,7 @@ use crate::{
     plan::RunPlan,
     response::{Failure, Outcome},
 };
-use config::ExecutionMode;
+use config::DispatchMode;
 use environment::Stop;
 
 use super::{Broken, Limits, Runner, narration};
@@ -15,7 +15,7 @@ impl<'a> Runner<'a> {
     pub(super) fn delegates_at_once(&self) -> Option<&'a Delegator> {
         let services = self.services;
         let delegator = services.delegator.as_ref();
-        delegator.filter(|_| services.config.execution_mode == ExecutionMode::Batch)
+        delegator.filter(|_| services.config.execution_mode == DispatchMode::Batch)
     }
 
     /// What a record that did not come to an end of its own comes to, and lines for its log.

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use config::ExecMode;
+use config::UdockerMode;
 
-use super::super::command::Family;
+use crate::engine::command::Family;
 use rootfs::{executable::resolve, regular};
 
 /// Name and home of the user.
@@ -26,7 +26,7 @@ struct Entry {
 impl Account {
     /// As udocker finds it: the image's user (`config.User`), looked up in the image's passwd. Without one, F modes take
     /// the user that this process is, as they cannot play another, and the others play root.
-    pub fn of(root: &Path, image_user: Option<&str>, mode: ExecMode) -> Self {
+    pub fn of(root: &Path, image_user: Option<&str>, mode: UdockerMode) -> Self {
         let inside = resolve(root, Path::new("/etc/passwd")).map(|path| entries(&path));
         let inside = inside.unwrap_or_default();
         let image_user = image_user.map(|user| user.split(':').next().unwrap_or(user));
@@ -100,9 +100,12 @@ mod tests {
             (Some("4711"), pair("4711", "/")),
         ];
         for (user, expected) in table {
-            assert_eq!(of(user, ExecMode::P1), expected, "{user:?}");
+            assert_eq!(of(user, UdockerMode::P1), expected, "{user:?}");
         }
-        assert_eq!(of(Some("app"), ExecMode::F1), pair("app", "/srv/app"));
-        assert_eq!(of(Some("root"), ExecMode::F1), pair(&host_user(), "/root"));
+        assert_eq!(of(Some("app"), UdockerMode::F1), pair("app", "/srv/app"));
+        assert_eq!(
+            of(Some("root"), UdockerMode::F1),
+            pair(&host_user(), "/root")
+        );
     }
 }

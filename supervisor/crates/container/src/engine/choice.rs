@@ -11,14 +11,14 @@ use environment::Environment;
 
 /// The engine that runs containers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Runs {
+pub enum EngineKind {
     /// The program named by `UDOCKER_EXEC`.
     Udocker,
     /// This program.
     Native,
 }
 
-impl Runs {
+impl EngineKind {
     /// The engine for what was `asked` for; `launcher` is udocker's, there or not.
     pub fn choose(asked: Engine, environment: &Environment, launcher: &Path) -> Self {
         match asked {
@@ -85,20 +85,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (launcher, python) = (dir.path().join("udocker"), dir.path().join("python3"));
         let environment = environment(dir.path());
-        let runs = || Runs::choose(Engine::Auto, &environment, &launcher);
-        assert_eq!(runs(), Runs::Native);
+        let runs = || EngineKind::choose(Engine::Auto, &environment, &launcher);
+        assert_eq!(runs(), EngineKind::Native);
         for (line, mode) in [("#!/usr/bin/env python3", 0o755), ("import udocker", 0o644)] {
             write(&launcher, line, mode);
-            assert_eq!(runs(), Runs::Native, "{line}");
+            assert_eq!(runs(), EngineKind::Native, "{line}");
             write(&python, "", 0o755);
-            assert_eq!(runs(), Runs::Udocker, "{line}");
+            assert_eq!(runs(), EngineKind::Udocker, "{line}");
             fs::remove_file(&python).unwrap();
         }
         write(&launcher, "#!/nowhere/python3 -s\n", 0o755);
-        assert_eq!(runs(), Runs::Native);
+        assert_eq!(runs(), EngineKind::Native);
         write(&launcher, "#!/bin/sh\n", 0o755);
-        assert_eq!(runs(), Runs::Udocker);
-        let asked = Runs::choose(Engine::Native, &environment, &launcher);
-        assert_eq!(asked, Runs::Native);
+        assert_eq!(runs(), EngineKind::Udocker);
+        let asked = EngineKind::choose(Engine::Native, &environment, &launcher);
+        assert_eq!(asked, EngineKind::Native);
     }
 }

@@ -7,12 +7,12 @@ use std::{
 };
 
 use super::{
-    EngineError,
     files::{ARCH, EngineFiles},
     guest_os::{self, Libc},
     libraries,
     setup::library_directories,
 };
+use crate::error::EngineError;
 use rootfs::{
     elf::{Glibc, newest_glibc},
     executable::resolve,
@@ -179,13 +179,13 @@ fn no_library(
 }
 
 /// A list of paths inside the image, as paths on this machine.
-pub(super) fn on_host<'a>(root: &'a Path, list: &'a str) -> impl Iterator<Item = PathBuf> + 'a {
+pub(crate) fn on_host<'a>(root: &'a Path, list: &'a str) -> impl Iterator<Item = PathBuf> + 'a {
     list.split([':', ' '])
         .filter_map(|path| path.strip_prefix('/'))
         .map(|path| root.join(path))
 }
 
 /// The loader that `program` names, on this machine.
-pub(super) fn host_loader(root: &Path, loader: &Path) -> Option<PathBuf> {
+pub(crate) fn host_loader(root: &Path, loader: &Path) -> Option<PathBuf> {
     resolve(root, loader).filter(|path| path.is_file())
 }

@@ -4,15 +4,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use config::ExecMode;
+use config::UdockerMode;
 
-use super::{
-    super::{command::Family, document::document, order::Variables},
-    EngineError,
-    account::Account,
-    fakechroot::Preload,
-    files::EngineFiles,
-    proot,
+use super::{account::Account, fakechroot::Preload, files::EngineFiles, proot};
+use crate::{
+    engine::{command::Family, document::document},
+    error::EngineError,
+    shim::launch_spec::Variables,
 };
 use rootfs::executable::resolve;
 
@@ -53,20 +51,20 @@ impl Guest {
     pub fn of(
         directory: &Path,
         image: &str,
-        mode: ExecMode,
+        mode: UdockerMode,
         files: &EngineFiles,
     ) -> Result<Self, EngineError> {
         let root = directory.join("ROOT");
         let document = document(directory);
         let config = &document["config"];
         let engine = match (Family::of(mode), mode) {
-            (_, ExecMode::F1) => {
+            (_, UdockerMode::F1) => {
                 let preload = Preload::choose(directory, image, files)?;
                 Means::Fakechroot(preload)
             }
-            (_, ExecMode::P1 | ExecMode::P2) => {
+            (_, UdockerMode::P1 | UdockerMode::P2) => {
                 let mut variables: Variables = files.for_proot.clone();
-                if mode == ExecMode::P2 {
+                if mode == UdockerMode::P2 {
                     variables.insert("PROOT_NO_SECCOMP".into(), "1".into());
                 }
                 let program = proot::find(files)?;

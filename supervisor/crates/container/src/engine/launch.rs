@@ -6,20 +6,23 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use config::ExecMode;
+use config::UdockerMode;
 
 use super::{
-    super::{
-        argv0::INIT_PATH,
-        init::IN_PROOT,
-        order::{First, Variables},
-    },
-    EngineError, Guest,
+    Guest,
     fakechroot::{Preload, on_host},
     guest::Means,
     program::preloaded,
     proot,
     request::{Command, Shared},
+};
+use crate::{
+    error::EngineError,
+    shim::{
+        argv0::INIT_PATH,
+        init::IN_PROOT,
+        launch_spec::{FirstProcess, Variables},
+    },
 };
 use rootfs::executable;
 
@@ -27,10 +30,10 @@ use rootfs::executable;
 #[derive(Debug)]
 pub struct Launch {
     /// Who that is.
-    pub first: First,
+    pub first: FirstProcess,
     /// What the container's first process becomes or starts.
     pub argv: Vec<OsString>,
-    /// What the keeper starts before; nothing where that is the command itself.
+    /// What the shim starts before; nothing where that is the command itself.
     pub line: Vec<OsString>,
     /// The engine's variables.
     pub variables: Variables,
@@ -65,7 +68,7 @@ pub fn launch(
             let mut line = proot::command_line(program, &binds, user, &root, directory);
             line.extend([INIT_PATH.into(), shared.handoff.into(), IN_PROOT.into()]);
             Ok(Launch {
-                first: First::InProot,
+                first: FirstProcess::InProot,
                 argv: command.argv.to_vec(),
                 line,
                 variables,
@@ -81,7 +84,7 @@ pub fn launch(
                 common.insert("FAKECHROOT_ELFLOADER".into(), loader.into());
             }
             Ok(Launch {
-                first: First::Keeper,
+                first: FirstProcess::Shim,
                 argv,
                 line: Vec::new(),
                 variables: common,
@@ -94,7 +97,7 @@ pub fn launch(
 }
 
 /// What udocker sets in every mode.
-fn common_variables(guest: &Guest, mode: ExecMode) -> Variables {
+fn common_variables(guest: &Guest, mode: UdockerMode) -> Variables {
     let account = &guest.account;
     let id = guest.directory.file_name().unwrap_or_default();
     let defaults = [

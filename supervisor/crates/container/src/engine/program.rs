@@ -6,10 +6,11 @@ use std::{
 };
 
 use super::{
-    EngineError, Guest,
+    Guest,
     fakechroot::host_loader,
     request::{Command, Shared},
 };
+use crate::error::EngineError;
 use crate::variable::Variable;
 use rootfs::{
     elf,
@@ -18,13 +19,13 @@ use rootfs::{
 
 /// The loader, and the words that run the command through it: the kernel would take the loader and the interpreter of
 /// this machine.
-pub(super) fn preloaded(
+pub(crate) fn preloaded(
     guest: &Guest,
     root: &Path,
     command: &Command<'_>,
     shared: &Shared<'_>,
 ) -> Result<(Option<PathBuf>, Vec<OsString>), EngineError> {
-    let place = executable::Place {
+    let place = executable::PathLookup {
         root,
         shared: shared.paths,
         working_directory: &guest.working_directory,

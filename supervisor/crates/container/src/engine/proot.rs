@@ -1,19 +1,14 @@
 //! P1 and P2: the proot program, and its command line.
 
 use std::{
-    collections::BTreeSet,
-    ffi::{OsStr, OsString},
-    fs,
+    ffi::OsString,
     path::{Path, PathBuf},
 };
 
-use nix::unistd::{Gid, Pid, Uid};
+use nix::unistd::{Gid, Uid};
 
-use super::{
-    super::order::Variables,
-    EngineError,
-    files::{ARCH, EngineFiles},
-};
+use super::files::{ARCH, EngineFiles};
+use crate::error::EngineError;
 
 /// The proot to use: the one that is named, else udocker's, else the machine's.
 ///
@@ -65,30 +60,4 @@ pub fn command_line(
     line.extend(["-r".into(), root.into()]);
     line.extend(["-w".into(), working_directory.into()]);
     line
-}
-/// A proot that is killed leaves its temporary files, named after its process: `proot-PID-XXXXXX`
-/// and `prooted-PID-XXXXXX`. Before 5.4 they are in `/tmp` whatever the environment says.
-pub fn remove_files_of(killed: &BTreeSet<Pid>, variables: &Variables) {
-    if killed.is_empty() {
-        return;
-    }
-    let named = ["PROOT_TMP_DIR", "TMPDIR"]
-        .iter()
-        .filter_map(|name| variables.get(OsStr::new(name)))
-        .map(Path::new);
-    for directory in named.chain([Path::new("/tmp")]) {
-        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let mut parts = name.to_str().unwrap_or_default().split('-');
-            let of_proot = matches!(parts.next(), Some("proot" | "prooted"));
-            let pid = parts
-                .next()
-                .and_then(|pid| pid.parse().ok())
-                .map(Pid::from_raw);
-            if of_proot && pid.is_some_and(|pid| killed.contains(&pid)) {
-                let path = entry.path();
-                let _other_users = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
-            }
-        }
-    }
 }

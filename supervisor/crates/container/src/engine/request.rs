@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use config::ExecMode;
+use config::UdockerMode;
 
 use crate::variable::Variable;
 
@@ -30,7 +30,7 @@ pub struct Command<'a> {
     /// The image, for messages.
     pub image: &'a str,
     /// The mode the container was set up for.
-    pub mode: ExecMode,
+    pub mode: UdockerMode,
     /// The words, the program first.
     pub argv: &'a [OsString],
     /// The variables of this run; where `PATH` is among them, the program is looked for there.

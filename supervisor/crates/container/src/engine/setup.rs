@@ -15,13 +15,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use config::ExecMode;
+use config::UdockerMode;
 use rootfs::{Missing, Resolver, Root};
 
-use super::{
-    super::{command::Family, document::document},
-    libraries,
-};
+use super::libraries;
+use crate::engine::{command::Family, document::document};
 use rootfs::executable::{Program, inspect, resolve};
 
 /// Where a program is looked for that tells the image's loader, as udocker does.
@@ -31,7 +29,7 @@ const PROGRAMS: [&str; 3] = ["/bin", "/usr/bin", "/lib64"];
 ///
 /// # Errors
 /// The operating system's.
-pub fn set_up(directory: &Path, mode: ExecMode) -> io::Result<()> {
+pub fn set_up(directory: &Path, mode: UdockerMode) -> io::Result<()> {
     let directory = directory.canonicalize()?;
     let root = directory.join("ROOT");
     // With the links as the image has them.
@@ -50,7 +48,7 @@ pub fn set_up(directory: &Path, mode: ExecMode) -> io::Result<()> {
 }
 
 /// The directories that hold the libraries of the container in `directory`.
-pub(super) fn library_directories(directory: &Path) -> Vec<PathBuf> {
+pub(crate) fn library_directories(directory: &Path) -> Vec<PathBuf> {
     let Ok(list) = fs::read(directory.join("ld.lib.dirs")) else {
         let root = directory.join("ROOT");
         let mut walk = Walk::new(&root, Links::Keep);
@@ -79,7 +77,7 @@ fn make_working_directory(directory: &Path, root: &Path) {
 }
 
 /// Makes what the container in `directory` finds in `/dev` where this machine's lacks it, see
-/// [`super::super::command::devices_instead_of_dev`]. After the set-up for an F mode, which would change the link.
+/// [`crate::shim::devices::devices_instead_of_dev`]. After the set-up for an F mode, which would change the link.
 ///
 /// An image may bring either, as a link, too.
 pub fn make_devices(directory: &Path) {
@@ -230,7 +228,7 @@ mod tests {
         symlink("/nowhere", root.join("bin/broken")).unwrap();
         fs::create_dir(root.join("dev")).unwrap();
         symlink("/proc/self/fd", root.join("dev/fd")).unwrap();
-        set_up(&directory, ExecMode::F1).unwrap();
+        set_up(&directory, UdockerMode::F1).unwrap();
         make_devices(&directory);
         let target = |path: &str| fs::read_link(root.join(path)).unwrap();
         assert_eq!(target("bin/sh"), root.join("opt/app/sh"));
@@ -258,7 +256,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir_all(dir.path().join("ROOT")).unwrap();
         symlink("/opt", dir.path().join("ROOT/link")).unwrap();
-        set_up(dir.path(), ExecMode::P1).unwrap();
+        set_up(dir.path(), UdockerMode::P1).unwrap();
         let target = fs::read_link(dir.path().join("ROOT/link")).unwrap();
         assert_eq!(target, Path::new("/opt"));
         assert_eq!(

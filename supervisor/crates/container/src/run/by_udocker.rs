@@ -1,27 +1,26 @@
-//! A run by udocker: its one command, and what goes around it (see [`crate::init`]).
+//! A run by udocker: its one command, and what goes around it (see [`crate::shim::init`]).
 
 use std::{collections::BTreeMap, ffi::OsString, io, path::Path};
 
 use crate::{
-    ContainerError, argv0,
-    command::{Family, Volumes, run_arguments},
-    init,
-    order::Order,
-    prepared::Prepared,
-    request::{Container, RunRequest},
-    udocker::Udocker,
+    engine::command::{Family, Volumes, run_arguments},
+    error::ContainerError,
+    exec::{request::RunRequest, udocker::Udocker},
+    prepare::prepared::Prepared,
+    run::container::Container,
+    shim::{argv0, init, launch_spec::LaunchSpec},
     workspace::RecordDir,
 };
 
 use super::natively::init_file;
 
 /// The one udocker command of this run.
-pub(super) fn order(
+pub(crate) fn order(
     udocker: &Udocker,
     container: Container<'_>,
     request: &RunRequest<'_>,
     temp: &Path,
-) -> Result<Order, ContainerError> {
+) -> Result<LaunchSpec, ContainerError> {
     let prepared = container.prepared;
     let init = init_file(udocker, prepared.mode, temp)?;
     let variables = handoff_variables(udocker, prepared, request.record, temp)

@@ -1,4 +1,4 @@
-//! A run by the native engine: what it starts, below a keeper that sets the stage for it.
+//! A run by the native engine: what it starts, below a shim that sets the stage for it.
 
 use std::{
     ffi::OsString,
@@ -6,22 +6,25 @@ use std::{
 };
 
 use crate::{
-    ContainerError, EngineError,
-    command::{Family, Volumes, devices_instead_of_dev, shared_paths, with_devices},
     engine::{
         Guest,
+        command::{Family, Volumes, shared_paths, with_devices},
         launch::{Launch, launch},
         request::{Command, Shared},
     },
-    order::{Errand, Order, Start, variables},
-    process_tree::Neighbours,
-    request::{Container, RunRequest},
-    stage::Scene,
-    udocker::Udocker,
+    error::{ContainerError, EngineError},
+    exec::{request::RunRequest, udocker::Udocker},
+    run::container::Container,
+    shim::devices::devices_instead_of_dev,
+    shim::{
+        launch_spec::{CommandSpec, EngineSpec, LaunchSpec, variables},
+        overlay::RunLinks,
+        process_tree::Neighbours,
+    },
     variable::Variable,
     workspace::RecordDir,
 };
-use config::ExecMode;
+use config::UdockerMode;
 
 /// One run, as far as it is known before anything of it exists.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +32,7 @@ pub struct Planned<'a> {
     /// The image, for messages.
     pub image: &'a str,
     /// The mode the container was set up for.
-    pub mode: ExecMode,
+    pub mode: UdockerMode,
     /// What is bound to `/var/task`, if it is.
     pub task_root: Option<&'a Path>,
     /// What is known of the container.
@@ -86,7 +89,7 @@ impl Planned<'_> {
 /// [`ContainerError::Io`] when it cannot be copied.
 pub(crate) fn init_file(
     udocker: &Udocker,
-    mode: ExecMode,
+    mode: UdockerMode,
     temp: &Path,
 ) -> Result<PathBuf, ContainerError> {
     match Family::of(mode) {
@@ -97,15 +100,15 @@ pub(crate) fn init_file(
     }
 }
 
-/// What the keeper is told to start `argv` in the container.
-pub(super) fn order(
+/// What the shim is told to start `argv` in the container.
+pub(crate) fn order(
     udocker: &Udocker,
     guest: &Guest,
     container: Container<'_>,
     request: &RunRequest<'_>,
     argv: &[OsString],
     temp: &Path,
-) -> Result<Order, ContainerError> {
+) -> Result<LaunchSpec, ContainerError> {
     let prepared = container.prepared;
     let planned = Planned {
         image: &prepared.image,
@@ -122,17 +125,17 @@ pub(super) fn order(
     let mut inside = launch.inside;
     inside.extend(variables(request.variables));
     tracing::debug!(command = ?launch.line, argv = ?launch.argv, "starting");
-    Ok(Order {
-        start: Start {
+    Ok(LaunchSpec {
+        start: EngineSpec {
             first: launch.first,
             handoff: request.record.handoff(),
             neighbours: Neighbours::of(udocker.settings().place),
             variables: launch.variables,
             line: launch.line,
         },
-        errand: Errand {
+        errand: CommandSpec {
             grace: request.limits.grace,
-            scene: Scene {
+            scene: RunLinks {
                 directory: launch.directory,
                 links: launch.links,
             },

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use container::journal::Restored;
+use container::rollback::journal::Restored;
 
 use crate::support::{World, append, change_mode, same, snapshot};
 

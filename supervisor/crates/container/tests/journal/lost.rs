@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use container::journal::{Journal, JournalError, Restored};
+use container::rollback::journal::{Journal, JournalError, Restored};
 
 use crate::support::{World, append, change_mode, forge, same, snapshot};
 

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::symlink};
 
-use container::journal::Restored;
+use container::rollback::journal::Restored;
 use proptest::prelude::*;
 
 use crate::support::{MANY, World, append, change_mode, forge, same, snapshot};

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use container::journal::{Journal, Restored};
+use container::rollback::journal::{Journal, Restored};
 
 /// All watches there may be.
 pub(crate) const MANY: usize = usize::MAX;

@@ -28,22 +28,22 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Which proxy is for which address.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Route(Option<Arc<Ways>>);
+pub(super) struct Route(Option<Arc<ProxyTable>>);
 
 #[derive(Debug, Default)]
-struct Ways {
-    http: Option<Way>,
-    https: Option<Way>,
+struct ProxyTable {
+    http: Option<ProxyRule>,
+    https: Option<ProxyRule>,
 }
 
 /// One proxy, and which addresses are reached without.
 #[derive(Debug)]
-struct Way {
+struct ProxyRule {
     matcher: Matcher,
     unusable: Option<UnusableProxy>,
 }
 
-impl Way {
+impl ProxyRule {
     fn new(proxy: &Result<Proxy, UnusableProxy>, none_for: Option<&String>) -> Self {
         let (url, unusable) = match proxy {
             Ok(proxy) => (proxy.url().expose(), None),
@@ -65,8 +65,8 @@ impl Route {
         if none || (proxies.http.is_none() && proxies.https.is_none()) {
             return Self::default();
         }
-        let way = |proxy: &Result<_, _>| Way::new(proxy, proxies.none_for.as_ref());
-        Self(Some(Arc::new(Ways {
+        let way = |proxy: &Result<_, _>| ProxyRule::new(proxy, proxies.none_for.as_ref());
+        Self(Some(Arc::new(ProxyTable {
             http: proxies.http.as_ref().map(way),
             https: proxies.https.as_ref().map(way),
         })))
@@ -151,15 +151,15 @@ impl ProxyError {
 
 /// Makes connections, directly or through a proxy.
 #[derive(Debug, Clone)]
-pub(super) struct Through {
+pub(super) struct ProxyConnector {
     pub(super) tcp: TcpConnector,
     pub(super) route: Route,
 }
 
-impl Service<Uri> for Through {
-    type Response = Link;
+impl Service<Uri> for ProxyConnector {
+    type Response = ProxyStream;
     type Error = Cause;
-    type Future = Pin<Box<dyn Future<Output = Result<Link, Cause>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<ProxyStream, Cause>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Cause>> {
         self.tcp.poll_ready(context).map_err(Into::into)
@@ -169,7 +169,7 @@ impl Service<Uri> for Through {
         let mut tcp = self.tcp.clone();
         let Some(proxy) = self.route.proxy(&to) else {
             let connecting = tcp.call(to);
-            return Box::pin(async move { Ok(Link::direct(connecting.await?)) });
+            return Box::pin(async move { Ok(ProxyStream::direct(connecting.await?)) });
         };
         Box::pin(async move {
             let proxy = proxy?;
@@ -179,10 +179,10 @@ impl Service<Uri> for Through {
     }
 }
 
-async fn through(proxy: &Intercept, mut tcp: TcpConnector, to: Uri) -> Result<Link, Cause> {
+async fn through(proxy: &Intercept, mut tcp: TcpConnector, to: Uri) -> Result<ProxyStream, Cause> {
     let address = proxy.uri().clone();
     if to.scheme_str() != Some("https") {
-        return Ok(Link {
+        return Ok(ProxyStream {
             stream: tcp.call(address).await?,
             proxied: true,
         });
@@ -192,18 +192,18 @@ async fn through(proxy: &Intercept, mut tcp: TcpConnector, to: Uri) -> Result<Li
         tunnel = tunnel.with_auth(authorization.clone());
     }
     let made = tokio::time::timeout(TUNNEL_TIMEOUT, tunnel.call(to)).await;
-    Ok(Link::direct(made??))
+    Ok(ProxyStream::direct(made??))
 }
 
 /// A connection.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct ProxyStream {
     stream: TokioIo<TcpStream>,
     /// Whether it leads to a proxy that has to be told where requests go.
     proxied: bool,
 }
 
-impl Link {
+impl ProxyStream {
     fn direct(stream: TokioIo<TcpStream>) -> Self {
         Self {
             stream,
@@ -212,13 +212,13 @@ impl Link {
     }
 }
 
-impl Connection for Link {
+impl Connection for ProxyStream {
     fn connected(&self) -> Connected {
         self.stream.connected().proxy(self.proxied)
     }
 }
 
-impl Read for Link {
+impl Read for ProxyStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -228,7 +228,7 @@ impl Read for Link {
     }
 }
 
-impl Write for Link {
+impl Write for ProxyStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

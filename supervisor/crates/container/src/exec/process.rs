@@ -1,0 +1,281 @@
+//! A command below its shim: started, waited for, told to stop, listened to.
+
+use std::{
+    collections::BTreeSet,
+    io,
+    os::{
+        fd::OwnedFd,
+        unix::{net::UnixStream as StdStream, process::ExitStatusExt as _},
+    },
+    path::Path,
+    process::ExitStatus,
+    time::{Duration, Instant},
+};
+
+use nix::{sys::signal::kill, unistd::Pid};
+use tokio::{
+    net::UnixStream,
+    process::{Child, Command},
+};
+
+use super::messages::Messages;
+use crate::{
+    error::ContainerError,
+    off_thread::off_thread,
+    shim::{
+        argv0,
+        launch_spec::{LaunchSpec, Variables},
+        overlay::OverlayMount,
+        process_tree::{Lineage, Moment, Tree},
+        proot_files::remove_files_of,
+        supervision,
+    },
+};
+
+/// The shim is given this long beyond the grace before its tree is killed over its head.
+const SHIM_LIMIT: Duration = Duration::from_secs(6);
+
+/// A process that is killed while it mounts is gone within this.
+const KILLED_WITHIN: Duration = Duration::from_secs(1);
+
+/// A command and its shim.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    /// The shim's standard input. It ends with this process, and that is how the shim learns of it; the shim says there
+    /// that nothing of the run is left.
+    lifeline: Option<UnixStream>,
+    /// What the shim has not taken yet of its order.
+    unsent: Vec<u8>,
+    /// What the shim is told to run, as far as its processes can be told by it.
+    run: Option<Run>,
+    /// When the shim was started.
+    began: Moment,
+    grace: Duration,
+    /// What the command says that is not the container's output.
+    pub messages: Messages,
+}
+
+/// What clearing up behind a shim needs.
+#[derive(Debug)]
+struct Run {
+    lineage: Lineage,
+    /// The engine's.
+    variables: Variables,
+}
+
+impl Running {
+    /// Starts a shim, which `supervisor`'s file plays, on the `stage`. It takes its order while its end is waited for.
+    ///
+    /// # Errors
+    /// [`ContainerError::Io`] when no pipe or process could be made.
+    pub fn start(
+        supervisor: &Path,
+        stage: &OverlayMount,
+        order: &LaunchSpec,
+    ) -> Result<Self, ContainerError> {
+        let mut running = Self::start_shim(supervisor, stage, order.errand.grace)?;
+        running.unsent = order.encode();
+        running.run = Some(Run {
+            lineage: Lineage {
+                supervisor: Pid::this(),
+                shim: running.pid().unwrap_or(NOBODY),
+                leader: None,
+                directory: order.start.run_directory().to_owned(),
+                root: stage.root_of_one_run().to_owned(),
+                began: running.began,
+                before: None,
+                neighbours: order.start.neighbours,
+            },
+            variables: order.start.variables.clone(),
+        });
+        Ok(running)
+    }
+
+    /// Starts a shim that gets no order: it sets the stage, and ends.
+    ///
+    /// # Errors
+    /// [`ContainerError::Io`] when no pipe or process could be made.
+    pub fn start_without_order(
+        supervisor: &Path,
+        stage: &OverlayMount,
+        grace: Duration,
+    ) -> Result<Self, ContainerError> {
+        let mut running = Self::start_shim(supervisor, stage, grace)?;
+        running.lifeline = None;
+        Ok(running)
+    }
+
+    fn start_shim(
+        supervisor: &Path,
+        stage: &OverlayMount,
+        grace: Duration,
+    ) -> Result<Self, ContainerError> {
+        let no_pipe = || ContainerError::io("make a pipe");
+        let (messages, writer) = Messages::pipe().map_err(no_pipe())?;
+        let copy = writer.try_clone().map_err(no_pipe())?;
+        let (lifeline, theirs) = StdStream::pair().map_err(no_pipe())?;
+        lifeline.set_nonblocking(true).map_err(no_pipe())?;
+        let lifeline = UnixStream::from_std(lifeline).map_err(no_pipe())?;
+        let mut command = Command::new(supervisor);
+        command
+            .arg0(argv0::SHIM)
+            // A terminal's Ctrl-C is for the supervisor, which then stops the shim in order.
+            .process_group(0)
+            .arg(std::process::id().to_string())
+            .args(stage.arguments())
+            .env_clear()
+            .stdin(OwnedFd::from(theirs))
+            .stdout(writer)
+            .stderr(copy);
+        let began = Moment::now();
+        let child = command.spawn().map_err(ContainerError::io(format!(
+            "start {}",
+            supervisor.display()
+        )))?;
+        Ok(Self {
+            child,
+            lifeline: Some(lifeline),
+            unsent: Vec::new(),
+            run: None,
+            began,
+            grace,
+            messages,
+        })
+    }
+
+    /// Waits for the end, giving the order and collecting messages meanwhile. Safe to call again after cancellation.
+    ///
+    /// # Errors
+    /// The operating system's, from waiting.
+    pub async fn ended(&mut self) -> io::Result<ExitStatus> {
+        loop {
+            tokio::select! {
+                status = self.child.wait() => {
+                    self.messages.drain();
+                    if let Ok(status) = &status && status.signal().is_some() {
+                        self.clear_behind_the_shim().await;
+                    }
+                    return status;
+                }
+                () = self.messages.more() => {}
+                () = send(self.lifeline.as_ref(), &mut self.unsent), if !self.unsent.is_empty() => {}
+            }
+        }
+    }
+
+    /// Sends the shim a signal.
+    fn signal(&self, signal: nix::sys::signal::Signal) {
+        if let Some(pid) = self.pid() {
+            let _gone_already = kill(pid, signal);
+        }
+    }
+
+    /// Stops the tree politely and waits until nothing is left of it.
+    pub async fn stop(&mut self) {
+        self.signal(supervision::STOP);
+        self.finish(self.grace).await;
+    }
+
+    /// Waits for the shim, which kills what is left after `patience`.
+    pub async fn finish(&mut self, patience: Duration) -> Option<ExitStatus> {
+        if let Ok(Ok(status)) = tokio::time::timeout(patience, self.ended()).await {
+            return Some(status);
+        }
+        self.signal(supervision::KILL);
+        if let Ok(Ok(status)) = tokio::time::timeout(SHIM_LIMIT, self.ended()).await {
+            return Some(status);
+        }
+        self.kill_over_its_head().await
+    }
+
+    /// Waits for the shim's word that nothing is left, or for its end as [`Self::finish`] does. No status where it is only
+    /// known that nothing is left.
+    pub async fn gone_or_ended(&mut self, patience: Duration) -> Option<ExitStatus> {
+        let lifeline = self.lifeline.take();
+        tokio::select! {
+            () = is_gone(lifeline.as_ref()) => None,
+            status = self.finish(patience) => status,
+        }
+    }
+
+    async fn kill_over_its_head(&mut self) -> Option<ExitStatus> {
+        let pid = self.pid()?;
+        let killed = kill_tree(move || Tree::below(pid, pid)).await;
+        let _gone_already = self.child.start_kill();
+        // A process that waits for a dead disk does not even die.
+        let ended = tokio::time::timeout(KILLED_WITHIN, self.child.wait()).await;
+        let killed = killed.len();
+        tracing::warn!(killed, "the container's processes did not end when told to");
+        self.clear_behind_the_shim().await;
+        ended.ok()?.ok()
+    }
+
+    /// Kills what is left of a run whose shim was killed: by the container, as it may be, or by us.
+    async fn clear_behind_the_shim(&mut self) {
+        // Once: what comes later under the shim's number is another process.
+        let Some(run) = self.run.take() else { return };
+        let killed = kill_tree(move || Tree::of(run.lineage)).await;
+        remove_files_of(&killed, &run.variables);
+        if !killed.is_empty() {
+            let killed = killed.len();
+            tracing::warn!(
+                killed,
+                "the container's shim was killed; what it looked after is gone, too"
+            );
+        }
+    }
+
+    fn pid(&self) -> Option<Pid> {
+        i32::try_from(self.child.id()?).ok().map(Pid::from_raw)
+    }
+}
+
+/// Completes when the shim has said it; never where it cannot.
+async fn is_gone(lifeline: Option<&UnixStream>) {
+    if let Some(lifeline) = lifeline {
+        while lifeline.readable().await.is_ok() {
+            match lifeline.try_read(&mut [0; supervision::GONE.len()]) {
+                Ok(1..) => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(0) | Err(_) => break,
+            }
+        }
+    }
+    std::future::pending::<()>().await;
+}
+
+/// Kills a tree, looking again until nothing is left, off the thread that watches deadlines.
+async fn kill_tree(tree: impl FnOnce() -> Tree + Send + 'static) -> BTreeSet<Pid> {
+    let kill = move || Ok(tree().kill(Instant::now() + KILLED_WITHIN, || {}));
+    off_thread(kill).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot kill what the container left running");
+        BTreeSet::new()
+    })
+}
+
+/// Sends what the shim takes at once. To one that has ended, nothing can be sent: it says why.
+async fn send(lifeline: Option<&UnixStream>, unsent: &mut Vec<u8>) {
+    let Some(lifeline) = lifeline else {
+        return unsent.clear();
+    };
+    match lifeline
+        .writable()
+        .await
+        .and_then(|()| lifeline.try_write(unsent))
+    {
+        Ok(sent) => drop(unsent.drain(..sent)),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+        Err(_ended) => unsent.clear(),
+    }
+}
+
+/// No process has this number (proc(5), `pid_max`).
+const NOBODY: Pid = Pid::from_raw(i32::MAX);
+
+/// Dropped in mid-run (an invocation that is abandoned): the shim clears up.
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.signal(supervision::KILL);
+    }
+}

@@ -1,0 +1,50 @@
+//! A container that is ready to run.
+
+use std::{path::PathBuf, sync::Arc};
+
+use config::UdockerMode;
+
+use crate::{
+    engine::{Guest, command::ImageCommand},
+    rollback::policy::Undo,
+    shim::overlay::OverlayMount,
+    workspace::RecordDir,
+};
+
+/// A container that is ready to run.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// udocker's name for it.
+    pub name: String,
+    /// `containers/<uuid>` in the store.
+    pub directory: PathBuf,
+    /// What the image runs.
+    pub command: ImageCommand,
+    /// What the user calls the image.
+    pub image: String,
+    /// The mode it was set up for.
+    pub mode: UdockerMode,
+    /// What becomes of a run's changes in the image.
+    pub undo: Undo,
+    /// What the native engine knows of it, where that runs it.
+    pub guest: Option<Arc<Guest>>,
+}
+
+impl Prepared {
+    /// The stage of a run with the directories of `record`.
+    pub fn stage(&self, record: &RecordDir) -> OverlayMount {
+        let root = || self.directory.join("ROOT");
+        match self.undo {
+            Undo::Overlay => OverlayMount {
+                root: root(),
+                changes: Some(record.changes().to_owned()),
+            },
+            Undo::Journal(_) => OverlayMount {
+                root: root(),
+                changes: None,
+            },
+            // Others may run it, too, and these engines need nothing in it.
+            Undo::Scratch(_) => OverlayMount::default(),
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Runs one container: exactly one udocker command, or what the native engine starts in its place; its end observed from
+//! the inside (see [`crate::shim::init`]), everything it started gone afterwards.
+
+use std::{ffi::OsString, fs::File, path::Path};
+
+use nix::fcntl::{Flock, FlockArg};
+use tokio::time::Instant;
+
+use crate::workspace::RecordDir;
+
+use super::lookup::Lookup;
+use crate::{
+    engine::command::{Family, is_runc},
+    error::ContainerError,
+    exec::{
+        log::LogSink,
+        outcome::RunReport,
+        process::Running,
+        run_pipes::RunPipes,
+        udocker::Udocker,
+        wait::{WaitResult, wait_for_exit},
+    },
+    off_thread::off_thread,
+    prepare::{prepared::Prepared, store::Store},
+    rollback::policy::{State, Undo},
+    run::clean_up,
+    shim::launch_spec::{FirstProcess, LaunchSpec},
+};
+use crate::{exec::request::RunRequest, run::container::Container};
+use environment::Limits;
+use rootfs::executable;
+
+/// Runs the container to its end, to the deadline or until it is cancelled.
+///
+/// # Errors
+/// [`ContainerError`] when it did not start; how it ended is in the report.
+pub async fn run(
+    udocker: &Udocker,
+    container: Container<'_>,
+    request: RunRequest<'_>,
+    temp: &Path,
+    sink: &mut dyn LogSink,
+) -> Result<RunReport, ContainerError> {
+    let prepared = container.prepared;
+    let argv = request.command.argv(&prepared.command);
+    check_executable(container, &request, &argv)?;
+    let store = Store::new(udocker.settings());
+    let in_use = use_container(&store, prepared, &request.limits).await?;
+    let started = Instant::now();
+    let order = match &prepared.guest {
+        Some(guest) => super::natively::order(udocker, guest, container, &request, &argv, temp)?,
+        None => super::by_udocker::order(udocker, container, &request, temp)?,
+    };
+    // What the run needs outside of ROOT is there before the journal looks.
+    let handoff = handoff(&order, &argv, &request)?;
+    // udocker makes what it needs itself.
+    let shared = prepared.guest.is_some() && Family::of(prepared.mode) == Family::Preload;
+    prepared
+        .undo
+        .before_run(shared.then(|| request.record.root()));
+    let seen = attempt(udocker, prepared, &order, handoff, &request, sink).await;
+    clear_up(&store, prepared, request.record, in_use).await;
+    seen?.report(started, |status, message| ContainerError::Step {
+        step: "run",
+        image: prepared.image.clone(),
+        status,
+        message,
+        hint: "; the container's command did not start",
+    })
+}
+
+/// The pipes of the run, and, where udocker brings the first process into the container, what that finds beside them.
+fn handoff(
+    order: &LaunchSpec,
+    argv: &[OsString],
+    request: &RunRequest<'_>,
+) -> Result<RunPipes, ContainerError> {
+    let directory = &order.start.handoff;
+    let action = format!("prepare {}", directory.display());
+    let made = RunPipes::make(directory).and_then(|mut handoff| {
+        if order.start.first == FirstProcess::Inside {
+            handoff.write(argv, request.variables)?;
+        }
+        Ok(handoff)
+    });
+    made.map_err(ContainerError::io(action))
+}
+
+/// Has a shim run it, to its end.
+async fn attempt(
+    udocker: &Udocker,
+    prepared: &Prepared,
+    order: &LaunchSpec,
+    handoff: RunPipes,
+    request: &RunRequest<'_>,
+    sink: &mut dyn LogSink,
+) -> Result<WaitResult, ContainerError> {
+    let stage = prepared.stage(request.record);
+    let running = Running::start(&udocker.settings().supervisor, &stage, order)?;
+    Ok(wait_for_exit(running, handoff, request, sink).await)
+}
+
+/// Other supervisors may run the same container, except where changes are undone after the run, and in R modes: udocker
+/// keeps the run's configuration in the container's directory there, one for all.
+async fn use_container(
+    store: &Store,
+    prepared: &Prepared,
+    limits: &Limits,
+) -> Result<Flock<File>, ContainerError> {
+    let name = &prepared.name;
+    let alone = is_runc(prepared.mode) || matches!(prepared.undo, Undo::Journal(_));
+    let how = if alone {
+        FlockArg::LockExclusiveNonblock
+    } else {
+        FlockArg::LockSharedNonblock
+    };
+    tokio::select! {
+        lock = store.lock_container(name, how) =>
+            lock.map_err(ContainerError::io(format!("lock container {name}"))),
+        why = limits.reached() => Err(ContainerError::Stopped {
+            why,
+            step: "run",
+            image: prepared.image.clone(),
+        }),
+    }
+}
+
+/// Clears up behind a run. Where that means to look through the image, invocations that go on at the same time do not wait.
+async fn clear_up(store: &Store, prepared: &Prepared, record: &RecordDir, in_use: Flock<File>) {
+    if !matches!(prepared.undo, Undo::Journal(_)) {
+        return clear(store, prepared, record.root(), in_use);
+    }
+    let (own_store, own_prepared) = (store.clone(), prepared.clone());
+    let record = record.root().to_owned();
+    let cleared = off_thread(move || {
+        clear(&own_store, &own_prepared, &record, in_use);
+        Ok(())
+    });
+    if let Err(error) = cleared.await {
+        tracing::error!(%error, "what the run changed in the image may be there still: the container will be made anew");
+        store.clear_ready(&prepared.name);
+    }
+}
+
+/// The last one out turns off the light: only then is the container nobody else's.
+fn clear(store: &Store, prepared: &Prepared, record: &Path, in_use: Flock<File>) {
+    // What was in use by nobody else stays so, until it is clean.
+    let alone = match prepared.undo {
+        Undo::Journal(_) => Some(in_use),
+        Undo::Overlay | Undo::Scratch(_) => {
+            drop(in_use);
+            store.own_container(&prepared.name)
+        }
+    };
+    let last = match alone {
+        Some(_) => clean_up::Last::Yes,
+        None => clean_up::Last::No,
+    };
+    if let State::Lost(paths) = clean_up::after_run(prepared, record, last) {
+        tracing::warn!(
+            ?paths,
+            "the run changed large files of the image in place: the container will be made anew"
+        );
+        store.clear_ready(&prepared.name);
+    }
+}
+
+/// Refuses what would run on the host's root, see [`executable`].
+fn check_executable(
+    container: Container<'_>,
+    request: &RunRequest<'_>,
+    argv: &[OsString],
+) -> Result<(), ContainerError> {
+    let prepared = container.prepared;
+    let image = prepared.image.clone();
+    let Some(program) = argv.first() else {
+        return Err(ContainerError::NoCommand { image });
+    };
+    if Family::of(prepared.mode) == Family::Preload
+        && executable::escapes(&Lookup::of(container, request).place(), Path::new(program))
+    {
+        return Err(ContainerError::StaticInPreloadMode {
+            program: program.into(),
+            image,
+            mode: prepared.mode.to_string(),
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! The container's first process: connects the container to the supervisor from the inside.
+//!
+//! udocker changes what passes through it: values lose white space and newlines, the image's
+//! variables win over an `--env-file`, F modes put every variable on the command line of `env`,
+//! empty arguments are dropped, R modes without a terminal lose the exit status, and its own
+//! messages share the container's output. So all of that goes around it, through a directory both
+//! sides see:
+//!
+//! ```text
+//! handoff/env      NAME=value, NUL-terminated; 0600, removed when read (udocker)
+//! handoff/argv     the command's words, NUL-terminated (udocker)
+//! handoff/stdout   named pipe
+//! handoff/stderr   named pipe
+//! handoff/status   named pipe: "exit 7" or "signal 9"
+//! handoff/begun    there is no way back (not udocker)
+//! ```
+//!
+//! Where a sandbox denies named pipes they are sockets, see [`crate::shim::inlet`].
+//!
+//! In P, R and S modes the supervisor's binary is the entrypoint (`faas-init HANDOFF`).
+//! F modes cannot run a static binary in the image; there it stands in for the `env` command with
+//! which udocker starts the engine (`env -i NAME=value… LOADER COMMAND…`, found on `PATH`).
+//!
+//! Without udocker there is less in the way: only the pipes are in the directory, and the shim knows the rest from the
+//! [`CommandSpec`]. Where the command is on this side of the container (F modes, jobs), it does what init would do, see
+//! [`crate::shim::supervision`]. In proot, init (`faas-init HANDOFF in-proot`) waits for the errand on its standard input and becomes the
+//! command, as proot takes milliseconds to start, and as many for another process; proot itself tells the shim how it ended.
+
+mod command;
+pub mod env;
+mod status_writer;
+
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    os::unix::process::CommandExt,
+    path::Path,
+    process::ExitCode,
+};
+
+use nix::{
+    sys::{
+        prctl,
+        signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction},
+    },
+    unistd::{AccessFlags, Pid, access},
+};
+
+use super::argv0::INIT_PATH;
+use crate::shim::launch_spec::{CommandSpec, read_part};
+use command::{command_words, take_variables};
+
+pub(crate) use command::{Pipes, prepare};
+pub(crate) use status_writer::{BEGUN, StatusWriter};
+
+/// What makes the first process wait, and become the command.
+pub const IN_PROOT: &str = "in-proot";
+/// What it says to the shim then: this and its process id.
+pub(crate) const BEGINS: &str = "faas-init: pid ";
+
+/// What it says where it is not in the container.
+const OUTSIDE: &str =
+    "proot translates no paths; another one can be named in UDOCKER_USE_PROOT_EXECUTABLE";
+
+/// Plays the entrypoint: `faas-init HANDOFF [in-proot]`.
+pub fn play(arguments: &[OsString]) -> ExitCode {
+    let inherited = std::env::vars_os().collect();
+    match arguments {
+        [handoff] => {
+            let handoff = Path::new(handoff);
+            let command = command_words(handoff).unwrap_or_default();
+            serve(handoff, inherited, &command)
+        }
+        [handoff, word] if word == IN_PROOT => wait_in_proot(Path::new(handoff), inherited),
+        _ => ExitCode::from(status_writer::NOT_EXECUTABLE),
+    }
+}
+
+/// Runs the command between the pipes and reports how it ended.
+fn serve(handoff: &Path, base: Vec<(OsString, OsString)>, command: &[OsString]) -> ExitCode {
+    let Ok(mut teller) = StatusWriter::new(handoff) else {
+        return ExitCode::from(status_writer::NOT_EXECUTABLE);
+    };
+    let ran = take_variables(handoff)
+        .and_then(|own| prepare(Pipes::open(handoff)?, base, own, command))
+        .and_then(|mut child| {
+            outlive_stop();
+            child.spawn()?.wait()
+        });
+    ExitCode::from(match ran {
+        Ok(status) => teller.ended(status),
+        Err(error) => teller.failed(command, &error),
+    })
+}
+
+/// Is the command, as soon as it is told which; does what takes time in proot before that: every path is translated.
+fn wait_in_proot(handoff: &Path, base: Vec<(OsString, OsString)>) -> ExitCode {
+    let Ok(mut teller) = StatusWriter::new(handoff) else {
+        return ExitCode::from(status_writer::NOT_EXECUTABLE);
+    };
+    // Without proot it would go on, on the host's root. The command keeps this; for what it starts, there is the shim.
+    let _asked_below = prctl::set_pdeathsig(Signal::SIGKILL);
+    let pipes = Pipes::open(handoff);
+    let errand = match read_part(&mut io::stdin().lock()) {
+        Ok(None) => return ExitCode::SUCCESS,
+        Ok(Some(bytes)) => CommandSpec::parse(&bytes),
+        Err(error) => Err(error),
+    };
+    if !is_inside() {
+        let _nobody_there = writeln!(io::stderr(), "{OUTSIDE}");
+        return ExitCode::from(status_writer::NOT_EXECUTABLE);
+    }
+    // Not before: one that ends while it waits has not begun.
+    let _nobody_there = writeln!(io::stderr(), "{BEGINS}{}", Pid::this());
+    let (command, ready) = match errand {
+        Ok(CommandSpec {
+            argv, variables, ..
+        }) => {
+            let ready = pipes.and_then(|pipes| prepare(pipes, base, variables, &argv));
+            (argv, ready)
+        }
+        Err(error) => (Vec::new(), Err(error)),
+    };
+    let error = match ready {
+        Ok(mut ready) => ready.exec(),
+        Err(error) => error,
+    };
+    ExitCode::from(teller.failed(&command, &error))
+}
+
+/// Whether proot is there still. One that is being killed leaves what it traced to run on, on the host's root, where this
+/// path is not; one that does not answer any more keeps us waiting for our own end.
+fn is_inside() -> bool {
+    access(INIT_PATH, AccessFlags::F_OK).is_ok()
+}
+
+/// Whoever stops the tree signals every process of it; this one stays to report the status.
+/// A handler, not "ignore": handlers are reset when the command is executed.
+#[allow(unsafe_code)]
+fn outlive_stop() {
+    extern "C" fn stay(_signal: i32) {}
+    let action = SigAction::new(
+        SigHandler::Handler(stay),
+        SaFlags::SA_RESTART,
+        SigSet::empty(),
+    );
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+        // SAFETY: the handler does nothing, so it is async-signal-safe.
+        let _keeps_the_default = unsafe { sigaction(signal, &action) };
+    }
+}

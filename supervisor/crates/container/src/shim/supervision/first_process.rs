@@ -1,0 +1,138 @@
+//! What the shim does for the container's first process, see [`crate::shim::init`].
+
+use std::{
+    io,
+    os::fd::BorrowedFd,
+    process::{Child, Command, ExitStatus, Stdio},
+};
+
+use nix::sys::signal::Signal;
+
+use crate::shim::{
+    init::{Pipes, StatusWriter, prepare},
+    launch_spec::{EngineSpec, FirstProcess, LaunchSpec},
+};
+
+use super::listener::Listener;
+
+/// One of three, see [`FirstProcess`].
+#[derive(Debug)]
+pub(super) enum FirstProcessRole {
+    /// Nothing: it is in the container and tells for itself.
+    None,
+    /// All of it.
+    StandIn(StatusWriter),
+    /// It listens to proot.
+    Listener(Listener),
+}
+
+impl FirstProcessRole {
+    /// The part that this start asks for.
+    ///
+    /// # Errors
+    /// The operating system's, from opening the pipe to the supervisor.
+    pub(super) fn of(start: &EngineSpec) -> io::Result<Self> {
+        Ok(match start.first {
+            FirstProcess::Inside => Self::None,
+            FirstProcess::Shim => Self::StandIn(StatusWriter::new(&start.handoff)?),
+            FirstProcess::InProot => Self::Listener(Listener::new(&start.handoff)?),
+        })
+    }
+
+    /// What ends it when the shim is killed. proot takes down its container at this one, and its temporary files.
+    pub(super) fn without_us(&self) -> Signal {
+        match self {
+            Self::None | Self::StandIn(_) => Signal::SIGKILL,
+            Self::Listener(_) => Signal::SIGQUIT,
+        }
+    }
+
+    /// What is started.
+    ///
+    /// # Errors
+    /// The operating system's; where the supervisor is told how the command ended, it has been told then.
+    pub(super) fn command(&mut self, order: &LaunchSpec) -> io::Result<Command> {
+        let LaunchSpec { start, errand } = order;
+        match self {
+            Self::None => {
+                let mut command = engine(start)?;
+                command.stdin(Stdio::null());
+                Ok(command)
+            }
+            Self::StandIn(teller) => {
+                let (engine, own) = (start.variables.clone(), errand.variables.clone());
+                let pipes = Pipes::open(&start.handoff);
+                let command = pipes.and_then(|pipes| prepare(pipes, engine, own, &errand.argv));
+                teller.begins();
+                command.inspect_err(|error| {
+                    teller.failed(&errand.argv, error);
+                })
+            }
+            Self::Listener(listener) => {
+                let mut command = engine(start)?;
+                let input = listener.input(&start.handoff, &errand.encode())?;
+                command.stdin(input).stderr(Stdio::piped());
+                Ok(command)
+            }
+        }
+    }
+
+    /// It could not be started.
+    ///
+    /// # Errors
+    /// The same, where nobody else is told.
+    pub(super) fn not_started(&mut self, command: &Command, error: &io::Error) -> io::Result<u8> {
+        let program = command.get_program();
+        match self {
+            Self::StandIn(teller) => Ok(teller.failed(&[program.to_owned()], error)),
+            Self::None | Self::Listener(_) => {
+                let text = format!("cannot start {}: {error}", program.display());
+                Err(io::Error::new(error.kind(), text))
+            }
+        }
+    }
+
+    /// It has been started.
+    pub(super) fn attach(&mut self, child: &mut Child) {
+        if let Self::Listener(listener) = self {
+            listener.attach(child);
+        }
+    }
+
+    /// What to wait for.
+    pub(super) fn proot_stderr(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Listener(listener) => listener.proot_stderr(),
+            Self::None | Self::StandIn(_) => None,
+        }
+    }
+
+    /// Takes what has been said; the command's exit code, when that is among it.
+    pub(super) fn read_events(&mut self) -> Option<u8> {
+        match self {
+            Self::Listener(listener) => listener.read_events(),
+            Self::None | Self::StandIn(_) => None,
+        }
+    }
+
+    /// What was started has ended.
+    pub(super) fn ended(&mut self, status: ExitStatus) {
+        match self {
+            Self::None => {}
+            Self::StandIn(teller) => {
+                teller.ended(status);
+            }
+            Self::Listener(listener) => listener.ended(status),
+        }
+    }
+}
+
+/// The engine's command.
+fn engine(start: &EngineSpec) -> io::Result<Command> {
+    let [program, arguments @ ..] = start.line.as_slice() else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().envs(&start.variables);
+    Ok(command)
+}
