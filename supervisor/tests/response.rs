@@ -12,7 +12,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use config::OnFailure;
-use container::log::cut_marker;
+use container::exec::log::cut_marker;
 use faas_supervisor::event::{HeaderForm, HttpApi, Source};
 use faas_supervisor::response::{
     ALB_PAYLOAD_LIMIT, ERROR_LOG_LIMIT, Failure, Files, Finished, Outcome, PAYLOAD_LIMIT, Wire,

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use container::log::cut_marker;
+use container::exec::log::cut_marker;
 
 /// Head and tail of a log with the [`cut_marker`] between, at most `limit` bytes; the log itself when it fits.
 /// A limit too small for the marker keeps the tail alone.
