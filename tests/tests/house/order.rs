@@ -13,7 +13,7 @@ enum Reach {
 }
 
 /// Every crate of the workspace, with its floor. Crates on one floor do not know each other.
-const CRATES: [(&str, usize, Reach); 12] = [
+const CRATES: [(&str, usize, Reach); 13] = [
     ("config", 0, Reach::Below),
     ("lambda-sandbox", 0, Reach::Below),
     ("rootfs", 0, Reach::Below),
@@ -25,6 +25,7 @@ const CRATES: [(&str, usize, Reach); 12] = [
     ("container", 4, Reach::Below),
     ("supervisor", 5, Reach::Below),
     ("layer-build", 5, Reach::Only(HOST_SIDE)),
+    ("dist", 6, Reach::Below),
     ("tests", 6, Reach::Below),
 ];
 

@@ -5,8 +5,6 @@ use std::{fmt, io, str::FromStr};
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
-use super::ImageError;
-
 /// A SHA-256 digest. No other algorithm is in use.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -28,18 +26,6 @@ impl Digest {
     /// The digits alone.
     pub fn hex(&self) -> &str {
         self.0.strip_prefix("sha256:").unwrap_or(&self.0)
-    }
-
-    /// Fails unless this is the digest that `found` is.
-    pub(crate) fn expect(&self, found: &Self, what: &'static str) -> Result<(), ImageError> {
-        if self == found {
-            return Ok(());
-        }
-        Err(ImageError::Digest {
-            what,
-            expected: self.clone(),
-            found: found.clone(),
-        })
     }
 }
 

@@ -21,6 +21,7 @@ mod source;
 mod sources;
 pub mod store;
 pub mod unpack;
+mod verify;
 
 use std::path::{Path, PathBuf};
 
