@@ -93,3 +93,32 @@ fn a_plan_that_cannot_be_is_refused_as_a_run_would() {
     let run = sandbox.invoke(&json!({})).arg("--explain").run();
     run.expect_code(1).expect_stderr("minio.nowhere");
 }
+
+#[test]
+fn the_package_is_a_volume_only_where_the_run_will_have_it() {
+    for mode in [Mode::P1, Mode::NativeP1] {
+        let sandbox = Sandbox::new(mode);
+        let package = sandbox.path("package");
+        sandbox.script("true").run().expect_code(0);
+        let explained = || {
+            sandbox.function("true", &json!({ "extra_payload": "data" }));
+            let run = sandbox
+                .invoke_local(&json!({}))
+                .env("LAMBDA_TASK_ROOT", &package)
+                .arg("--explain")
+                .run();
+            run.expect_code(0);
+            let line = run
+                .stdout()
+                .lines()
+                .find(|line| line.contains("run: "))
+                .map(str::to_owned);
+            line.unwrap_or_else(|| panic!("{}", run.stdout()))
+        };
+        let line = explained();
+        assert!(!line.contains("/package"), "{mode:?}: {line}");
+        fs::create_dir(&package).unwrap();
+        let line = explained();
+        assert!(line.contains("/package"), "{mode:?}: {line}");
+    }
+}

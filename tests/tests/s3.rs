@@ -6,7 +6,9 @@
 )]
 
 use std::fs;
+use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tests::{DiskS3, Fault, FaultyS3, Finished, Instance, Mode, Moto, Refusal, Sandbox, s3_event};
 
@@ -434,4 +436,58 @@ fn a_machine_without_a_region_variable_signs_for_the_instances_region() {
             .all(|header| header.contains("/eu-south-2/s3/")),
         "{asked:?}"
     );
+}
+
+#[test]
+fn an_upload_that_a_signal_interrupts_leaves_no_parts() {
+    use wiremock::matchers::method;
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = runtime.block_on(MockServer::start());
+    let created =
+        "<InitiateMultipartUploadResult><UploadId>id-1</UploadId></InitiateMultipartUploadResult>";
+    // No part ever arrives; the abort takes its time, too.
+    for (verb, answer) in [
+        (
+            "POST",
+            ResponseTemplate::new(200).set_body_raw(created, "application/xml"),
+        ),
+        (
+            "PUT",
+            ResponseTemplate::new(200).set_delay(Duration::from_mins(1)),
+        ),
+        (
+            "DELETE",
+            ResponseTemplate::new(204).set_delay(Duration::from_millis(300)),
+        ),
+    ] {
+        runtime.block_on(
+            Mock::given(method(verb))
+                .respond_with(answer)
+                .mount(&server),
+        );
+    }
+    let asked = |verb: &str| {
+        let requests = runtime.block_on(server.received_requests()).unwrap();
+        requests
+            .iter()
+            .filter(|request| request.method.as_str() == verb)
+            .count()
+    };
+    let sandbox = sandbox(&server.uri());
+    sandbox.function(
+        "head -c 20000000 /dev/zero > \"$TMP_OUTPUT_DIR/large\"",
+        &output("outbox"),
+    );
+    let running = sandbox.invoke(&json!({})).start();
+    let started = Instant::now();
+    while asked("PUT") == 0 {
+        assert!(started.elapsed() < Duration::from_mins(1), "no upload");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    running.signal(Signal::SIGTERM);
+    running.wait().expect_code(143);
+    assert_eq!(asked("DELETE"), 1);
+    sandbox.expect_clean();
 }

@@ -150,7 +150,7 @@ fn udocker_line(
     let init = services.temp_dir().join("faas-init-XXXXXX").join(INIT_NAME);
     let volumes = Volumes {
         record: record.root(),
-        task_root: task_root(services),
+        task_root: services.extra_payload(),
         supervisor: &init,
     };
     let command = run.entry.command(&record.script());
@@ -168,12 +168,6 @@ fn udocker_line(
             writeln!(text, "  in the container: {line}")
         }
     }
-}
-
-/// The function's package, where the container is to see it.
-fn task_root(services: &Services) -> Option<&Path> {
-    let asked = services.config().extra_payload.is_some();
-    asked.then(|| services.udocker().settings().task_root.as_path())
 }
 
 fn outputs(text: &mut String, targets: &[OutputTarget]) -> std::fmt::Result {

@@ -138,6 +138,7 @@ async fn execute(
         report = Box::pin(invoke(services, invocation, &mut sink)) => report,
         never = pass_on_signals(cancel) => match never? {},
     };
+    services.finish().await;
     writer.flush().await;
     Ok(report.outcome)
 }

@@ -151,6 +151,7 @@ async fn execute(
         never = pass_on_signals(cancel) => match never? {},
         never = summary::progress(&invocation.monitor) => match never {},
     };
+    services.finish().await;
     writer.flush().await;
     let code = exit_code(&report.outcome);
     if arguments.json {

@@ -193,20 +193,13 @@ impl Runner<'_> {
             Target::Container(prepared) => {
                 let container = Container {
                     prepared,
-                    task_root: self.extra_payload(),
+                    task_root: self.services.extra_payload(),
                 };
                 let udocker = &self.services.udocker;
                 container::run::in_container::run(udocker, container, request, &temp, sink).await?
             }
             Target::Here(direct) => direct.run(request, sink).await?,
         })
-    }
-
-    /// The function's package, where its container is to see it.
-    fn extra_payload(&self) -> Option<&Path> {
-        let task_root = self.services.udocker.settings().task_root.as_path();
-        let asked = self.services.config.extra_payload.is_some();
-        (asked && task_root.is_dir()).then_some(task_root)
     }
 
     fn limits(&self) -> Limits {

@@ -3,6 +3,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use crate::{batch::Delegator, plan::RESERVED};
@@ -32,6 +33,9 @@ pub struct Services {
     slots: Slots,
     temp_dir: PathBuf,
 }
+
+/// Longest wait for stores at the end of the process. Whoever stops a container waits about ten seconds.
+const CLEARING_LIMIT: Duration = Duration::from_secs(3);
 
 /// Where commands run.
 #[derive(Debug)]
@@ -84,6 +88,18 @@ impl Services {
             }
         };
         self
+    }
+
+    /// Waits for what interrupted uploads still have to clear away in their stores. To be called before the process ends.
+    pub async fn finish(&self) {
+        self.stores.finish_clearing(CLEARING_LIMIT).await;
+    }
+
+    /// The function's package, where its container is to see it: where `extra_payload` is set and the package is there.
+    pub fn extra_payload(&self) -> Option<&Path> {
+        let task_root = self.udocker.settings().task_root.as_path();
+        let asked = self.config.extra_payload.is_some();
+        (asked && task_root.is_dir()).then_some(task_root)
     }
 
     /// The configuration.

@@ -55,6 +55,10 @@ pub trait ObjectStore: Send + Sync + Debug {
         content_type: &str,
         progress: &Progress,
     ) -> Result<u64, StorageError>;
+
+    /// Waits for what interrupted transfers still have to clear away in the store, such as the parts of an upload. To be
+    /// called before the process ends: what goes on in the background ends with it.
+    async fn finish_clearing(&self) {}
 }
 
 /// Which object to download.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use tokio::sync::Mutex;
@@ -72,6 +73,22 @@ impl Stores {
         };
         open.insert(id.clone(), Arc::clone(&store));
         Ok(store)
+    }
+
+    /// Waits until every store has cleared away what interrupted transfers left there, for `longest` at most. See
+    /// [`ObjectStore::finish_clearing`].
+    pub async fn finish_clearing(&self, longest: Duration) {
+        let open: Vec<_> = self.open.lock().await.values().cloned().collect();
+        let clearing = async {
+            for store in open {
+                store.finish_clearing().await;
+            }
+        };
+        if tokio::time::timeout(longest, clearing).await.is_err() {
+            tracing::warn!(
+                "the parts of an interrupted upload may be left in the store: it did not answer in time"
+            );
+        }
     }
 
     async fn connect(&self, id: &ProviderId) -> Result<Arc<dyn ObjectStore>, StorageError> {

@@ -9,11 +9,12 @@ mod first;
 mod upload;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
 
 use super::error::{Operation, StorageError, Target};
 use super::{Download, ObjectStore, Progress};
@@ -33,6 +34,8 @@ pub struct S3Store {
     provider: String,
     client: Client,
     requests: Arc<Semaphore>,
+    /// Aborts of uploads that were dropped in the middle.
+    aborts: Mutex<JoinSet<()>>,
 }
 
 impl S3Store {
@@ -42,11 +45,16 @@ impl S3Store {
             provider: provider.into(),
             client,
             requests: Arc::new(Semaphore::new(REQUESTS)),
+            aborts: Mutex::default(),
         }
     }
 
     fn target(&self, operation: Operation, bucket: &Bucket, key: &Key) -> Target {
         Target::new(operation, bucket, key, &self.provider)
+    }
+
+    fn aborts(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.aborts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for a turn among the requests in flight. `None` cannot happen: the semaphore is never closed.
@@ -75,5 +83,10 @@ impl ObjectStore for S3Store {
         progress: &Progress,
     ) -> Result<u64, StorageError> {
         upload::upload(self, file, bucket, key, content_type, progress).await
+    }
+
+    async fn finish_clearing(&self) {
+        let aborts = std::mem::take(&mut *self.aborts());
+        aborts.join_all().await;
     }
 }

@@ -10,7 +10,7 @@ use container::{
     workspace::RecordDir,
 };
 
-use super::{command_line, task_root};
+use super::command_line;
 
 /// What the native engine would start; that depends on what is in the image.
 pub(super) fn native_line(
@@ -26,7 +26,7 @@ pub(super) fn native_line(
         let planned = Planned {
             image: &prepared.image,
             mode: prepared.mode,
-            task_root: task_root(services),
+            task_root: services.extra_payload(),
             guest: prepared.guest.as_deref()?,
             record,
             argv: &command.argv(&prepared.command),

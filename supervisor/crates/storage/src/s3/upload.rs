@@ -96,7 +96,7 @@ impl Upload<'_> {
             });
         };
         let mut unfinished = Unfinished {
-            client: &self.store.client,
+            store: self.store,
             target: &self.target,
             id: Some(id.clone()),
         };
@@ -182,7 +182,7 @@ impl Upload<'_> {
 
 /// A multipart upload whose parts cost storage until it is completed or aborted.
 struct Unfinished<'a> {
-    client: &'a Client,
+    store: &'a S3Store,
     target: &'a Target,
     id: Option<String>,
 }
@@ -190,16 +190,20 @@ struct Unfinished<'a> {
 impl Unfinished<'_> {
     async fn abort(&mut self) {
         if let Some(id) = self.id.take() {
-            abort(self.client.clone(), self.target.clone(), id).await;
+            abort(self.store.client.clone(), self.target.clone(), id).await;
         }
     }
 }
 
-/// Dropped in the middle, at a deadline: the abort goes on beside whatever comes next.
+/// Dropped in the middle, at a deadline or a signal: the abort goes on beside whatever comes next, see
+/// [`crate::ObjectStore::finish_clearing`].
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
         if let (Some(id), Ok(runtime)) = (self.id.take(), tokio::runtime::Handle::try_current()) {
-            runtime.spawn(abort(self.client.clone(), self.target.clone(), id));
+            let abort = abort(self.store.client.clone(), self.target.clone(), id);
+            let mut aborts = self.store.aborts();
+            while aborts.try_join_next().is_some() {}
+            aborts.spawn_on(abort, &runtime);
         }
     }
 }
