@@ -9,11 +9,11 @@ mod archive;
 mod collect;
 mod monitor;
 mod narration;
+mod parse_and_plan;
 mod record;
 pub mod report;
 mod services;
 pub mod time;
-mod understand;
 
 use tokio::sync::watch;
 
@@ -30,11 +30,11 @@ use container::{
 pub use self::{
     collect::AnswerFiles,
     monitor::{Monitor, Phase},
+    parse_and_plan::parse_and_plan,
     record::image_source,
     report::{RecordReport, Report},
     services::{Services, Site},
     time::{MINIMUM_RUN, TimeBudget},
-    understand::understand,
 };
 
 /// What happens to the outputs of a run that the supervisor was told to stop.
@@ -77,7 +77,7 @@ pub async fn invoke(
 ) -> Report {
     let started = std::time::Instant::now();
     let commands = services.udocker.commands();
-    let mut report = match understand(services, invocation) {
+    let mut report = match parse_and_plan(services, invocation) {
         Err((source, failure)) => Report::failed(source, failure),
         Ok((event, plan)) => {
             narration::understood(&event, &plan);

@@ -5,7 +5,7 @@ mod native;
 use std::{ffi::OsString, fmt::Write, path::Path};
 
 use crate::{
-    invocation::{Invocation, Services, image_source, understand},
+    invocation::{Invocation, Services, image_source, parse_and_plan},
     plan::{Entry, OutputTarget, Paths, PlannedInput, RunPlan},
 };
 use container::{
@@ -24,7 +24,7 @@ use image::ImageSource;
 /// # Errors
 /// The failure the invocation would end with before doing anything.
 pub fn explain(services: &Services, invocation: &Invocation<'_>) -> anyhow::Result<String> {
-    let (event, plan) = understand(services, invocation)
+    let (event, plan) = parse_and_plan(services, invocation)
         .map_err(|(_, failure)| anyhow::anyhow!("{}: {}", failure.name, failure.message))?;
     let mut text = String::new();
     writeln!(text, "event: {}, {} to run", event.source, plan.runs.len())?;

@@ -1,10 +1,10 @@
 //! One record: stage in while the image is prepared, run, stage out.
 
 mod after;
-mod broken;
 mod delegate;
 mod files;
 mod ready;
+mod record_error;
 
 use std::{collections::BTreeMap, path::Path, time::Instant};
 
@@ -23,9 +23,9 @@ use container::{
 use environment::Limits;
 use image::ImageSource;
 
-use broken::{Broken, local_failure, with_end};
 use files::write_files;
 use ready::Target;
+use record_error::{RecordError, local_failure, with_end};
 
 use super::{
     Invocation, Phase, RecordReport, Services,
@@ -104,9 +104,9 @@ impl Runner<'_> {
         plan: &RunPlan,
         sink: &mut dyn LogSink,
         report: &mut RecordReport,
-    ) -> Result<Outcome, Broken> {
+    ) -> Result<Outcome, RecordError> {
         if let Some(stop) = self.limits().reached_now() {
-            return Err(Broken::stopped(
+            return Err(RecordError::stopped(
                 stop,
                 "waiting for the records before this one",
             ));
@@ -131,7 +131,7 @@ impl Runner<'_> {
         report.log = ran.log.read().unwrap_or_default();
         if ran.end == RunEnd::TimedOut && self.services.delegator.is_some() {
             // Outputs so far are not uploaded: the job begins anew.
-            return Err(Broken::TimedOut("running the container"));
+            return Err(RecordError::TimedOut("running the container"));
         }
         let limits = self.limits_of_outputs(ran.end)?;
 
@@ -157,7 +157,9 @@ impl Runner<'_> {
             Err((broken, done)) => {
                 report.uploaded = done;
                 Err(match broken {
-                    Broken::Failed(failure) => Broken::Failed(with_end(failure, &outcome)),
+                    RecordError::Failed(failure) => {
+                        RecordError::Failed(with_end(failure, &outcome))
+                    }
                     stopped => stopped,
                 })
             }
@@ -172,7 +174,7 @@ impl Runner<'_> {
         target: &Target<'_>,
         input: Option<&StagedInput>,
         sink: &mut dyn LogSink,
-    ) -> Result<RunReport, Broken> {
+    ) -> Result<RunReport, RecordError> {
         let (input_dir, output_dir, event_file) =
             (record.input(), record.output(), record.event_file());
         let variables = plan.environment(&Paths {
@@ -216,10 +218,10 @@ impl Runner<'_> {
 }
 
 /// What metrics make of a phase.
-fn phase_outcome<E: std::borrow::Borrow<Broken>>(ended: &Result<Outcome, E>) -> PhaseOutcome {
+fn phase_outcome<E: std::borrow::Borrow<RecordError>>(ended: &Result<Outcome, E>) -> PhaseOutcome {
     match ended.as_ref().map_err(std::borrow::Borrow::borrow) {
         Ok(Outcome::Exited { code: 0 }) => PhaseOutcome::Succeeded,
-        Ok(Outcome::TimedOut) | Err(Broken::TimedOut(_)) => PhaseOutcome::TimedOut,
+        Ok(Outcome::TimedOut) | Err(RecordError::TimedOut(_)) => PhaseOutcome::TimedOut,
         Ok(_) | Err(_) => PhaseOutcome::Failed,
     }
 }

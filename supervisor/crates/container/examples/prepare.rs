@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::Context;
 use environment::Limits;
 use image::ImageSource;
-use image::{self, Keep, Order, RegistrySettings, StoreName, StorePaths};
+use image::{self, Keep, PrepareRequest, RegistrySettings, StoreName, StorePaths};
 use tokio::sync::watch;
 
 fn main() -> anyhow::Result<()> {
@@ -47,7 +47,7 @@ async fn prepare(image: &ImageSource, store: &Path) -> anyhow::Result<()> {
         mirror: std::env::var("UDOCKER_REGISTRY").ok(),
         ..RegistrySettings::default()
     };
-    let order = Order {
+    let order = PrepareRequest {
         image,
         name: StoreName::of("bench:latest"),
         container: "bench",

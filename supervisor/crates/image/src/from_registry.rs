@@ -6,7 +6,7 @@ use futures_util::{StreamExt as _, stream};
 use tokio::sync::mpsc;
 
 use super::{
-    Digest, Failure, ImageError, Keep, Order, Plan,
+    Digest, Failure, ImageError, Keep, Plan, PrepareRequest,
     background::in_background,
     carry_out,
     document::{ImageManifest, total_size},
@@ -27,7 +27,7 @@ const WAITING: usize = 32;
 
 /// Makes the container of `order`.
 pub(super) async fn make(
-    order: &Order<'_>,
+    order: &PrepareRequest<'_>,
     reference: &Reference,
     limits: &Limits,
 ) -> Result<(), Failure> {
@@ -105,7 +105,7 @@ pub async fn look_up(name: &str, settings: &RegistrySettings) -> Result<Offer, I
 
 /// The layers that the store has already, whole.
 async fn find_layers(
-    order: &Order<'_>,
+    order: &PrepareRequest<'_>,
     manifest: &ImageManifest,
     limits: &Limits,
 ) -> Result<BTreeSet<Digest>, Failure> {

@@ -47,7 +47,7 @@ use rootfs::{Resolver, Root};
 
 /// What is to be prepared, and where.
 #[derive(Debug, Clone, Copy)]
-pub struct Order<'a> {
+pub struct PrepareRequest<'a> {
     /// Where the image comes from.
     pub image: &'a ImageSource,
     /// What the store calls it.
@@ -110,7 +110,7 @@ struct Plan {
 ///
 /// # Errors
 /// [`Failure`]; what there is of the container has no name then, and is for the caller to remove.
-pub async fn prepare(order: &Order<'_>, limits: &Limits) -> Result<(), Failure> {
+pub async fn prepare(order: &PrepareRequest<'_>, limits: &Limits) -> Result<(), Failure> {
     order.store.make_ready().map_err(ImageError::store)?;
     let made = match (order.store.find(&order.name), order.image) {
         (Some(stored), _) => from_store(order, stored, limits).await,
@@ -127,7 +127,7 @@ pub async fn prepare(order: &Order<'_>, limits: &Limits) -> Result<(), Failure> 
 }
 
 async fn from_store(
-    order: &Order<'_>,
+    order: &PrepareRequest<'_>,
     stored: store::StoredImage,
     limits: &Limits,
 ) -> Result<(), Failure> {
@@ -166,7 +166,11 @@ async fn from_store(
     made.map(drop)
 }
 
-async fn from_archive(order: &Order<'_>, path: &Path, limits: &Limits) -> Result<(), Failure> {
+async fn from_archive(
+    order: &PrepareRequest<'_>,
+    path: &Path,
+    limits: &Limits,
+) -> Result<(), Failure> {
     let size = std::fs::metadata(path).map_or(0, |meta| meta.len());
     room::check(order, size, size)?;
     let interrupt = Interrupt::default();
@@ -200,7 +204,7 @@ async fn from_archive(order: &Order<'_>, path: &Path, limits: &Limits) -> Result
     Ok(())
 }
 
-fn keeping(order: &Order<'_>) -> Keeping {
+fn keeping(order: &PrepareRequest<'_>) -> Keeping {
     match order.keep {
         Keep::Layers => Keeping::In(order.store.layers.clone()),
         Keep::Nothing => Keeping::Nothing,
@@ -209,7 +213,7 @@ fn keeping(order: &Order<'_>) -> Keeping {
 
 /// Unpacks the layers into a new container while `downloads` goes on, and names it when all is well.
 async fn carry_out(
-    order: &Order<'_>,
+    order: &PrepareRequest<'_>,
     plan: Plan,
     limits: &Limits,
     downloads: impl Future<Output = ()>,

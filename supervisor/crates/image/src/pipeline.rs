@@ -2,9 +2,9 @@
 //! between them are all that is held of a layer.
 
 mod digests;
+mod hashing_reader;
 mod pieces;
 mod reading;
-mod tap;
 
 use std::{
     io::{BufRead, BufReader, Read},

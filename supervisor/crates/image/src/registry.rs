@@ -18,7 +18,7 @@ use self::{
     challenge::Challenge,
     credentials::{Credentials, tried},
     endpoint::Endpoint,
-    exchange::{Exchange, Part, Reply, Request},
+    exchange::{HttpClient, Part, Reply, Request},
 };
 use super::{
     Digest, ImageError,
@@ -50,7 +50,7 @@ pub struct RegistrySettings {
 pub(crate) struct Registry<'a> {
     reference: &'a Reference,
     endpoint: Endpoint,
-    exchange: Exchange,
+    exchange: HttpClient,
     access: Mutex<Access>,
 }
 
@@ -86,7 +86,7 @@ impl<'a> Registry<'a> {
         let transport = Transport::new(TlsVerify::Verify, &settings.network);
         Ok(Self {
             reference,
-            exchange: Exchange::new(transport, endpoint.base.clone()),
+            exchange: HttpClient::new(transport, endpoint.base.clone()),
             endpoint,
             access: Mutex::new(access),
         })

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
-use super::{Failure, Keep, Order};
+use super::{Failure, Keep, PrepareRequest};
 use rootfs::free_bytes;
 
 /// Layers of `size` bytes take at least as much when they are unpacked; where they are kept, those that are `missing` yet
@@ -10,7 +10,7 @@ use rootfs::free_bytes;
 ///
 /// # Errors
 /// [`Failure::NoRoom`].
-pub(super) fn check(order: &Order<'_>, size: u64, missing: u64) -> Result<(), Failure> {
+pub(super) fn check(order: &PrepareRequest<'_>, size: u64, missing: u64) -> Result<(), Failure> {
     let kept = match order.keep {
         Keep::Layers => missing,
         Keep::Nothing => 0,
@@ -40,7 +40,7 @@ pub fn expect(path: &Path, needed: u64) -> Result<(), Failure> {
 }
 
 /// What there is to say when a file system turned out to be full: the one that has less.
-pub(super) fn used_up(order: &Order<'_>) -> Failure {
+pub(super) fn used_up(order: &PrepareRequest<'_>) -> Failure {
     let parts = [&order.store.containers, &order.store.layers];
     let parts = parts.map(|path| (free_bytes(path).unwrap_or(0), path));
     let [containers, layers] = parts;

@@ -12,14 +12,14 @@ use crate::{
 use container::{RunEnd, workspace::RecordDir};
 use environment::{Limits, Stop};
 
-use super::{Runner, broken::Broken};
+use super::{Runner, record_error::RecordError};
 
 impl Runner<'_> {
     pub(super) async fn upload(
         &self,
         dir: &Path,
         limits: &Limits,
-    ) -> Result<UploadReport, (Broken, Vec<Uploaded>)> {
+    ) -> Result<UploadReport, (RecordError, Vec<Uploaded>)> {
         let progress = &self.invocation.monitor.sent;
         let staging = Box::pin(stage_out(
             &self.services.stores,
@@ -28,7 +28,7 @@ impl Runner<'_> {
             progress,
         ));
         let failed = |message| {
-            Broken::Failed(Failure {
+            RecordError::Failed(Failure {
                 name: "StageOutFailed",
                 message,
             })
@@ -36,7 +36,7 @@ impl Runner<'_> {
         tokio::select! {
             staged = staging => staged.map_err(|e| (failed(e.to_string()), e.uploaded)),
             stop = limits.reached() => Err((match stop {
-                Stop::Cancelled(signal) => Broken::Cancelled(signal),
+                Stop::Cancelled(signal) => RecordError::Cancelled(signal),
                 Stop::Deadline => failed(
                     "no time left to upload every output; raise container.timeout_threshold"
                         .to_owned(),
@@ -52,7 +52,7 @@ impl Runner<'_> {
         count: usize,
         record: &RecordDir,
         limits: &Limits,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), RecordError> {
         let output = record.output();
         if let Some(file) = self.answer_file {
             let file = file.to_owned();
@@ -72,12 +72,12 @@ impl Runner<'_> {
     /// Until when outputs are handled after a run with this end.
     ///
     /// # Errors
-    /// [`Broken::Cancelled`] when they are dropped.
-    pub(super) fn limits_of_outputs(&self, end: RunEnd) -> Result<Limits, Broken> {
+    /// [`RecordError::Cancelled`] when they are dropped.
+    pub(super) fn limits_of_outputs(&self, end: RunEnd) -> Result<Limits, RecordError> {
         // Uploads are given up later than the container is.
         let deadline = self.invocation.time.end_at;
         match (end, self.invocation.when_cancelled) {
-            (RunEnd::Cancelled(signal), WhenCancelled::Drop) => Err(Broken::Cancelled(signal)),
+            (RunEnd::Cancelled(signal), WhenCancelled::Drop) => Err(RecordError::Cancelled(signal)),
             (RunEnd::Cancelled(_), WhenCancelled::UploadWithin(time)) => {
                 let last = tokio::time::Instant::now() + time;
                 Ok(Limits {
@@ -100,9 +100,9 @@ impl Runner<'_> {
 async fn in_time<T>(
     work: tokio::task::JoinHandle<std::io::Result<T>>,
     limits: &Limits,
-) -> Result<T, Broken> {
+) -> Result<T, RecordError> {
     let failure = |message| {
-        Broken::Failed(Failure {
+        RecordError::Failed(Failure {
             name: "StageOutFailed",
             message,
         })
@@ -110,7 +110,7 @@ async fn in_time<T>(
     let done = tokio::select! {
         done = work => done.map_err(|e| failure(e.to_string()))?,
         stop = limits.reached() => return Err(match stop {
-            Stop::Cancelled(signal) => Broken::Cancelled(signal),
+            Stop::Cancelled(signal) => RecordError::Cancelled(signal),
             Stop::Deadline => failure(
                 "no time left to put the output files into the answer; raise container.timeout_threshold"
                     .to_owned(),

@@ -8,7 +8,7 @@ use crate::{
 use config::DispatchMode;
 use environment::Stop;
 
-use super::{Broken, Limits, Runner, narration};
+use super::{Limits, RecordError, Runner, narration};
 
 impl<'a> Runner<'a> {
     /// What delegates every record, where none is to run here at all.
@@ -21,19 +21,19 @@ impl<'a> Runner<'a> {
     /// What a record that did not come to an end of its own comes to, and lines for its log.
     pub(super) async fn settle(
         &self,
-        broken: Broken,
+        broken: RecordError,
         index: usize,
         plan: &RunPlan,
     ) -> (Outcome, String) {
         let (why, line, otherwise) = match broken {
-            Broken::Failed(failure) => return (Outcome::Failed(failure), String::new()),
-            Broken::Cancelled(signal) => return (Outcome::Killed { signal }, String::new()),
-            Broken::NoRoom(failure) => (
+            RecordError::Failed(failure) => return (Outcome::Failed(failure), String::new()),
+            RecordError::Cancelled(signal) => return (Outcome::Killed { signal }, String::new()),
+            RecordError::NoRoom(failure) => (
                 "it does not fit here",
                 String::new(),
                 Outcome::Failed(failure),
             ),
-            Broken::TimedOut(doing) => (
+            RecordError::TimedOut(doing) => (
                 "the time here is over",
                 format!("[stopped at the deadline while {doing}]\n"),
                 Outcome::TimedOut,

@@ -13,7 +13,7 @@ use crate::{
 };
 use container::{ContainerError, Direct, Prepared, workspace::RecordDir};
 
-use super::{Broken, Runner, image_source, phase_outcome};
+use super::{RecordError, Runner, image_source, phase_outcome};
 
 /// Where a record's command runs.
 pub(super) enum Target<'a> {
@@ -28,7 +28,7 @@ impl Runner<'_> {
         plan: &RunPlan,
         record: &RecordDir,
         report: &mut RecordReport,
-    ) -> Result<(Target<'_>, Option<StagedInput>), Broken> {
+    ) -> Result<(Target<'_>, Option<StagedInput>), RecordError> {
         let (mut prepare_time, mut stage_in_time) = (Duration::ZERO, Duration::ZERO);
         let input_dir = record.input();
         // Both to their end: an image that is half prepared when an input is missing would have
@@ -47,7 +47,7 @@ impl Runner<'_> {
         Ok((prepared?, input))
     }
 
-    async fn prepare(&self) -> Result<Target<'_>, Broken> {
+    async fn prepare(&self) -> Result<Target<'_>, RecordError> {
         if let Site::Here(direct) = &self.services.site {
             return Ok(Target::Here(direct));
         }
@@ -61,13 +61,17 @@ impl Runner<'_> {
         Ok(Target::Container(Box::new(prepared)))
     }
 
-    async fn download(&self, plan: &RunPlan, dir: &Path) -> Result<Option<StagedInput>, Broken> {
+    async fn download(
+        &self,
+        plan: &RunPlan,
+        dir: &Path,
+    ) -> Result<Option<StagedInput>, RecordError> {
         let progress = &self.invocation.monitor.received;
         let limits = self.limits();
         let staging = Box::pin(stage_in(&self.services.stores, &plan.input, dir, progress));
         tokio::select! {
             staged = staging => Ok(staged?),
-            why = limits.reached() => Err(Broken::stopped(why, "downloading the input")),
+            why = limits.reached() => Err(RecordError::stopped(why, "downloading the input")),
         }
     }
 }

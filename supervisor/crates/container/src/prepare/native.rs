@@ -1,6 +1,6 @@
 //! The part of a preparation that the supervisor does itself: everything but udocker's `setup`.
 
-use image::{self, Failure, Order, StoreName};
+use image::{self, Failure, PrepareRequest, StoreName};
 
 use super::store::New;
 use crate::{
@@ -16,7 +16,7 @@ impl ContainerBuild<'_> {
         tracing::info!(image = %self.image, "{step}");
         let preparer = self.builder;
         let settings = preparer.udocker.settings();
-        let order = Order {
+        let order = PrepareRequest {
             image: self.image,
             name: StoreName::of(reference),
             container: self.name,

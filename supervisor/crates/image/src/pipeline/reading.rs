@@ -11,8 +11,8 @@ use std::{
 use super::{
     super::{ImageError, decode::decoder, interrupt::Interrupt, unpack::LayerError},
     Blob, Keeping, Layer, Opened, Source,
+    hashing_reader::{HashingReader, Passed},
     pieces::Outlet,
-    tap::{Passed, Tap},
 };
 
 /// What a layer may always unpack to, in bytes.
@@ -37,7 +37,7 @@ pub(super) fn read_all(
             Some(error) => Some(source.failure().unwrap_or(error)),
             None => None,
         })?;
-        blobs.push(passed.settle(source.digest(), layer.digest.as_ref())?);
+        blobs.push(passed.finish_reading(source.digest(), layer.digest.as_ref())?);
         outlet.end_layer()?;
     }
     Ok(blobs)
@@ -52,7 +52,7 @@ fn read_layer(
 ) -> Result<Passed, Option<ImageError>> {
     let failed = |source| layer.failed(LayerError::Read(source));
     let taken = Arc::new(AtomicU64::new(0));
-    let mut tap = Tap::new(opened, Arc::clone(&taken), keeping, interrupt)?;
+    let mut tap = HashingReader::new(opened, Arc::clone(&taken), keeping, interrupt)?;
     let mut content = decoder(&mut tap).map_err(failed)?;
     let mut total = 0_u64;
     loop {

@@ -73,13 +73,13 @@ pub(super) struct Reply {
 }
 
 /// Sends requests.
-pub(super) struct Exchange {
+pub(super) struct HttpClient {
     transport: Transport,
     /// What messages call the server.
     server: String,
 }
 
-impl Exchange {
+impl HttpClient {
     pub(super) fn new(transport: Transport, server: String) -> Self {
         Self { transport, server }
     }
@@ -94,7 +94,7 @@ impl Exchange {
         for _ in 0..=REDIRECTS {
             let address = parse(&request.url)?;
             allowed(&address)?;
-            let reply = self.patiently(&request, &address).await?;
+            let reply = self.send_with_retry(&request, &address).await?;
             let Some(location) = reply
                 .location
                 .as_deref()
@@ -112,7 +112,7 @@ impl Exchange {
         Err(unreachable(&request.url, "too many redirects".to_owned()))
     }
 
-    async fn patiently(&self, request: &Request, address: &Uri) -> Result<Reply, ImageError> {
+    async fn send_with_retry(&self, request: &Request, address: &Uri) -> Result<Reply, ImageError> {
         let mut attempt = 1;
         loop {
             let reply = self.once(request, address).await;

@@ -9,7 +9,8 @@ use std::{
 
 use environment::Limits;
 use image::{
-    self, Digest, Failure, ImageSource, Keep, Order, RegistrySettings, StoreName, StorePaths,
+    self, Digest, Failure, ImageSource, Keep, PrepareRequest, RegistrySettings, StoreName,
+    StorePaths,
     unpack::{LayerError, apply_layer},
 };
 use rootfs::{Resolver, Root};
@@ -193,7 +194,7 @@ impl Store {
         registry: &RegistrySettings,
         time: Option<Duration>,
     ) -> Result<(), Failure> {
-        let order = Order {
+        let order = PrepareRequest {
             image,
             name: StoreName::of(name),
             container: "c",

@@ -14,7 +14,7 @@ pub(super) struct Modes {
 
 impl Modes {
     /// Sees to it that `file`, which has just been made with `mode`, has it.
-    pub(super) fn settle(&mut self, file: &File, mode: Mode) -> nix::Result<()> {
+    pub(super) fn finish_reading(&mut self, file: &File, mode: Mode) -> nix::Result<()> {
         let bits = mode.bits() & 0o777;
         let (word, bit) = (bits as usize / 64, 1 << (bits % 64));
         let word = &mut self.kept[word];

@@ -71,7 +71,7 @@ impl Parent {
             }
         }
         modes
-            .settle(&file, mode)
+            .finish_reading(&file, mode)
             .map_err(|error| failed(error.into()))?;
         let _cosmetic = futimens(&file, &time(member.modified), &time(member.modified));
         Ok(Made::Something)

@@ -12,7 +12,7 @@ use super::{Invocation, Services, failure};
 ///
 /// # Errors
 /// The failure that the invocation ends with, and who is to be told.
-pub fn understand(
+pub fn parse_and_plan(
     services: &Services,
     invocation: &Invocation<'_>,
 ) -> Result<(Event, Plan), (Source, Failure)> {

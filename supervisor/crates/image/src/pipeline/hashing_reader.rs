@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Passes a layer's bytes on, hashes and counts them, and writes down what is to be kept.
-pub(super) struct Tap<'a> {
+pub(super) struct HashingReader<'a> {
     bytes: Box<dyn BufRead + Send + 'a>,
     /// Bytes in the buffer that have been looked at.
     seen: usize,
@@ -34,7 +34,7 @@ pub(super) struct Passed {
     kept: Option<(NamedTempFile, PathBuf)>,
 }
 
-impl<'a> Tap<'a> {
+impl<'a> HashingReader<'a> {
     pub(super) fn new(
         opened: Opened<'a>,
         taken: Arc<AtomicU64>,
@@ -75,7 +75,7 @@ impl<'a> Tap<'a> {
 impl Passed {
     /// Checks what has been read, `of_source` being its digest where the source has hashed it, and gives the kept file its
     /// name.
-    pub(super) fn settle(
+    pub(super) fn finish_reading(
         self,
         of_source: Option<Digest>,
         expected: Option<&Digest>,
@@ -98,7 +98,7 @@ impl Passed {
     }
 }
 
-impl BufRead for Tap<'_> {
+impl BufRead for HashingReader<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.interrupt.check()?;
         let buffered = self.bytes.fill_buf()?;
@@ -120,7 +120,7 @@ impl BufRead for Tap<'_> {
     }
 }
 
-impl Read for Tap<'_> {
+impl Read for HashingReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let bytes = self.fill_buf()?.read(buffer)?;
         self.consume(bytes);

@@ -11,7 +11,7 @@ use environment::Stop;
 use storage::StorageError;
 
 /// Why a record did not get as far as its container's end.
-pub(super) enum Broken {
+pub(super) enum RecordError {
     Failed(Failure),
     /// As `Failed`, because the image or the input does not fit onto the disk here.
     NoRoom(Failure),
@@ -19,7 +19,7 @@ pub(super) enum Broken {
     Cancelled(i32),
 }
 
-impl Broken {
+impl RecordError {
     pub(super) fn stopped(why: Stop, doing: &'static str) -> Self {
         match why {
             Stop::Deadline => Self::TimedOut(doing),
@@ -28,7 +28,7 @@ impl Broken {
     }
 }
 
-impl From<ContainerError> for Broken {
+impl From<ContainerError> for RecordError {
     fn from(error: ContainerError) -> Self {
         match error {
             ContainerError::Stopped { why, .. } => Self::stopped(why, "preparing the image"),
@@ -47,7 +47,7 @@ impl From<ContainerError> for Broken {
     }
 }
 
-impl From<StageInError> for Broken {
+impl From<StageInError> for RecordError {
     fn from(error: StageInError) -> Self {
         let broken = match &error {
             StageInError::Storage(StorageError::NoSpace { .. }) => Self::NoRoom,
@@ -64,8 +64,8 @@ impl From<StageInError> for Broken {
 }
 
 /// The workspace could not be used.
-pub(super) fn local_failure(action: &str, error: &io::Error) -> Broken {
-    Broken::Failed(Failure {
+pub(super) fn local_failure(action: &str, error: &io::Error) -> RecordError {
+    RecordError::Failed(Failure {
         name: "WorkspaceFailed",
         message: format!("cannot {action}: {error}"),
     })
