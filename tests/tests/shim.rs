@@ -5,6 +5,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -198,4 +199,20 @@ fn expect_no_files_of(proot: &Process) {
         assert!(asked.elapsed() < KILLED_IN, "{:?}", there());
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+#[test]
+fn an_engine_that_cannot_be_started_is_named() {
+    let mut sandbox = Sandbox::new(Mode::NativeP1);
+    // The image is prepared with a proot that works.
+    sandbox.script("echo ran").run().expect_code(0);
+    let broken = sandbox.write("broken-proot", "no program");
+    std::fs::set_permissions(&broken, std::fs::Permissions::from_mode(0o755)).unwrap();
+    sandbox.set("UDOCKER_USE_PROOT_EXECUTABLE", broken);
+    let run = sandbox.script("echo ran").run();
+    run.expect_code(1)
+        .expect_stderr("cannot start")
+        .expect_stderr("broken-proot")
+        .expect_stderr("Exec format error");
+    sandbox.expect_clean();
 }

@@ -31,8 +31,8 @@ use super::{
 /// From SIGTERM to SIGKILL: Batch and most schedulers kill a job 30 s after they told it to end (AWS Batch user guide, "Job
 /// timeouts"), of which the larger part is for the uploads.
 const GRACE: Duration = Duration::from_secs(10);
-/// What is left then for uploading what the command had written.
-const UPLOADS_AFTER_SIGNAL: Duration = Duration::from_secs(18);
+/// What is left then for uploading what the command had written. Three seconds more are for aborting what has not arrived.
+const UPLOADS_AFTER_SIGNAL: Duration = Duration::from_secs(15);
 /// Output kept for messages; whoever reads the log has seen everything.
 const KEPT: Keep = Keep {
     head: 16 * 1024,

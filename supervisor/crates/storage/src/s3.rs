@@ -86,7 +86,7 @@ impl ObjectStore for S3Store {
     }
 
     async fn finish_clearing(&self) {
-        let aborts = std::mem::take(&mut *self.aborts());
-        aborts.join_all().await;
+        let mut aborts = std::mem::take(&mut *self.aborts());
+        while aborts.join_next().await.is_some() {}
     }
 }

@@ -16,6 +16,7 @@ use nix::{sys::signal::kill, unistd::Pid};
 use tokio::{
     net::UnixStream,
     process::{Child, Command},
+    task::JoinHandle,
 };
 
 use super::messages::Messages;
@@ -49,6 +50,8 @@ pub struct Running {
     unsent: Vec<u8>,
     /// What the shim is told to run, as far as its processes can be told by it.
     run: Option<Run>,
+    /// Kills what a killed shim has left; how many processes that were.
+    clearing: Option<JoinHandle<usize>>,
     /// When the shim was started.
     began: Moment,
     grace: Duration,
@@ -138,6 +141,7 @@ impl Running {
             lifeline: Some(lifeline),
             unsent: Vec::new(),
             run: None,
+            clearing: None,
             began,
             grace,
             messages,
@@ -159,7 +163,7 @@ impl Running {
                     return status;
                 }
                 () = self.messages.more() => {}
-                () = send(self.lifeline.as_ref(), &mut self.unsent), if !self.unsent.is_empty() => {}
+                () = send(&mut self.lifeline, &mut self.unsent), if !self.unsent.is_empty() => {}
             }
         }
     }
@@ -214,15 +218,26 @@ impl Running {
     /// Kills what is left of a run whose shim was killed: by the container, as it may be, or by us.
     async fn clear_behind_the_shim(&mut self) {
         // Once: what comes later under the shim's number is another process.
-        let Some(run) = self.run.take() else { return };
-        let killed = kill_tree(move || Tree::of(run.lineage)).await;
-        remove_files_of(&killed, &run.variables);
-        if !killed.is_empty() {
-            let killed = killed.len();
-            tracing::warn!(
+        if let Some(run) = self.run.take() {
+            self.clearing = Some(tokio::task::spawn_blocking(move || {
+                let killed = Tree::of(run.lineage).kill(Instant::now() + KILLED_WITHIN, || {});
+                remove_files_of(&killed, &run.variables);
+                killed.len()
+            }));
+        }
+        // Whoever is cancelled in between waits for the same work the next time.
+        let Some(clearing) = &mut self.clearing else {
+            return;
+        };
+        let cleared = clearing.await;
+        self.clearing = None;
+        match cleared {
+            Ok(0) => {}
+            Ok(killed) => tracing::warn!(
                 killed,
                 "the container's shim was killed; what it looked after is gone, too"
-            );
+            ),
+            Err(error) => tracing::error!(%error, "cannot kill what the container left running"),
         }
     }
 
@@ -254,19 +269,20 @@ async fn kill_tree(tree: impl FnOnce() -> Tree + Send + 'static) -> BTreeSet<Pid
     })
 }
 
-/// Sends what the shim takes at once. To one that has ended, nothing can be sent: it says why.
-async fn send(lifeline: Option<&UnixStream>, unsent: &mut Vec<u8>) {
-    let Some(lifeline) = lifeline else {
+/// Sends what the shim takes at once. To one that has ended, nothing can be sent: it says why. One that is there and cannot
+/// have all of its order ends, too, as its standard input does.
+async fn send(lifeline: &mut Option<UnixStream>, unsent: &mut Vec<u8>) {
+    let Some(open) = lifeline else {
         return unsent.clear();
     };
-    match lifeline
-        .writable()
-        .await
-        .and_then(|()| lifeline.try_write(unsent))
-    {
+    let sent = open.writable().await.and_then(|()| open.try_write(unsent));
+    match sent {
         Ok(sent) => drop(unsent.drain(..sent)),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-        Err(_ended) => unsent.clear(),
+        Err(_ended) => {
+            unsent.clear();
+            *lifeline = None;
+        }
     }
 }
 

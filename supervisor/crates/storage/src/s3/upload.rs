@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::operation::abort_multipart_upload::AbortMultipartUploadError;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -189,8 +190,9 @@ struct Unfinished<'a> {
 
 impl Unfinished<'_> {
     async fn abort(&mut self) {
-        if let Some(id) = self.id.take() {
+        if let Some(id) = self.id.clone() {
             abort(self.store.client.clone(), self.target.clone(), id).await;
+            self.id = None;
         }
     }
 }
@@ -217,6 +219,11 @@ async fn abort(client: Client, target: Target, id: String) {
         .send()
         .await;
     if let Err(error) = aborted {
+        // An abort that was interrupted may have arrived.
+        let gone = error.as_service_error();
+        if gone.is_some_and(AbortMultipartUploadError::is_no_such_upload) {
+            return;
+        }
         let error = classify(&target, &error);
         tracing::warn!(%error, "the parts of an unfinished upload could not be removed");
     }

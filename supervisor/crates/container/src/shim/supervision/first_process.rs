@@ -1,6 +1,7 @@
 //! What the shim does for the container's first process, see [`crate::shim::init`].
 
 use std::{
+    ffi::OsStr,
     io,
     os::fd::BorrowedFd,
     process::{Child, Command, ExitStatus, Stdio},
@@ -85,9 +86,10 @@ impl FirstProcessRole {
         let program = command.get_program();
         match self {
             Self::StandIn(teller) => Ok(teller.failed(&[program.to_owned()], error)),
-            Self::None | Self::Listener(_) => {
-                let text = format!("cannot start {}: {error}", program.display());
-                Err(io::Error::new(error.kind(), text))
+            Self::None => Err(cannot_start(program, error)),
+            Self::Listener(listener) => {
+                listener.never_began();
+                Err(cannot_start(program, error))
             }
         }
     }
@@ -125,6 +127,11 @@ impl FirstProcessRole {
             Self::Listener(listener) => listener.ended(status),
         }
     }
+}
+
+fn cannot_start(program: &OsStr, error: &io::Error) -> io::Error {
+    let text = format!("cannot start {}: {error}", program.display());
+    io::Error::new(error.kind(), text)
 }
 
 /// The engine's command.

@@ -51,14 +51,17 @@ impl Listener {
     /// The operating system's.
     pub(super) fn input(&mut self, handoff: &Path, errand: &[u8]) -> io::Result<File> {
         let path = handoff.join("errand");
-        let mut options = File::options();
-        options.read(true).write(true).create_new(true).mode(0o600);
-        let mut file = options.open(&path)?;
-        fs::remove_file(&path)?;
-        file.write_all(errand)?;
-        file.rewind()?;
+        let file = without_a_name(&path, errand).map_err(|error| {
+            let text = format!("cannot write {}: {error}", path.display());
+            io::Error::new(error.kind(), text)
+        })?;
         self.teller.begins();
         Ok(file)
+    }
+
+    /// proot could not be started.
+    pub(super) fn never_began(&self) {
+        self.teller.never_began();
     }
 
     /// proot has been started.
@@ -131,6 +134,17 @@ impl Listener {
         self.told = true;
         Some(self.teller.ended(status))
     }
+}
+
+/// A file with this content, to be read from the start, that nobody else can open.
+fn without_a_name(path: &Path, content: &[u8]) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create_new(true).mode(0o600);
+    let mut file = options.open(path)?;
+    fs::remove_file(path)?;
+    file.write_all(content)?;
+    file.rewind()?;
+    Ok(file)
 }
 
 /// How proot says that a process has ended.
