@@ -53,11 +53,25 @@ pub fn start(level: LogLevel, format: Format) {
     };
 }
 
+/// The crates whose lines are the supervisor's own.
+const OWN: [&str; 10] = [
+    "config",
+    "container",
+    "environment",
+    "faas_supervisor",
+    "image",
+    "lambda_sandbox",
+    "net",
+    "rootfs",
+    "sandbox_probe",
+    "storage",
+];
+
 /// Libraries speak up from warnings on: below that they repeat requests, session tokens included.
 fn targets(level: LevelFilter) -> Targets {
     Targets::new()
         .with_default(level.min(LevelFilter::WARN))
-        .with_target("faas_supervisor", level)
+        .with_targets(OWN.map(|name| (name, level)))
         // Its span carries the request id and the trace id onto our lines …
         .with_target("lambda_runtime::layers", LevelFilter::INFO)
         // … and its own line would repeat a function error, container output included.
@@ -71,5 +85,27 @@ fn filter(level: LogLevel) -> LevelFilter {
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Warning => LevelFilter::WARN,
         LogLevel::Error | LogLevel::Critical => LevelFilter::ERROR,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_crate_of_the_house_is_heard_and_no_library() {
+        let crates = concat!(env!("CARGO_MANIFEST_DIR"), "/crates");
+        let mut names: Vec<String> = std::fs::read_dir(crates)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| !name.contains('.'))
+            .map(|name| name.replace('-', "_"))
+            .collect();
+        names.push("faas_supervisor".to_owned());
+        names.sort();
+        assert_eq!(names, OWN);
+        let targets = targets(LevelFilter::DEBUG);
+        assert!(targets.would_enable("storage::s3::download", &tracing::Level::DEBUG));
+        assert!(!targets.would_enable("aws_config::profile", &tracing::Level::DEBUG));
     }
 }
