@@ -16,7 +16,8 @@ pub fn free_bytes(directory: &Path) -> nix::Result<u64> {
         .saturating_mul(system.fragment_size()))
 }
 
-fn parent(path: &Path) -> &Path {
+/// The directory that holds `path`, or would; the working directory for a name alone.
+pub fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

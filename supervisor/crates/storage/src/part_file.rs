@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use rootfs::free_bytes;
+use rootfs::space::{free_bytes, parent};
 use tempfile::NamedTempFile;
 
 use super::error::{StorageError, Target};
@@ -104,12 +104,5 @@ fn no_space(target: &Target, directory: &Path, needed: u64, free: u64) -> Storag
         needed,
         free,
         path: directory.to_owned(),
-    }
-}
-
-fn parent(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
     }
 }

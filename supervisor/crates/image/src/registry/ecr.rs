@@ -4,11 +4,11 @@
 use std::time::SystemTime;
 
 use aws_credential_types::provider::ProvideCredentials as _;
-use aws_sdk_s3::primitives::SdkBody;
 use aws_sigv4::{
     http_request::{SignableBody, SignableRequest, SigningSettings, sign},
     sign::v4,
 };
+use aws_smithy_types::body::SdkBody;
 use serde::Deserialize;
 
 use super::{

@@ -5,7 +5,7 @@ mod body;
 
 use std::{fmt, time::Duration};
 
-use aws_sdk_s3::primitives::SdkBody;
+use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http::{
     Response, Uri,

@@ -23,7 +23,7 @@ use super::{
 
 use KnownOfLambda::{Denied, Unknown, Works};
 
-pub(in crate) const FACILITIES: &[Facility] = &[
+pub(crate) const FACILITIES: &[Facility] = &[
     Facility::new("exec in the temporary directory", Works, exec)
         .needed_for("running programs of images: they are unpacked there")
         .without("No container can be started: programs in the temporary directory cannot be executed. Set UDOCKER_DIR to a directory where they can."),

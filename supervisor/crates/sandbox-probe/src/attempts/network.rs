@@ -18,7 +18,7 @@ use super::{
 
 use KnownOfLambda::{Denied, Varies, Works};
 
-pub(in crate) const FACILITIES: &[Facility] = &[
+pub(crate) const FACILITIES: &[Facility] = &[
     Facility::new("socketpair", Works, |_| {
         done(syscall!(SYS_socketpair, libc::AF_UNIX, libc::SOCK_STREAM, 0, &mut [0_u8; 8]))
     }),

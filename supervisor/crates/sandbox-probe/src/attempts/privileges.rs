@@ -21,7 +21,7 @@ const SUBREAPER: &str = "nothing: where it works, orphans of a run come to its o
 const DEATH_SIGNAL: &str =
     "nothing: where it works, a run ends a little sooner when the supervisor is killed";
 
-pub(in crate) const FACILITIES: &[Facility] = &[
+pub(crate) const FACILITIES: &[Facility] = &[
     Facility::new("prctl PR_SET_CHILD_SUBREAPER", Denied, |_| prctl(libc::PR_SET_CHILD_SUBREAPER, 1))
         .needed_for(SUBREAPER)
         .without("Programs that must be child subreapers (tini -s, systemd, supervisord in some settings) fail."),

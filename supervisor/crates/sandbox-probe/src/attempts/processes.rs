@@ -16,7 +16,7 @@ use KnownOfLambda::{Unknown, Varies, Works};
 
 const FIND: &str = "finding everything that a run started, so that nothing of it outlives the run";
 
-pub(in crate) const FACILITIES: &[Facility] = &[
+pub(crate) const FACILITIES: &[Facility] = &[
     Facility::new("setsid", Works, |_| done(syscall!(SYS_setsid)))
         .needed_for("a session for each run, so that it can be stopped as a whole")
         .without("No container can be started: each run has a session of its own."),

@@ -30,7 +30,7 @@ const MOMENT: i64 = 1;
 /// How long the attempt waits that is stopped in between, in milliseconds.
 const STOPPED_MOMENT: i64 = 300;
 
-pub(in crate) const FACILITIES: &[Facility] = &[
+pub(crate) const FACILITIES: &[Facility] = &[
     Facility::new("poll", Works, |_| {
         done(syscall!(SYS_ppoll, 0, 0, &mut milliseconds(MOMENT), 0, 8))
     })

@@ -2,7 +2,7 @@
 
 use std::{future::poll_fn, pin::Pin};
 
-use aws_sdk_s3::primitives::SdkBody;
+use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http_body::Body as _;
 use thiserror::Error;
