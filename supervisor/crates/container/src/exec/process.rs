@@ -1,7 +1,6 @@
 //! A command below its shim: started, waited for, told to stop, listened to.
 
 use std::{
-    collections::BTreeSet,
     io,
     os::{
         fd::OwnedFd,
@@ -48,12 +47,10 @@ pub struct Running {
     lifeline: Option<UnixStream>,
     /// What the shim has not taken yet of its order.
     unsent: Vec<u8>,
-    /// What the shim is told to run, as far as its processes can be told by it.
+    /// What the run's processes are recognized by.
     run: Option<Run>,
     /// Kills what a killed shim has left; how many processes that were.
     clearing: Option<JoinHandle<usize>>,
-    /// When the shim was started.
-    began: Moment,
     grace: Duration,
     /// What the command says that is not the container's output.
     pub messages: Messages,
@@ -68,7 +65,8 @@ struct Run {
 }
 
 impl Running {
-    /// Starts a shim, which `supervisor`'s file plays, on the `stage`. It takes its order while its end is waited for.
+    /// Starts a shim, which `supervisor`'s file plays, with the overlay of `stage`. The shim takes its order while [`Self::ended`]
+    /// waits for its end.
     ///
     /// # Errors
     /// [`ContainerError::Io`] when no pipe or process could be made.
@@ -77,6 +75,7 @@ impl Running {
         stage: &OverlayMount,
         order: &LaunchSpec,
     ) -> Result<Self, ContainerError> {
+        let began = Moment::now();
         let mut running = Self::start_shim(supervisor, stage, order.errand.grace)?;
         running.unsent = order.encode();
         running.run = Some(Run {
@@ -86,7 +85,7 @@ impl Running {
                 leader: None,
                 directory: order.start.run_directory().to_owned(),
                 root: stage.root_of_one_run().to_owned(),
-                began: running.began,
+                began,
                 before: None,
                 neighbours: order.start.neighbours,
             },
@@ -95,7 +94,7 @@ impl Running {
         Ok(running)
     }
 
-    /// Starts a shim that gets no order: it sets the stage, and ends.
+    /// Starts a shim that gets no order: it mounts the overlay, and ends.
     ///
     /// # Errors
     /// [`ContainerError::Io`] when no pipe or process could be made.
@@ -131,7 +130,6 @@ impl Running {
             .stdin(OwnedFd::from(theirs))
             .stdout(writer)
             .stderr(copy);
-        let began = Moment::now();
         let child = command.spawn().map_err(ContainerError::io(format!(
             "start {}",
             supervisor.display()
@@ -142,7 +140,6 @@ impl Running {
             unsent: Vec::new(),
             run: None,
             clearing: None,
-            began,
             grace,
             messages,
         })
@@ -205,11 +202,10 @@ impl Running {
 
     async fn kill_over_its_head(&mut self) -> Option<ExitStatus> {
         let pid = self.pid()?;
-        let killed = kill_tree(move || Tree::below(pid, pid)).await;
+        let killed = kill_below(pid).await;
         let _gone_already = self.child.start_kill();
         // A process that waits for a dead disk does not even die.
         let ended = tokio::time::timeout(KILLED_WITHIN, self.child.wait()).await;
-        let killed = killed.len();
         tracing::warn!(killed, "the container's processes did not end when told to");
         self.clear_behind_the_shim().await;
         ended.ok()?.ok()
@@ -260,12 +256,13 @@ async fn is_gone(lifeline: Option<&UnixStream>) {
     std::future::pending::<()>().await;
 }
 
-/// Kills a tree, looking again until nothing is left, off the thread that watches deadlines.
-async fn kill_tree(tree: impl FnOnce() -> Tree + Send + 'static) -> BTreeSet<Pid> {
-    let kill = move || Ok(tree().kill(Instant::now() + KILLED_WITHIN, || {}));
+/// Kills the processes below a shim, off the thread that watches deadlines; how many those were.
+async fn kill_below(shim: Pid) -> usize {
+    let until = Instant::now() + KILLED_WITHIN;
+    let kill = move || Ok(Tree::below(shim, shim).kill(until, || {}).len());
     off_thread(kill).await.unwrap_or_else(|error| {
         tracing::warn!(%error, "cannot kill what the container left running");
-        BTreeSet::new()
+        0
     })
 }
 

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::variable::Variable;
+use crate::{error::ContainerError, variable::Variable};
 
 use super::{
     log::{LogPump, Stream},
@@ -45,11 +45,16 @@ enum Words {
 }
 
 impl RunPipes {
-    /// Makes the directory and what is in it.
+    /// Makes the directory and the pipes in it.
     ///
     /// # Errors
-    /// The operating system's.
-    pub fn make(directory: &Path) -> io::Result<Self> {
+    /// [`ContainerError::Io`], which names the directory.
+    pub fn make(directory: &Path) -> Result<Self, ContainerError> {
+        let action = format!("prepare {}", directory.display());
+        Self::make_in(directory).map_err(ContainerError::io(action))
+    }
+
+    fn make_in(directory: &Path) -> io::Result<Self> {
         fs::DirBuilder::new().mode(0o700).create(directory)?;
         let open = |name: &str| Inlet::make(&directory.join(name));
         Ok(Self {
@@ -64,11 +69,18 @@ impl RunPipes {
     /// Writes the command and its variables, for a first process that udocker starts.
     ///
     /// # Errors
-    /// The operating system's.
-    pub fn write(&mut self, argv: &[OsString], variables: &[Variable]) -> io::Result<()> {
-        write_new(&self.directory.join("argv"), &terminated(argv))?;
+    /// [`ContainerError::Io`], which names the file.
+    pub fn write(
+        &mut self,
+        argv: &[OsString],
+        variables: &[Variable],
+    ) -> Result<(), ContainerError> {
         let assignments = variables.iter().map(|v| format!("{}={}", v.name, v.value));
-        write_new(&self.directory.join("env"), &terminated(assignments))?;
+        for (name, content) in [("argv", terminated(argv)), ("env", terminated(assignments))] {
+            let path = self.directory.join(name);
+            let action = format!("write {}", path.display());
+            write_new(&path, &content).map_err(ContainerError::io(action))?;
+        }
         self.words = Words::Written;
         Ok(())
     }

@@ -33,7 +33,7 @@ pub struct WaitResult {
     /// What that said itself.
     messages: String,
     /// Removed with this, and not earlier: what is undone after a run is told from what the run did in its directories.
-    _handoff: RunPipes,
+    _pipes: RunPipes,
 }
 
 impl WaitResult {
@@ -63,29 +63,29 @@ impl WaitResult {
 /// Looks after a run to its end, to the deadline or until it is cancelled; nothing of it is left then.
 pub async fn wait_for_exit(
     mut running: Running,
-    handoff: RunPipes,
+    pipes: RunPipes,
     request: &RunRequest<'_>,
     sink: &mut dyn LogSink,
 ) -> WaitResult {
     let log = LogFile::new(request.record.log(), request.keep);
     let mut waiter = Waiter {
         pump: LogPump::new(sink, log),
-        handoff,
+        pipes,
         status: Vec::new(),
     };
     let over = waiter.wait(&mut running, &request.limits).await;
     let Waiter {
         mut pump,
-        mut handoff,
+        mut pipes,
         mut status,
     } = waiter;
-    handoff.drain(&mut pump, &mut status);
+    pipes.drain(&mut pump, &mut status);
     let end = match over {
         Over::Stopped(Stop::Deadline) => Some(RunEnd::TimedOut),
         Over::Stopped(Stop::Cancelled(signal)) => Some(RunEnd::Cancelled(signal)),
         // It began and did not come to be said how it ended: who should have said it was killed itself.
         Over::Ended(_) => parse_status(&status).or_else(|| {
-            handoff
+            pipes
                 .has_started()
                 .then_some(RunEnd::Killed(nix::libc::SIGKILL))
         }),
@@ -98,7 +98,7 @@ pub async fn wait_for_exit(
             Over::Stopped(_) => None,
         },
         messages: running.messages.text(),
-        _handoff: handoff,
+        _pipes: pipes,
     }
 }
 
@@ -117,7 +117,7 @@ struct Waiter<'a> {
     /// Takes the output.
     pump: LogPump<'a>,
     /// Brings it.
-    handoff: RunPipes,
+    pipes: RunPipes,
     /// What the container's first process said of its end.
     status: Vec<u8>,
 }
@@ -157,11 +157,11 @@ impl Waiter<'_> {
             // Output that nobody takes stays in the pipe, where it makes the container wait.
             self.pump.ready().await;
             tokio::select! {
-                read = self.handoff.stdout.read(&mut out) =>
+                read = self.pipes.stdout.read(&mut out) =>
                     self.pump.push(Stream::Stdout, &out[..read.unwrap_or(0)]),
-                read = self.handoff.stderr.read(&mut err) =>
+                read = self.pipes.stderr.read(&mut err) =>
                     self.pump.push(Stream::Stderr, &err[..read.unwrap_or(0)]),
-                read = self.handoff.status.read(&mut status) => {
+                read = self.pipes.status.read(&mut status) => {
                     self.status.extend_from_slice(&status[..read.unwrap_or(0)]);
                     if self.status.ends_with(b"\n") {
                         return;

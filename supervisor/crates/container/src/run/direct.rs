@@ -81,10 +81,7 @@ impl Direct {
         }
         let started = Instant::now();
         let directory = request.record.handoff();
-        let handoff = RunPipes::make(&directory).map_err(ContainerError::io(format!(
-            "prepare {}",
-            directory.display()
-        )))?;
+        let pipes = RunPipes::make(&directory)?;
         let order = LaunchSpec {
             start: EngineSpec {
                 first: FirstProcess::Shim,
@@ -101,7 +98,7 @@ impl Direct {
             },
         };
         let running = Running::start(&self.supervisor, &OverlayMount::default(), &order)?;
-        let seen = wait_for_exit(running, handoff, &request, sink).await;
+        let seen = wait_for_exit(running, pipes, &request, sink).await;
         seen.report(started, |status, message| ContainerError::NotStarted {
             status,
             message,

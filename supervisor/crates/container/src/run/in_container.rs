@@ -52,13 +52,13 @@ pub async fn run(
         None => super::by_udocker::order(udocker, container, &request, temp)?,
     };
     // What the run needs outside of ROOT is there before the journal looks.
-    let handoff = handoff(&order, &argv, &request)?;
+    let pipes = run_pipes(&order, &argv, &request)?;
     // udocker makes what it needs itself.
     let shared = prepared.guest.is_some() && Family::of(prepared.mode) == Family::Preload;
     prepared
         .undo
         .before_run(shared.then(|| request.record.root()));
-    let seen = attempt(udocker, prepared, &order, handoff, &request, sink).await;
+    let seen = attempt(udocker, prepared, &order, pipes, &request, sink).await;
     clear_up(&store, prepared, request.record, in_use).await;
     seen?.report(started, |status, message| ContainerError::Step {
         step: "run",
@@ -70,20 +70,16 @@ pub async fn run(
 }
 
 /// The pipes of the run, and, where udocker brings the first process into the container, what that finds beside them.
-fn handoff(
+fn run_pipes(
     order: &LaunchSpec,
     argv: &[OsString],
     request: &RunRequest<'_>,
 ) -> Result<RunPipes, ContainerError> {
-    let directory = &order.start.handoff;
-    let action = format!("prepare {}", directory.display());
-    let made = RunPipes::make(directory).and_then(|mut handoff| {
-        if order.start.first == FirstProcess::Inside {
-            handoff.write(argv, request.variables)?;
-        }
-        Ok(handoff)
-    });
-    made.map_err(ContainerError::io(action))
+    let mut pipes = RunPipes::make(&order.start.handoff)?;
+    if order.start.first == FirstProcess::Inside {
+        pipes.write(argv, request.variables)?;
+    }
+    Ok(pipes)
 }
 
 /// Has a shim run it, to its end.
@@ -91,13 +87,13 @@ async fn attempt(
     udocker: &Udocker,
     prepared: &Prepared,
     order: &LaunchSpec,
-    handoff: RunPipes,
+    pipes: RunPipes,
     request: &RunRequest<'_>,
     sink: &mut dyn LogSink,
 ) -> Result<WaitResult, ContainerError> {
     let stage = prepared.stage(request.record);
     let running = Running::start(&udocker.settings().supervisor, &stage, order)?;
-    Ok(wait_for_exit(running, handoff, request, sink).await)
+    Ok(wait_for_exit(running, pipes, request, sink).await)
 }
 
 /// Other supervisors may run the same container, except where changes are undone after the run, and in R modes: udocker

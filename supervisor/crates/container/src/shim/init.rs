@@ -23,8 +23,8 @@
 //!
 //! Without udocker there is less in the way: only the pipes are in the directory, and the shim knows the rest from the
 //! [`CommandSpec`]. Where the command is on this side of the container (F modes, jobs), it does what init would do, see
-//! [`crate::shim::supervision`]. In proot, init (`faas-init HANDOFF in-proot`) waits for the errand on its standard input and becomes the
-//! command, as proot takes milliseconds to start, and as many for another process; proot itself tells the shim how it ended.
+//! [`crate::shim::supervision`]. In proot, init (`faas-init HANDOFF in-proot`) reads the [`CommandSpec`] from its standard input and becomes the
+//! command, as proot takes milliseconds for another process; proot itself tells the shim how the command ended.
 
 mod command;
 pub mod env;
@@ -53,7 +53,7 @@ use command::{command_words, take_variables};
 pub(crate) use command::{Pipes, prepare};
 pub(crate) use status_writer::{BEGUN, StatusWriter};
 
-/// What makes the first process wait, and become the command.
+/// What makes the first process become the command.
 pub const IN_PROOT: &str = "in-proot";
 /// What it says to the shim then: this and its process id.
 pub(crate) const BEGINS: &str = "faas-init: pid ";
@@ -71,7 +71,7 @@ pub fn play(arguments: &[OsString]) -> ExitCode {
             let command = command_words(handoff).unwrap_or_default();
             serve(handoff, inherited, &command)
         }
-        [handoff, word] if word == IN_PROOT => wait_in_proot(Path::new(handoff), inherited),
+        [handoff, word] if word == IN_PROOT => become_command(Path::new(handoff), inherited),
         _ => ExitCode::from(status_writer::NOT_EXECUTABLE),
     }
 }
@@ -93,26 +93,23 @@ fn serve(handoff: &Path, base: Vec<(OsString, OsString)>, command: &[OsString]) 
     })
 }
 
-/// Is the command, as soon as it is told which; does what takes time in proot before that: every path is translated.
-fn wait_in_proot(handoff: &Path, base: Vec<(OsString, OsString)>) -> ExitCode {
+/// Becomes the command that standard input describes.
+fn become_command(handoff: &Path, base: Vec<(OsString, OsString)>) -> ExitCode {
     let Ok(mut teller) = StatusWriter::new(handoff) else {
         return ExitCode::from(status_writer::NOT_EXECUTABLE);
     };
     // Without proot it would go on, on the host's root. The command keeps this; for what it starts, there is the shim.
     let _asked_below = prctl::set_pdeathsig(Signal::SIGKILL);
     let pipes = Pipes::open(handoff);
-    let errand = match read_part(&mut io::stdin().lock()) {
-        Ok(None) => return ExitCode::SUCCESS,
-        Ok(Some(bytes)) => CommandSpec::parse(&bytes),
-        Err(error) => Err(error),
-    };
+    let described = read_part(&mut io::stdin().lock())
+        .and_then(|part| CommandSpec::parse(&part.ok_or(io::ErrorKind::UnexpectedEof)?));
     if !is_inside() {
         let _nobody_there = writeln!(io::stderr(), "{OUTSIDE}");
         return ExitCode::from(status_writer::NOT_EXECUTABLE);
     }
-    // Not before: one that ends while it waits has not begun.
+    // Not before: outside of the container nothing has begun.
     let _nobody_there = writeln!(io::stderr(), "{BEGINS}{}", Pid::this());
-    let (command, ready) = match errand {
+    let (command, ready) = match described {
         Ok(CommandSpec {
             argv, variables, ..
         }) => {

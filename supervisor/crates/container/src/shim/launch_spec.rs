@@ -1,4 +1,4 @@
-//! What a shim is told to run, through its standard input: how it starts, then what it does.
+//! What a shim runs, as it reads it from its standard input: how the engine starts, then what runs in it.
 //!
 //! Each part is a length in bytes and that many bytes: words with a NUL after each, as nothing that goes into one can hold a
 //! NUL. Where the input ends before a part, there is nothing to do.
@@ -35,11 +35,11 @@ pub enum FirstProcess {
     Inside,
     /// The shim does what it would do: the command is its child, and nothing else is started.
     Shim,
-    /// It waits in proot until it is told what to become; then proot says how that ended.
+    /// It becomes the command, in proot, which says how the command ended.
     InProot,
 }
 
-/// How the container starts.
+/// How the engine starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineSpec {
     /// Its first process.
