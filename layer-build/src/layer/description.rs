@@ -1,4 +1,4 @@
-//! The JSON file beside the zip, which describes a layer to whoever publishes it.
+//! The JSON file beside the zip. It tells the publisher what the layer is.
 
 use serde::{Deserialize, Serialize};
 

@@ -12,8 +12,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
-use crate::Network;
-use crate::transport::sdk::http_client;
+use crate::{Network, transport::sdk::http_client};
 use config::TlsVerify;
 
 /// Region of stores that have none of their own, such as `MinIO`.

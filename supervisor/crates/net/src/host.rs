@@ -8,9 +8,13 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use thiserror::Error;
 
-use crate::Network;
-use crate::transport::sdk::{http_client, sdk};
-use crate::transport::{SendError, Transport};
+use crate::{
+    Network,
+    transport::{
+        SendError, Transport,
+        sdk::{http_client, sdk},
+    },
+};
 use config::TlsVerify;
 
 /// The transport as the AWS SDK's clients want it. Nothing is opened or read before the first request.

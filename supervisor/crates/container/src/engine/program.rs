@@ -10,8 +10,7 @@ use super::{
     fakechroot::host_loader,
     request::{Command, Shared},
 };
-use crate::error::EngineError;
-use crate::variable::Variable;
+use crate::{error::EngineError, variable::Variable};
 use rootfs::{
     elf,
     executable::{self, MAX_INTERPRETERS, Program},

@@ -1,4 +1,4 @@
-//! A command below its shim: started, waited for, told to stop, listened to.
+//! Starts a command below its shim, waits for it, stops it, and collects its messages.
 
 use std::{
     io,
@@ -45,7 +45,7 @@ pub struct Running {
     /// The shim's standard input. It ends with this process, and that is how the shim learns of it; the shim says there
     /// that nothing of the run is left.
     lifeline: Option<UnixStream>,
-    /// What the shim has not taken yet of its order.
+    /// The part of the launch spec that the shim has not taken yet.
     unsent: Vec<u8>,
     /// What the run's processes are recognized by.
     run: Option<Run>,
@@ -65,52 +65,52 @@ struct Run {
 }
 
 impl Running {
-    /// Starts a shim, which `supervisor`'s file plays, with the overlay of `stage`. The shim takes its order while [`Self::ended`]
+    /// Starts a shim, which `supervisor`'s file plays, with the mount of `overlay`. The shim takes `spec` while [`Self::ended`]
     /// waits for its end.
     ///
     /// # Errors
     /// [`ContainerError::Io`] when no pipe or process could be made.
     pub fn start(
         supervisor: &Path,
-        stage: &OverlayMount,
-        order: &LaunchSpec,
+        overlay: &OverlayMount,
+        spec: &LaunchSpec,
     ) -> Result<Self, ContainerError> {
         let began = Moment::now();
-        let mut running = Self::start_shim(supervisor, stage, order.errand.grace)?;
-        running.unsent = order.encode();
+        let mut running = Self::start_shim(supervisor, overlay, spec.command_spec.grace)?;
+        running.unsent = spec.encode();
         running.run = Some(Run {
             lineage: Lineage {
                 supervisor: Pid::this(),
                 shim: running.pid().unwrap_or(NOBODY),
                 leader: None,
-                directory: order.start.run_directory().to_owned(),
-                root: stage.root_of_one_run().to_owned(),
+                directory: spec.engine_spec.run_directory().to_owned(),
+                root: overlay.root_of_one_run().to_owned(),
                 began,
                 before: None,
-                neighbours: order.start.neighbours,
+                neighbours: spec.engine_spec.neighbours,
             },
-            variables: order.start.variables.clone(),
+            variables: spec.engine_spec.variables.clone(),
         });
         Ok(running)
     }
 
-    /// Starts a shim that gets no order: it mounts the overlay, and ends.
+    /// Starts a shim that gets no launch spec: it mounts the overlay, and ends.
     ///
     /// # Errors
     /// [`ContainerError::Io`] when no pipe or process could be made.
-    pub fn start_without_order(
+    pub fn start_without_spec(
         supervisor: &Path,
-        stage: &OverlayMount,
+        overlay: &OverlayMount,
         grace: Duration,
     ) -> Result<Self, ContainerError> {
-        let mut running = Self::start_shim(supervisor, stage, grace)?;
+        let mut running = Self::start_shim(supervisor, overlay, grace)?;
         running.lifeline = None;
         Ok(running)
     }
 
     fn start_shim(
         supervisor: &Path,
-        stage: &OverlayMount,
+        overlay: &OverlayMount,
         grace: Duration,
     ) -> Result<Self, ContainerError> {
         let no_pipe = || ContainerError::io("make a pipe");
@@ -125,7 +125,7 @@ impl Running {
             // A terminal's Ctrl-C is for the supervisor, which then stops the shim in order.
             .process_group(0)
             .arg(std::process::id().to_string())
-            .args(stage.arguments())
+            .args(overlay.arguments())
             .env_clear()
             .stdin(OwnedFd::from(theirs))
             .stdout(writer)
@@ -145,7 +145,7 @@ impl Running {
         })
     }
 
-    /// Waits for the end, giving the order and collecting messages meanwhile. Safe to call again after cancellation.
+    /// Sends the launch spec and collects messages until the shim ends. Safe to call again after cancellation.
     ///
     /// # Errors
     /// The operating system's, from waiting.
@@ -266,8 +266,8 @@ async fn kill_below(shim: Pid) -> usize {
     })
 }
 
-/// Sends what the shim takes at once. To one that has ended, nothing can be sent: it says why. One that is there and cannot
-/// have all of its order ends, too, as its standard input does.
+/// Sends what the shim takes at once. A shim that has ended takes nothing, and its messages say why. A shim that cannot get all of
+/// its launch spec finds the end of its standard input, and ends.
 async fn send(lifeline: &mut Option<UnixStream>, unsent: &mut Vec<u8>) {
     let Some(open) = lifeline else {
         return unsent.clear();

@@ -8,13 +8,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{error::ContainerError, variable::Variable};
-
 use super::{
     log::{LogPump, Stream},
     outcome::RunEnd,
 };
-use crate::shim::{init::BEGUN, inlet::Inlet, launch_spec::terminated};
+use crate::{
+    error::ContainerError,
+    shim::{init::BEGUN, inlet::Inlet, launch_spec::terminated},
+    variable::Variable,
+};
 
 /// Bytes read from a pipe at once (a pipe holds 64 KiB, pipe(7)).
 pub const READ_SIZE: usize = 64 * 1024;

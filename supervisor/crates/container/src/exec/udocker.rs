@@ -15,8 +15,8 @@ use nix::errno::Errno;
 
 use rootfs::free_bytes;
 
-use crate::engine::{init_copy::InitCopy, settings::UdockerSettings};
 use crate::{
+    engine::{init_copy::InitCopy, settings::UdockerSettings},
     error::ContainerError,
     exec::process::Running,
     shim::{
@@ -69,12 +69,12 @@ impl Udocker {
         [self.settings.launcher.as_slice(), arguments].concat()
     }
 
-    /// What a shim is told for a command; `variables` come on top of the settings' environment, `grace` is from SIGTERM to
+    /// The launch spec of a udocker command. `variables` come on top of the settings' environment; `grace` is from SIGTERM to
     /// SIGKILL.
     ///
     /// # Errors
     /// [`ContainerError::NoUdocker`] when there is no launcher.
-    pub fn order(
+    pub fn launch_spec(
         &self,
         arguments: &[OsString],
         temp: &Path,
@@ -93,16 +93,16 @@ impl Udocker {
         self.commands.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(command = ?line, "udocker starts");
         Ok(LaunchSpec {
-            start: EngineSpec {
+            engine_spec: EngineSpec {
                 first: FirstProcess::Inside,
                 handoff: PathBuf::new(),
                 neighbours: Neighbours::of(self.settings.place),
                 variables: all,
                 line,
             },
-            errand: CommandSpec {
+            command_spec: CommandSpec {
                 grace,
-                scene: RunLinks::default(),
+                run_links: RunLinks::default(),
                 variables: Variables::new(),
                 argv: Vec::new(),
             },
@@ -125,9 +125,9 @@ impl Udocker {
             let image = image.to_owned();
             return Err(ContainerError::Stopped { why, step, image });
         }
-        let order = self.order(arguments, temp, &BTreeMap::new(), limits.grace)?;
+        let spec = self.launch_spec(arguments, temp, &BTreeMap::new(), limits.grace)?;
         let mut running =
-            Running::start(&self.settings.supervisor, &OverlayMount::default(), &order)?;
+            Running::start(&self.settings.supervisor, &OverlayMount::default(), &spec)?;
         let finished = tokio::select! {
             status = running.ended() => Ok(status),
             why = limits.reached() => Err(why),

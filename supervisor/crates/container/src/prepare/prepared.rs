@@ -31,8 +31,8 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// The stage of a run with the directories of `record`.
-    pub fn stage(&self, record: &RecordDir) -> OverlayMount {
+    /// The overlay of a run with the directories of `record`.
+    pub fn overlay_mount(&self, record: &RecordDir) -> OverlayMount {
         let root = || self.directory.join("ROOT");
         match self.undo {
             Undo::Overlay => OverlayMount {

@@ -4,8 +4,8 @@
 //! stock of a clean ROOT once; the kernel tells of changes while a run goes on ([`watch`]); [`Journal::restore`] looks
 //! only where something happened ([`undo`]). What cannot be undone is told, and its original is kept the next time.
 //!
-//! ROOT after a run is hostile. Nothing outside is reached through it, whatever it holds: see [`at`] and [`quarantine`]. All
-//! processes of the run must be gone before it is restored.
+//! ROOT is hostile after a run. Whatever it holds, nothing here reaches outside through it: see [`at`] and [`quarantine`]. Every
+//! process of the run must be gone before ROOT is restored.
 
 mod at;
 mod foreign;

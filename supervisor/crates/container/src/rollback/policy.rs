@@ -184,11 +184,11 @@ async fn try_overlay(settings: &UdockerSettings, temp: &Path) -> Result<bool, Co
     std::fs::create_dir_all(store)
         .map_err(ContainerError::io(format!("make {}", store.display())))?;
     let scratch = temp.join("overlay");
-    let stage = OverlayMount {
+    let overlay = OverlayMount {
         root: store.clone(),
         changes: Some(scratch.clone()),
     };
-    let mut shim = Running::start_without_order(&settings.supervisor, &stage, PATIENCE)?;
+    let mut shim = Running::start_without_spec(&settings.supervisor, &overlay, PATIENCE)?;
     let ended = shim.finish(PATIENCE).await;
     tracing::debug!(message = shim.messages.text(), ?ended, "overlay tried");
     rootfs::remove_tree(&scratch);

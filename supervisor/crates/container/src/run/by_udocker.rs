@@ -15,7 +15,7 @@ use crate::{
 use super::natively::init_file;
 
 /// The one udocker command of this run.
-pub(crate) fn order(
+pub(crate) fn launch_spec(
     udocker: &Udocker,
     container: Container<'_>,
     request: &RunRequest<'_>,
@@ -26,9 +26,9 @@ pub(crate) fn order(
     let variables = handoff_variables(udocker, prepared, request.record, temp)
         .map_err(ContainerError::io("prepare the container's first process"))?;
     let arguments = arguments(&init, container, request);
-    let mut order = udocker.order(&arguments, temp, &variables, request.limits.grace)?;
-    order.start.handoff = request.record.handoff();
-    Ok(order)
+    let mut spec = udocker.launch_spec(&arguments, temp, &variables, request.limits.grace)?;
+    spec.engine_spec.handoff = request.record.handoff();
+    Ok(spec)
 }
 
 /// The arguments of the one udocker command of this run.

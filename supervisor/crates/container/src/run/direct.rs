@@ -10,13 +10,12 @@ use tokio::time::Instant;
 use config::AwsCredentials;
 use environment::{Environment, Platform};
 
-use crate::exec::request::RunRequest;
 use crate::{
     engine::command::ImageCommand,
     error::ContainerError,
     exec::{
-        log::LogSink, outcome::RunReport, process::Running, run_pipes::RunPipes,
-        wait::wait_for_exit,
+        log::LogSink, outcome::RunReport, process::Running, request::RunRequest,
+        run_pipes::RunPipes, wait::wait_for_exit,
     },
     shim::{
         launch_spec::{CommandSpec, EngineSpec, FirstProcess, LaunchSpec, variables},
@@ -83,16 +82,16 @@ impl Direct {
         let directory = request.record.handoff();
         let pipes = RunPipes::make(&directory)?;
         let order = LaunchSpec {
-            start: EngineSpec {
+            engine_spec: EngineSpec {
                 first: FirstProcess::Shim,
                 handoff: directory,
                 neighbours: self.neighbours,
                 variables: self.environment.clone(),
                 line: Vec::new(),
             },
-            errand: CommandSpec {
+            command_spec: CommandSpec {
                 grace: request.limits.grace,
-                scene: RunLinks::default(),
+                run_links: RunLinks::default(),
                 variables: variables(request.variables),
                 argv,
             },

@@ -6,8 +6,6 @@ use std::{ffi::OsString, fs::File, path::Path};
 use nix::fcntl::{Flock, FlockArg};
 use tokio::time::Instant;
 
-use crate::workspace::RecordDir;
-
 use super::lookup::Lookup;
 use crate::{
     engine::command::{Family, is_runc},
@@ -16,6 +14,7 @@ use crate::{
         log::LogSink,
         outcome::RunReport,
         process::Running,
+        request::RunRequest,
         run_pipes::RunPipes,
         udocker::Udocker,
         wait::{WaitResult, wait_for_exit},
@@ -23,10 +22,10 @@ use crate::{
     off_thread::off_thread,
     prepare::{prepared::Prepared, store::Store},
     rollback::policy::{State, Undo},
-    run::clean_up,
+    run::{clean_up, container::Container},
     shim::launch_spec::{FirstProcess, LaunchSpec},
+    workspace::RecordDir,
 };
-use crate::{exec::request::RunRequest, run::container::Container};
 use environment::Limits;
 use rootfs::executable;
 
@@ -47,18 +46,20 @@ pub async fn run(
     let store = Store::new(udocker.settings());
     let in_use = use_container(&store, prepared, &request.limits).await?;
     let started = Instant::now();
-    let order = match &prepared.guest {
-        Some(guest) => super::natively::order(udocker, guest, container, &request, &argv, temp)?,
-        None => super::by_udocker::order(udocker, container, &request, temp)?,
+    let spec = match &prepared.guest {
+        Some(guest) => {
+            super::natively::launch_spec(udocker, guest, container, &request, &argv, temp)?
+        }
+        None => super::by_udocker::launch_spec(udocker, container, &request, temp)?,
     };
     // What the run needs outside of ROOT is there before the journal looks.
-    let pipes = run_pipes(&order, &argv, &request)?;
+    let pipes = run_pipes(&spec, &argv, &request)?;
     // udocker makes what it needs itself.
     let shared = prepared.guest.is_some() && Family::of(prepared.mode) == Family::Preload;
     prepared
         .undo
         .before_run(shared.then(|| request.record.root()));
-    let seen = attempt(udocker, prepared, &order, pipes, &request, sink).await;
+    let seen = attempt(udocker, prepared, &spec, pipes, &request, sink).await;
     clear_up(&store, prepared, request.record, in_use).await;
     seen?.report(started, |status, message| ContainerError::Step {
         step: "run",
@@ -71,12 +72,12 @@ pub async fn run(
 
 /// The pipes of the run, and, where udocker brings the first process into the container, what that finds beside them.
 fn run_pipes(
-    order: &LaunchSpec,
+    spec: &LaunchSpec,
     argv: &[OsString],
     request: &RunRequest<'_>,
 ) -> Result<RunPipes, ContainerError> {
-    let mut pipes = RunPipes::make(&order.start.handoff)?;
-    if order.start.first == FirstProcess::Inside {
+    let mut pipes = RunPipes::make(&spec.engine_spec.handoff)?;
+    if spec.engine_spec.first == FirstProcess::Inside {
         pipes.write(argv, request.variables)?;
     }
     Ok(pipes)
@@ -86,13 +87,13 @@ fn run_pipes(
 async fn attempt(
     udocker: &Udocker,
     prepared: &Prepared,
-    order: &LaunchSpec,
+    spec: &LaunchSpec,
     pipes: RunPipes,
     request: &RunRequest<'_>,
     sink: &mut dyn LogSink,
 ) -> Result<WaitResult, ContainerError> {
-    let stage = prepared.stage(request.record);
-    let running = Running::start(&udocker.settings().supervisor, &stage, order)?;
+    let overlay = prepared.overlay_mount(request.record);
+    let running = Running::start(&udocker.settings().supervisor, &overlay, spec)?;
     Ok(wait_for_exit(running, pipes, request, sink).await)
 }
 

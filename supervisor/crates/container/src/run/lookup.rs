@@ -10,9 +10,10 @@ use crate::{
         document::document,
         search, variable, variables, working_directory,
     },
+    exec::request::RunRequest,
     prepare::prepared::Prepared,
+    run::container::Container,
 };
-use crate::{exec::request::RunRequest, run::container::Container};
 use rootfs::executable::PathLookup;
 
 /// What a [`PathLookup`] is made of.

@@ -1,4 +1,4 @@
-//! A run by the native engine: what it starts, below a shim that sets the stage for it.
+//! A run by the native engine: what it starts, below a shim that prepares ROOT for it.
 
 use std::{
     ffi::OsString,
@@ -100,8 +100,8 @@ pub(crate) fn init_file(
     }
 }
 
-/// What the shim is told to start `argv` in the container.
-pub(crate) fn order(
+/// The launch spec that runs `argv` in the container.
+pub(crate) fn launch_spec(
     udocker: &Udocker,
     guest: &Guest,
     container: Container<'_>,
@@ -126,16 +126,16 @@ pub(crate) fn order(
     inside.extend(variables(request.variables));
     tracing::debug!(command = ?launch.line, argv = ?launch.argv, "starting");
     Ok(LaunchSpec {
-        start: EngineSpec {
+        engine_spec: EngineSpec {
             first: launch.first,
             handoff: request.record.handoff(),
             neighbours: Neighbours::of(udocker.settings().place),
             variables: launch.variables,
             line: launch.line,
         },
-        errand: CommandSpec {
+        command_spec: CommandSpec {
             grace: request.limits.grace,
-            scene: RunLinks {
+            run_links: RunLinks {
                 directory: launch.directory,
                 links: launch.links,
             },

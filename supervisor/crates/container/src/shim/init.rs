@@ -78,7 +78,7 @@ pub fn play(arguments: &[OsString]) -> ExitCode {
 
 /// Runs the command between the pipes and reports how it ended.
 fn serve(handoff: &Path, base: Vec<(OsString, OsString)>, command: &[OsString]) -> ExitCode {
-    let Ok(mut teller) = StatusWriter::new(handoff) else {
+    let Ok(mut status_writer) = StatusWriter::new(handoff) else {
         return ExitCode::from(status_writer::NOT_EXECUTABLE);
     };
     let ran = take_variables(handoff)
@@ -88,14 +88,14 @@ fn serve(handoff: &Path, base: Vec<(OsString, OsString)>, command: &[OsString]) 
             child.spawn()?.wait()
         });
     ExitCode::from(match ran {
-        Ok(status) => teller.ended(status),
-        Err(error) => teller.failed(command, &error),
+        Ok(status) => status_writer.ended(status),
+        Err(error) => status_writer.failed(command, &error),
     })
 }
 
 /// Becomes the command that standard input describes.
 fn become_command(handoff: &Path, base: Vec<(OsString, OsString)>) -> ExitCode {
-    let Ok(mut teller) = StatusWriter::new(handoff) else {
+    let Ok(mut status_writer) = StatusWriter::new(handoff) else {
         return ExitCode::from(status_writer::NOT_EXECUTABLE);
     };
     // Without proot it would go on, on the host's root. The command keeps this; for what it starts, there is the shim.
@@ -122,7 +122,7 @@ fn become_command(handoff: &Path, base: Vec<(OsString, OsString)>) -> ExitCode {
         Ok(mut ready) => ready.exec(),
         Err(error) => error,
     };
-    ExitCode::from(teller.failed(&command, &error))
+    ExitCode::from(status_writer.failed(&command, &error))
 }
 
 /// Whether proot is there still. One that is being killed leaves what it traced to run on, on the host's root, where this

@@ -12,10 +12,8 @@ use std::{
     time::Duration,
 };
 
-use crate::variable::Variable;
-
 use super::process_tree::Neighbours;
-use crate::shim::overlay::RunLinks;
+use crate::{shim::overlay::RunLinks, variable::Variable};
 
 /// Variables of a process, all of them.
 pub type Variables = BTreeMap<OsString, OsString>;
@@ -60,7 +58,7 @@ pub struct CommandSpec {
     /// From SIGTERM to SIGKILL, when it is told to stop.
     pub grace: Duration,
     /// What it finds in ROOT.
-    pub scene: RunLinks,
+    pub run_links: RunLinks,
     /// Its own variables.
     pub variables: Variables,
     /// The program and its arguments; nothing where the engine's command line says it all.
@@ -71,29 +69,29 @@ pub struct CommandSpec {
 #[derive(Debug, PartialEq, Eq)]
 pub struct LaunchSpec {
     /// How it starts.
-    pub start: EngineSpec,
+    pub engine_spec: EngineSpec,
     /// What it does.
-    pub errand: CommandSpec,
+    pub command_spec: CommandSpec,
 }
 
 impl LaunchSpec {
-    /// The order as it is sent: its two parts.
+    /// The bytes that are sent: the two parts.
     pub fn encode(&self) -> Vec<u8> {
-        [self.start.encode(), self.errand.encode()].concat()
+        [self.engine_spec.encode(), self.command_spec.encode()].concat()
     }
 
-    /// Reads an order; none at the end of the input.
+    /// Reads a launch spec; none at the end of the input.
     ///
     /// # Errors
     /// Those of [`read_part`], and [`io::ErrorKind::InvalidData`] when it is none.
     pub fn read(from: &mut impl Read) -> io::Result<Option<Self>> {
-        let Some(start) = read_part(from)? else {
+        let Some(engine_spec) = read_part(from)? else {
             return Ok(None);
         };
-        let errand = read_part(from)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        let command_spec = read_part(from)?.ok_or(io::ErrorKind::UnexpectedEof)?;
         Ok(Some(Self {
-            start: EngineSpec::parse(&start)?,
-            errand: CommandSpec::parse(&errand)?,
+            engine_spec: EngineSpec::parse(&engine_spec)?,
+            command_spec: CommandSpec::parse(&command_spec)?,
         }))
     }
 }
@@ -124,7 +122,7 @@ impl EngineSpec {
     /// [`io::ErrorKind::InvalidData`] when it is none.
     pub fn parse(bytes: &[u8]) -> io::Result<Self> {
         let mut words = words(bytes);
-        let start = (|| {
+        let engine_spec = (|| {
             Some(Self {
                 first: match words.next()?.to_str()? {
                     "inside" => FirstProcess::Inside,
@@ -138,14 +136,14 @@ impl EngineSpec {
                 line: words.collect(),
             })
         })();
-        start.ok_or_else(no_order)
+        engine_spec.ok_or_else(no_order)
     }
 }
 
 impl CommandSpec {
     /// The part as it is sent.
     pub fn encode(&self) -> Vec<u8> {
-        let RunLinks { directory, links } = &self.scene;
+        let RunLinks { directory, links } = &self.run_links;
         let mut words = vec![
             self.grace.as_millis().to_string().into(),
             directory.clone().unwrap_or_default().into(),
@@ -163,14 +161,14 @@ impl CommandSpec {
     /// [`io::ErrorKind::InvalidData`] when it is none.
     pub fn parse(bytes: &[u8]) -> io::Result<Self> {
         let mut words = words(bytes);
-        let errand = (|| {
+        let command_spec = (|| {
             let grace = Duration::from_millis(count(&mut words)?.into());
             let directory = words.next()?;
             let links = count(&mut words)?;
             let links = (0..links).map(|_| words.next().map(PathBuf::from));
             Some(Self {
                 grace,
-                scene: RunLinks {
+                run_links: RunLinks {
                     links: links.collect::<Option<_>>()?,
                     directory: (!directory.is_empty()).then(|| directory.into()),
                 },
@@ -178,7 +176,7 @@ impl CommandSpec {
                 argv: words.collect(),
             })
         })();
-        errand.ok_or_else(no_order)
+        command_spec.ok_or_else(no_order)
     }
 }
 
@@ -265,16 +263,16 @@ mod tests {
 
     fn order() -> LaunchSpec {
         LaunchSpec {
-            start: EngineSpec {
+            engine_spec: EngineSpec {
                 first: FirstProcess::InProot,
                 handoff: "/tmp/hand off".into(),
                 neighbours: Neighbours::Extensions,
                 variables: [("A".into(), "".into()), ("B".into(), "x=\ny".into())].into(),
                 line: vec!["/bin/proot".into(), "".into(), "end".into(), "".into()],
             },
-            errand: CommandSpec {
+            command_spec: CommandSpec {
                 grace: Duration::from_millis(1500),
-                scene: RunLinks {
+                run_links: RunLinks {
                     directory: Some("/srv".into()),
                     links: vec!["/tmp/a b".into(), "/tmp/c".into()],
                 },

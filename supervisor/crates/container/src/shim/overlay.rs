@@ -87,15 +87,15 @@ impl OverlayMount {
     ///
     /// # Errors
     /// The operating system's, with what could not be done.
-    pub fn apply(&self, scene: &RunLinks) -> io::Result<()> {
-        if *scene == RunLinks::default() {
+    pub fn apply(&self, run_links: &RunLinks) -> io::Result<()> {
+        if *run_links == RunLinks::default() {
             return Ok(());
         }
         let root = Root::open(&self.root, Resolver::Kernel)?;
-        for link in &scene.links {
+        for link in &run_links.links {
             named("link", link, make_link(&root, link))?;
         }
-        if let Some(directory) = &scene.directory {
+        if let Some(directory) = &run_links.directory {
             let inside = directory.strip_prefix("/").unwrap_or(directory);
             let entered = root.directory(inside, Missing::Fail).and_then(fchdir);
             named("enter the working directory", directory, entered)?;

@@ -38,11 +38,12 @@ use self::{
     signals::Signals,
     watch::{Orphans, Since, Watch},
 };
-use crate::shim::supervision::first_process::FirstProcessRole;
-use crate::shim::{launch_spec::LaunchSpec, overlay::OverlayMount};
+use crate::shim::{
+    launch_spec::LaunchSpec, overlay::OverlayMount, supervision::first_process::FirstProcessRole,
+};
 
-/// Plays the shim: `faas-shim PARENT_PID ROOT CHANGES`; see [`OverlayMount`]. Without an order it has only found out whether the
-/// stage can be set up.
+/// Plays the shim: `faas-shim PARENT_PID ROOT CHANGES`; see [`OverlayMount`]. Without a launch spec it only
+/// finds out whether the overlay can be mounted.
 pub fn play(arguments: &[OsString]) -> ExitCode {
     let [parent, root, changes] = arguments else {
         return ExitCode::from(NOT_STARTED);
@@ -63,10 +64,10 @@ fn complain(message: &str) {
     let _nobody_left_to_tell = nix::unistd::write(io::stderr().as_fd(), message.as_bytes());
 }
 
-fn keep(parent: i32, stage: &OverlayMount) -> io::Result<u8> {
+fn keep(parent: i32, overlay: &OverlayMount) -> io::Result<u8> {
     let signals = Signals::take_over()?;
     // Before all that follows: namespaces of one's own take back what was asked of the kernel.
-    stage.set()?;
+    overlay.set()?;
     let orphans = match prctl::set_child_subreaper(true) {
         Ok(()) => Orphans::ComeToUs,
         // On Lambda, whatever is asked of prctl(2).
@@ -79,7 +80,7 @@ fn keep(parent: i32, stage: &OverlayMount) -> io::Result<u8> {
     }
     let mut inbox = Inbox::new(signals)?;
     match inbox.first()? {
-        Came::LaunchSpec(order) => run(&order, stage, &mut inbox, orphans),
+        Came::LaunchSpec(spec) => run(&spec, overlay, &mut inbox, orphans),
         Came::End => Ok(0),
         Came::Signal => Ok(STOPPED),
     }
@@ -87,26 +88,29 @@ fn keep(parent: i32, stage: &OverlayMount) -> io::Result<u8> {
 
 /// Starts what is to run, and sees that through.
 fn run(
-    order: &LaunchSpec,
-    stage: &OverlayMount,
+    spec: &LaunchSpec,
+    overlay: &OverlayMount,
     inbox: &mut Inbox,
     orphans: Orphans,
 ) -> io::Result<u8> {
-    let LaunchSpec { start, errand } = order;
-    stage.apply(&errand.scene)?;
-    let mut part = FirstProcessRole::of(start)?;
-    let mut command = part.command(order)?;
+    let LaunchSpec {
+        engine_spec,
+        command_spec,
+    } = spec;
+    overlay.apply(&command_spec.run_links)?;
+    let mut role = FirstProcessRole::of(engine_spec)?;
+    let mut command = role.command(spec)?;
     let since = Since::now(orphans);
     let mask = inbox.signals().inherited();
-    let mut child = match spawn(&mut command, mask, part.without_us()) {
+    let mut child = match spawn(&mut command, mask, role.without_us()) {
         Ok(child) => child,
-        Err(error) => return part.not_started(&command, &error),
+        Err(error) => return role.not_started(&command, &error),
     };
-    part.attach(&mut child);
+    role.attach(&mut child);
     let main = Pid::from_raw(i32::try_from(child.id()).map_err(io::Error::other)?);
-    let tree = orphans.tree(main, start, stage, since);
-    let watch = Watch::new(main, &start.variables, &mut part, orphans);
-    let code = watch.watch_to_the_end(inbox, errand.grace, tree);
+    let tree = orphans.tree(main, engine_spec, overlay, since);
+    let watch = Watch::new(main, &engine_spec.variables, &mut role, orphans);
+    let code = watch.watch_to_the_end(inbox, command_spec.grace, tree);
     inbox.say_gone();
     Ok(code)
 }

@@ -13,10 +13,12 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::classify::classify;
 use super::first::{first_answer, request};
 use super::{PER_OBJECT, RANGE, S3Store};
-use crate::content_range::parse_content_range;
-use crate::error::{Operation, StorageError, Target};
-use crate::part_file::{PartFile, ensure_space, write_error};
-use crate::{Download, Progress};
+use crate::{
+    Download, Progress,
+    content_range::parse_content_range,
+    error::{Operation, StorageError, Target},
+    part_file::{PartFile, ensure_space, write_error},
+};
 use net::error::chain;
 use net::retry;
 

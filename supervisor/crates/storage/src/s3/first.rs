@@ -8,8 +8,10 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use super::classify::{classify, is_unsatisfiable_range};
 use super::{RANGE, S3Store};
-use crate::Download;
-use crate::error::{StorageError, Target};
+use crate::{
+    Download,
+    error::{StorageError, Target},
+};
 
 type GetError = SdkError<GetObjectError, HttpResponse>;
 

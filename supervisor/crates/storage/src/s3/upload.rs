@@ -12,10 +12,12 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::classify::classify;
 use super::{PER_OBJECT, S3Store};
-use crate::Progress;
-use crate::error::{Operation, StorageError, Target};
-use crate::file_slice::FileSlice;
-use crate::source_file::open_regular;
+use crate::{
+    Progress,
+    error::{Operation, StorageError, Target},
+    file_slice::FileSlice,
+    source_file::open_regular,
+};
 use config::location::{Bucket, Key};
 
 /// Largest file sent in one request, and the smallest part of a larger one, in bytes.

@@ -14,10 +14,12 @@ use http::{HeaderMap, Method, Response, StatusCode};
 
 use super::answer::refusal;
 use super::{Ask, Place, STALLED, Server};
-use crate::Progress;
-use crate::content_range::parse_content_range;
-use crate::error::{StorageError, Target};
-use crate::part_file::{PartFile, ensure_space, write_error};
+use crate::{
+    Progress,
+    content_range::parse_content_range,
+    error::{StorageError, Target},
+    part_file::{PartFile, ensure_space, write_error},
+};
 use net::error::chain;
 use net::retry;
 

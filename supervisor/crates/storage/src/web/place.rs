@@ -2,8 +2,10 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::error::{StorageError, Target};
-use crate::part_file::part_prefix;
+use crate::{
+    error::{StorageError, Target},
+    part_file::part_prefix,
+};
 
 /// What stays as it is in a path (RFC 3986, 2.3, "Unreserved Characters"); every other byte is encoded.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC

@@ -7,10 +7,12 @@ use http::{Method, StatusCode};
 
 use super::answer::refusal;
 use super::{Answer, Ask, Content, Folder, Place, Server, read_text};
-use crate::Progress;
-use crate::error::{StorageError, Target};
-use crate::file_slice::FileSlice;
-use crate::source_file::open_regular;
+use crate::{
+    Progress,
+    error::{StorageError, Target},
+    file_slice::FileSlice,
+    source_file::open_regular,
+};
 
 /// Bytes of an answer read so that its connection can be used again.
 const REST: usize = 16 * 1024;

@@ -1,4 +1,4 @@
-//! What is told to the supervisor of a command's end: through the pipe `status`, one line each.
+//! Reports a command's end to the supervisor through the pipe `status`, one line each.
 
 use std::{
     ffi::OsString,
@@ -11,7 +11,7 @@ use std::{
 
 use crate::shim::inlet::outlet;
 
-/// File of the handoff that is there from the moment on in which the shim lets the command begin.
+/// File of the handoff. It exists from the moment at which the shim lets the command begin.
 pub(crate) const BEGUN: &str = "begun";
 /// Exit status for a command that does not exist, as shells and `docker run` have it.
 const NOT_FOUND: u8 = 127;

@@ -28,15 +28,15 @@ pub(super) enum FirstProcessRole {
 }
 
 impl FirstProcessRole {
-    /// The part that this start asks for.
+    /// The role that the launch spec asks for.
     ///
     /// # Errors
     /// The operating system's, from opening the pipe to the supervisor.
-    pub(super) fn of(start: &EngineSpec) -> io::Result<Self> {
-        Ok(match start.first {
+    pub(super) fn of(engine_spec: &EngineSpec) -> io::Result<Self> {
+        Ok(match engine_spec.first {
             FirstProcess::Inside => Self::None,
-            FirstProcess::Shim => Self::StandIn(StatusWriter::new(&start.handoff)?),
-            FirstProcess::InProot => Self::Listener(Listener::new(&start.handoff)?),
+            FirstProcess::Shim => Self::StandIn(StatusWriter::new(&engine_spec.handoff)?),
+            FirstProcess::InProot => Self::Listener(Listener::new(&engine_spec.handoff)?),
         })
     }
 
@@ -51,27 +51,34 @@ impl FirstProcessRole {
     /// What is started.
     ///
     /// # Errors
-    /// The operating system's; where the supervisor is told how the command ended, it has been told then.
-    pub(super) fn command(&mut self, order: &LaunchSpec) -> io::Result<Command> {
-        let LaunchSpec { start, errand } = order;
+    /// The operating system's. A command that fails here has been reported to the supervisor where the shim stands in for init.
+    pub(super) fn command(&mut self, spec: &LaunchSpec) -> io::Result<Command> {
+        let LaunchSpec {
+            engine_spec,
+            command_spec,
+        } = spec;
         match self {
             Self::None => {
-                let mut command = engine(start)?;
+                let mut command = engine(engine_spec)?;
                 command.stdin(Stdio::null());
                 Ok(command)
             }
-            Self::StandIn(teller) => {
-                let (engine, own) = (start.variables.clone(), errand.variables.clone());
-                let pipes = Pipes::open(&start.handoff);
-                let command = pipes.and_then(|pipes| prepare(pipes, engine, own, &errand.argv));
-                teller.begins();
+            Self::StandIn(status_writer) => {
+                let (engine, own) = (
+                    engine_spec.variables.clone(),
+                    command_spec.variables.clone(),
+                );
+                let pipes = Pipes::open(&engine_spec.handoff);
+                let command =
+                    pipes.and_then(|pipes| prepare(pipes, engine, own, &command_spec.argv));
+                status_writer.begins();
                 command.inspect_err(|error| {
-                    teller.failed(&errand.argv, error);
+                    status_writer.failed(&command_spec.argv, error);
                 })
             }
             Self::Listener(listener) => {
-                let mut command = engine(start)?;
-                let input = listener.input(&start.handoff, &errand.encode())?;
+                let mut command = engine(engine_spec)?;
+                let input = listener.input(&engine_spec.handoff, &command_spec.encode())?;
                 command.stdin(input).stderr(Stdio::piped());
                 Ok(command)
             }
@@ -81,11 +88,11 @@ impl FirstProcessRole {
     /// It could not be started.
     ///
     /// # Errors
-    /// The same, where nobody else is told.
+    /// The same, where it is not reported through the pipe `status`.
     pub(super) fn not_started(&mut self, command: &Command, error: &io::Error) -> io::Result<u8> {
         let program = command.get_program();
         match self {
-            Self::StandIn(teller) => Ok(teller.failed(&[program.to_owned()], error)),
+            Self::StandIn(status_writer) => Ok(status_writer.failed(&[program.to_owned()], error)),
             Self::None => Err(cannot_start(program, error)),
             Self::Listener(listener) => {
                 listener.never_began();
@@ -121,8 +128,8 @@ impl FirstProcessRole {
     pub(super) fn ended(&mut self, status: ExitStatus) {
         match self {
             Self::None => {}
-            Self::StandIn(teller) => {
-                teller.ended(status);
+            Self::StandIn(status_writer) => {
+                status_writer.ended(status);
             }
             Self::Listener(listener) => listener.ended(status),
         }
@@ -135,11 +142,14 @@ fn cannot_start(program: &OsStr, error: &io::Error) -> io::Error {
 }
 
 /// The engine's command.
-fn engine(start: &EngineSpec) -> io::Result<Command> {
-    let [program, arguments @ ..] = start.line.as_slice() else {
+fn engine(engine_spec: &EngineSpec) -> io::Result<Command> {
+    let [program, arguments @ ..] = engine_spec.line.as_slice() else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
     let mut command = Command::new(program);
-    command.args(arguments).env_clear().envs(&start.variables);
+    command
+        .args(arguments)
+        .env_clear()
+        .envs(&engine_spec.variables);
     Ok(command)
 }

@@ -27,7 +27,7 @@ pub(super) struct Inbox {
 pub(super) enum Came {
     /// What to run.
     LaunchSpec(LaunchSpec),
-    /// Nothing: the supervisor only wants to know whether the stage can be set, or is gone.
+    /// Nothing: the supervisor only wants to know whether the overlay can be mounted, or is gone.
     End,
     /// A signal to stop.
     Signal,

@@ -23,7 +23,7 @@ const MOST_READS: usize = 64;
 /// Hears it and tells the supervisor.
 #[derive(Debug)]
 pub(super) struct Listener {
-    teller: StatusWriter,
+    status_writer: StatusWriter,
     proot_stderr: Option<ChildStderr>,
     line: Vec<u8>,
     /// The first process, once it knows what to become.
@@ -36,7 +36,7 @@ impl Listener {
     /// The operating system's, from opening the pipe to the supervisor.
     pub(super) fn new(handoff: &Path) -> io::Result<Self> {
         Ok(Self {
-            teller: StatusWriter::new(handoff)?,
+            status_writer: StatusWriter::new(handoff)?,
             proot_stderr: None,
             line: Vec::new(),
             first: None,
@@ -49,19 +49,19 @@ impl Listener {
     ///
     /// # Errors
     /// The operating system's.
-    pub(super) fn input(&mut self, handoff: &Path, errand: &[u8]) -> io::Result<File> {
+    pub(super) fn input(&mut self, handoff: &Path, command_spec: &[u8]) -> io::Result<File> {
         let path = handoff.join("errand");
-        let file = without_a_name(&path, errand).map_err(|error| {
+        let file = without_a_name(&path, command_spec).map_err(|error| {
             let text = format!("cannot write {}: {error}", path.display());
             io::Error::new(error.kind(), text)
         })?;
-        self.teller.begins();
+        self.status_writer.begins();
         Ok(file)
     }
 
     /// proot could not be started.
     pub(super) fn never_began(&self) {
-        self.teller.never_began();
+        self.status_writer.never_began();
     }
 
     /// proot has been started.
@@ -80,10 +80,10 @@ impl Listener {
     /// proot itself has ended. Where it said nothing of the command, its own status is what there is, if that began.
     pub(super) fn ended(&mut self, status: ExitStatus) {
         if self.first.is_none() {
-            self.teller.never_began();
+            self.status_writer.never_began();
         } else if !self.told {
             self.told = true;
-            self.teller.ended(status);
+            self.status_writer.ended(status);
         }
     }
 
@@ -132,7 +132,7 @@ impl Listener {
             return None;
         }
         self.told = true;
-        Some(self.teller.ended(status))
+        Some(self.status_writer.ended(status))
     }
 }
 

@@ -17,19 +17,18 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::shim::{
-    launch_spec::{EngineSpec, Variables},
-    overlay::OverlayMount,
-    process_tree::{Lineage, Moment, Tree, numbers},
-    proot_files::remove_files_of,
-};
-
 use super::{
     inbox::Inbox,
     orders::{KILL, STOPPED},
     signals::Arrived,
 };
-use crate::shim::supervision::first_process::FirstProcessRole;
+use crate::shim::{
+    launch_spec::{EngineSpec, Variables},
+    overlay::OverlayMount,
+    process_tree::{Lineage, Moment, Tree, numbers},
+    proot_files::remove_files_of,
+    supervision::first_process::FirstProcessRole,
+};
 
 /// How long killing may take before the shim gives up (processes stuck in the kernel).
 const KILL_LIMIT: Duration = Duration::from_secs(5);
@@ -51,8 +50,8 @@ impl Orphans {
     pub(super) fn tree(
         self,
         main: Pid,
-        start: &EngineSpec,
-        stage: &OverlayMount,
+        engine_spec: &EngineSpec,
+        overlay: &OverlayMount,
         since: Since,
     ) -> Tree {
         match self {
@@ -61,11 +60,11 @@ impl Orphans {
                 supervisor: Pid::parent(),
                 shim: Pid::this(),
                 leader: Some(main),
-                directory: start.run_directory().to_owned(),
-                root: stage.root_of_one_run().to_owned(),
+                directory: engine_spec.run_directory().to_owned(),
+                root: overlay.root_of_one_run().to_owned(),
                 began: since.moment,
                 before: since.before,
-                neighbours: start.neighbours,
+                neighbours: engine_spec.neighbours,
             }),
         }
     }
@@ -99,7 +98,7 @@ pub(super) struct Watch<'a> {
     kill_at: Option<Instant>,
     /// Children that a signal ended.
     killed: BTreeSet<Pid>,
-    part: &'a mut FirstProcessRole,
+    role: &'a mut FirstProcessRole,
 }
 
 impl<'a> Watch<'a> {
@@ -107,7 +106,7 @@ impl<'a> Watch<'a> {
     pub(super) fn new(
         main: Pid,
         variables: &'a Variables,
-        part: &'a mut FirstProcessRole,
+        role: &'a mut FirstProcessRole,
         orphans: Orphans,
     ) -> Self {
         Self {
@@ -117,7 +116,7 @@ impl<'a> Watch<'a> {
             ended: None,
             kill_at: None,
             killed: BTreeSet::new(),
-            part,
+            role,
         }
     }
 
@@ -127,7 +126,7 @@ impl<'a> Watch<'a> {
         let mut lifeline = Lifeline::Whole;
         loop {
             let came = self.next(inbox, lifeline);
-            if let Some(code) = self.part.read_events() {
+            if let Some(code) = self.role.read_events() {
                 // The command; what runs it ends by itself, or goes on for those that it left behind.
                 self.ended.get_or_insert(code);
                 self.kill_at.get_or_insert(Instant::now() + AFTER_THE_END);
@@ -175,7 +174,7 @@ impl<'a> Watch<'a> {
             left.min(Duration::from_millis(20))
         });
         let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
-        let proot_stderr = self.part.proot_stderr();
+        let proot_stderr = self.role.proot_stderr();
         let mut files = Vec::with_capacity(2);
         files.extend(proot_stderr.map(readable));
         if lifeline == Lifeline::Whole {
@@ -230,8 +229,8 @@ impl<'a> Watch<'a> {
 
     /// `wait` is the status as wait(2) has it.
     fn main_ended(&mut self, code: i32, wait: i32) {
-        self.part.read_events();
-        self.part.ended(ExitStatus::from_raw(wait));
+        self.role.read_events();
+        self.role.ended(ExitStatus::from_raw(wait));
         let code = u8::try_from(code & 0xff).unwrap_or(u8::MAX);
         self.ended.get_or_insert(code);
     }
