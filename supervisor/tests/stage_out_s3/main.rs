@@ -7,7 +7,7 @@ use std::path::Path;
 
 use config::OutputRule;
 use faas_supervisor::plan::OutputTarget;
-use faas_supervisor::stage_out::stage_out;
+use faas_supervisor::stage_out::{StageOutError, UploadReport, stage_out};
 use storage::Progress;
 use tempfile::TempDir;
 use wiremock::matchers::{any, method, path, query_param};
@@ -68,6 +68,15 @@ fn target() -> OutputTarget {
     .unwrap()
 }
 
+async fn staged(
+    server: &MockServer,
+    directory: &TempDir,
+    progress: &Progress,
+) -> Result<UploadReport, StageOutError> {
+    let (stores, target) = (stores(&server.uri()), target());
+    stage_out(&stores, &[target], directory.path(), progress).await
+}
+
 #[tokio::test]
 async fn an_upload_refused_half_way_is_aborted_and_named() {
     let server = multipart_server(Some("3")).await;
@@ -75,14 +84,9 @@ async fn an_upload_refused_half_way_is_aborted_and_named() {
     output(&directory, "large.bin", &content(40 * MIB));
     output(&directory, "small.txt", b"small");
 
-    let error = stage_out(
-        &stores(&server.uri()),
-        &[target()],
-        directory.path(),
-        &Progress::default(),
-    )
-    .await
-    .unwrap_err();
+    let error = staged(&server, &directory, &Progress::default())
+        .await
+        .unwrap_err();
 
     assert_eq!(error.failed.len(), 1);
     assert_eq!(error.failed[0].file, Path::new("large.bin"));
@@ -145,14 +149,7 @@ async fn large_files_arrive_in_ordered_parts_with_checksums() {
     let large = content(40 * MIB + 5);
     output(&directory, "large.bin", &large);
     let progress = Progress::default();
-    stage_out(
-        &stores(&server.uri()),
-        &[target()],
-        directory.path(),
-        &progress,
-    )
-    .await
-    .unwrap();
+    staged(&server, &directory, &progress).await.unwrap();
     assert_eq!(progress.bytes(), large.len() as u64);
 
     let mut parts = BTreeMap::new();
@@ -179,14 +176,9 @@ async fn small_files_go_in_one_request_with_type_and_checksum() {
     let directory = tempfile::tempdir().unwrap();
     output(&directory, "123456789.json", b"123456789");
     output(&directory, "unknown.zzz", b"");
-    stage_out(
-        &stores(&server.uri()),
-        &[target()],
-        directory.path(),
-        &Progress::default(),
-    )
-    .await
-    .unwrap();
+    staged(&server, &directory, &Progress::default())
+        .await
+        .unwrap();
     let requests = server.received_requests().await.unwrap();
     // The SDK sends the same again under the same id, should the connection have broken.
     let sent: BTreeSet<_> = requests
@@ -225,14 +217,9 @@ async fn an_upload_is_sent_again_after_a_busy_answer() {
         .await;
     let directory = tempfile::tempdir().unwrap();
     output(&directory, "file", b"content");
-    stage_out(
-        &stores(&server.uri()),
-        &[target()],
-        directory.path(),
-        &Progress::default(),
-    )
-    .await
-    .unwrap();
+    staged(&server, &directory, &Progress::default())
+        .await
+        .unwrap();
     let requests = server.received_requests().await.unwrap();
     assert!(requests.iter().all(|request| request.body == b"content"));
     assert_eq!(requests.len(), 2);
