@@ -54,11 +54,12 @@ pub fn processes_naming(directory: &Path) -> Vec<Process> {
         .collect()
 }
 
-/// What is left of a finished run: [`processes_naming`] but for shims, which are given a moment. A shim says that nothing
-/// is left below it before it ends itself.
+/// What is left of a finished run: [`processes_naming`], but shims are given a moment. A shim says that nothing is left below it
+/// before it ends itself. A process that ends between two looks at it has no command line: it is looked at once more, too.
 pub(crate) fn left_behind(directory: &Path) -> Vec<Process> {
-    let shim = |process: &Process| process.command.starts_with("faas-shim ");
-    look_while(directory, SHIMS_END, |left| left.iter().all(shim))
+    let ending =
+        |process: &Process| process.command.is_empty() || process.command.starts_with("faas-shim ");
+    look_while(directory, SHIMS_END, |left| left.iter().all(ending))
 }
 
 /// Waits until nothing is left of a supervisor that was killed or is ending, for so long at most.
