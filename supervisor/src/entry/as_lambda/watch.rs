@@ -226,9 +226,13 @@ mod tests {
             .unwrap();
         let mut watch = Watch::new(&child, function, &scratch);
         watch.usage.memory = 1 << 40;
-        let mut all = processes::descendants(std::process::id().cast_signed());
-        all.retain(|process| Some(process.pid) == watch.child.map(Pid::as_raw));
-        watch.look_at_memory(&all);
+        // The kernel counts a process's pages on each processor by itself and adds the counts up late: 0 at first.
+        let patience = Instant::now() + PATIENCE;
+        while watch.usage.stopped.is_empty() && Instant::now() < patience {
+            let mut all = processes::descendants(std::process::id().cast_signed());
+            all.retain(|process| Some(process.pid) == watch.child.map(Pid::as_raw));
+            watch.look_at_memory(&all);
+        }
         assert_eq!(watch.usage.stopped.len(), 1);
         let ended = child.wait().await.unwrap();
         assert_eq!(ended.signal(), Some(Signal::SIGKILL as i32));
