@@ -6,11 +6,12 @@ mod signer;
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
-use net::host::{PlainHttp, RequestError};
+use net::error::RequestError;
+use net::host::PlainHttp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::error::{AwsError, AwsErrorKind};
-use super::retry::{SIGNED_REQUEST, TryError};
+use super::retry::SIGNED_REQUEST;
 use super::xml::text_of;
 use crate::deploy::partition::Partition;
 pub use signer::Service;
@@ -129,15 +130,12 @@ impl SignedClient {
         &self,
         what: &str,
         request: &Request<'_>,
-    ) -> Result<String, TryError<AwsError>> {
+    ) -> Result<String, RequestError<AwsError>> {
         let signed = self.signer.sign(request).await;
-        let signed = signed.map_err(|detail| TryError::Permanent(AwsError::new(what, detail)))?;
+        let signed =
+            signed.map_err(|detail| RequestError::Permanent(AwsError::new(what, detail)))?;
         let answer = self.http.send(signed).await.map_err(|error| {
-            let failed = AwsError::new(what, format!("{}: {error}", self.url));
-            match error {
-                RequestError::Transient(_) => TryError::Transient(failed),
-                RequestError::Permanent(_) => TryError::Permanent(failed),
-            }
+            error.map(|reason| AwsError::new(what, format!("{}: {reason}", self.url)))
         })?;
         let text = String::from_utf8_lossy(answer.body()).into_owned();
         if answer.status().is_success() {
@@ -145,9 +143,9 @@ impl SignedClient {
         }
         let error = refusal(what, answer.status(), &text);
         if answer.status().is_server_error() || error.kind == AwsErrorKind::Throttled {
-            return Err(TryError::Transient(error));
+            return Err(RequestError::Transient(error));
         }
-        Err(TryError::Permanent(error))
+        Err(RequestError::Permanent(error))
     }
 }
 

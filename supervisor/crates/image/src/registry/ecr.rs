@@ -13,11 +13,11 @@ use serde::Deserialize;
 
 use super::{
     credentials::Credentials,
-    exchange::{ATTEMPTS, Incomplete, backoff, read_all},
+    http_client::{Incomplete, RETRIES, read_all},
 };
 use crate::{ImageError, error::Source};
 use config::TlsVerify;
-use net::{Network, aws::own_role_config, transport::Transport};
+use net::{Network, aws::own_role_config, error::RequestError, transport::Transport};
 
 /// The operation, in the header that names it.
 const OPERATION: &str = "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken";
@@ -79,20 +79,14 @@ async fn ask(host: &EcrHost, network: &Network) -> Result<Credentials, String> {
     let credentials = provider.provide_credentials().await;
     let credentials = credentials.map_err(|error| error.to_string())?;
     let transport = Transport::new(TlsVerify::Verify, network);
-    let mut attempt = 1;
-    let body = loop {
-        let request = signed(&url, &host.region, credentials.clone())?;
-        match send(&transport, request).await {
-            Ok(body) => break body,
-            Err(Refusal::MayPass(_)) if attempt < ATTEMPTS => {
-                tokio::time::sleep(backoff(attempt)).await;
-                attempt += 1;
-            }
-            Err(Refusal::MayPass(reason) | Refusal::Final(reason)) => {
-                return Err(format!("{url}: {reason}"));
-            }
-        }
-    };
+    let body = RETRIES
+        .run(async || {
+            let request = signed(&url, &host.region, credentials.clone());
+            let request = request.map_err(RequestError::Permanent)?;
+            let sent = send(&transport, request).await;
+            sent.map_err(|error| error.map(|reason| format!("{url}: {reason}")))
+        })
+        .await?;
     let answer: Answer = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
     let token = answer.authorization_data.into_iter().next();
     Ok(Credentials {
@@ -103,24 +97,16 @@ async fn ask(host: &EcrHost, network: &Network) -> Result<Credentials, String> {
     })
 }
 
-/// Why a call has no answer.
-enum Refusal {
-    /// Another try may have one.
-    MayPass(String),
-    Final(String),
-}
-
-async fn send(transport: &Transport, request: http::Request<SdkBody>) -> Result<Vec<u8>, Refusal> {
-    let response = match transport.send(request).await {
-        Ok(response) => response,
-        Err(error) if error.is_lasting() => return Err(Refusal::Final(error.to_string())),
-        Err(error) => return Err(Refusal::MayPass(error.to_string())),
-    };
+async fn send(
+    transport: &Transport,
+    request: http::Request<SdkBody>,
+) -> Result<Vec<u8>, RequestError> {
+    let response = transport.send(request).await.map_err(RequestError::from)?;
     let status = response.status();
     let body = read_all(response.into_body(), LARGEST).await;
     let body = body.map_err(|error| match error {
-        Incomplete::Broken(reason) => Refusal::MayPass(reason),
-        Incomplete::TooLarge { .. } => Refusal::Final(error.to_string()),
+        Incomplete::Broken(reason) => RequestError::Transient(reason),
+        Incomplete::TooLarge { .. } => RequestError::Permanent(error.to_string()),
     })?;
     if status.is_success() {
         return Ok(body);
@@ -130,9 +116,9 @@ async fn send(transport: &Transport, request: http::Request<SdkBody>) -> Result<
     // A busy service says so with 400 and the name of the error (AWS JSON 1.1 protocol).
     let busy = status.as_u16() == 429 || text.contains("Throttling");
     Err(if status.is_server_error() || busy {
-        Refusal::MayPass(reason)
+        RequestError::Transient(reason)
     } else {
-        Refusal::Final(reason)
+        RequestError::Permanent(reason)
     })
 }
 
