@@ -1,13 +1,6 @@
 //! Amazon ECR lets the function's role in: one signed call of its API gives user and password (Amazon ECR API reference,
 //! `GetAuthorizationToken`; AWS JSON 1.1 protocol).
 
-use std::time::SystemTime;
-
-use aws_credential_types::provider::ProvideCredentials as _;
-use aws_sigv4::{
-    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
-    sign::v4,
-};
 use aws_smithy_types::body::SdkBody;
 use serde::Deserialize;
 
@@ -17,7 +10,13 @@ use super::{
 };
 use crate::{ImageError, error::Source};
 use config::TlsVerify;
-use net::{Network, aws::own_role_config, error::RequestError, transport::Transport};
+use net::{
+    Network,
+    aws::own_role_config,
+    error::RequestError,
+    sigv4::{Signer, SigningStyle, UnsignedRequest},
+    transport::Transport,
+};
 
 /// The operation, in the header that names it.
 const OPERATION: &str = "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken";
@@ -74,16 +73,27 @@ async fn ask(host: &EcrHost, network: &Network) -> Result<Credentials, String> {
         Some(url) => format!("{}/", url.trim_end_matches('/')),
         None => format!("https://api.ecr.{}.{}/", host.region, host.domain),
     };
-    let provider = config.credentials_provider();
-    let provider = provider.ok_or("there are no credentials")?;
-    let credentials = provider.provide_credentials().await;
-    let credentials = credentials.map_err(|error| error.to_string())?;
+    let signer = Signer {
+        service: "ecr",
+        style: SigningStyle::Standard,
+        region: host.region.clone(),
+        credentials: config.credentials_provider(),
+    };
+    let request = UnsignedRequest {
+        method: "POST",
+        url: url.clone(),
+        headers: vec![
+            ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-target", OPERATION),
+        ],
+        body: BODY.as_bytes().to_vec(),
+    };
     let transport = Transport::new(TlsVerify::Verify, network);
     let body = RETRIES
         .run(async || {
-            let request = signed(&url, &host.region, credentials.clone());
-            let request = request.map_err(RequestError::Permanent)?;
-            let sent = send(&transport, request).await;
+            let signed = signer.sign(&request).await;
+            let signed = signed.map_err(RequestError::Permanent)?;
+            let sent = send(&transport, signed.map(SdkBody::from)).await;
             sent.map_err(|error| error.map(|reason| format!("{url}: {reason}")))
         })
         .await?;
@@ -122,43 +132,6 @@ async fn send(
     })
 }
 
-fn signed(
-    url: &str,
-    region: &str,
-    credentials: aws_credential_types::Credentials,
-) -> Result<http::Request<SdkBody>, String> {
-    let text = |error: &dyn std::error::Error| error.to_string();
-    let headers = [
-        ("content-type", "application/x-amz-json-1.1"),
-        ("x-amz-target", OPERATION),
-    ];
-    let identity = credentials.into();
-    let parameters = v4::SigningParams::builder()
-        .identity(&identity)
-        .region(region)
-        .name("ecr")
-        .time(SystemTime::now())
-        .settings(SigningSettings::default())
-        .build()
-        .map_err(|error| text(&error))?
-        .into();
-    let body = SignableBody::Bytes(BODY.as_bytes());
-    let signable = SignableRequest::new("POST", url, headers.into_iter(), body)
-        .map_err(|error| text(&error))?;
-    let (instructions, _) = sign(signable, &parameters)
-        .map_err(|error| text(&error))?
-        .into_parts();
-    let mut request = http::Request::post(url);
-    for (name, value) in headers {
-        request = request.header(name, value);
-    }
-    let mut request = request
-        .body(SdkBody::from(BODY))
-        .map_err(|error| text(&error))?;
-    instructions.apply_to_request_http1x(&mut request);
-    Ok(request)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,23 +150,5 @@ mod tests {
         ] {
             assert_eq!(EcrHost::parse(other), None, "{other}");
         }
-    }
-
-    #[test]
-    fn the_call_is_signed_for_its_region() {
-        let keys = aws_credential_types::Credentials::new("AKID", "secret", None, None, "test");
-        let request = signed(
-            "https://api.ecr.eu-west-1.amazonaws.com/",
-            "eu-west-1",
-            keys,
-        )
-        .unwrap();
-        let authorization = request.headers()["authorization"].to_str().unwrap();
-        assert!(
-            authorization.contains("/eu-west-1/ecr/aws4_request"),
-            "{authorization}"
-        );
-        assert!(authorization.contains("x-amz-target"), "{authorization}");
-        assert!(!authorization.contains("secret"));
     }
 }
