@@ -15,6 +15,7 @@ pub mod report;
 mod services;
 pub mod time;
 
+use bytes::Bytes;
 use tokio::sync::watch;
 
 use crate::{
@@ -48,9 +49,9 @@ pub enum WhenCancelled {
 
 /// One event and the circumstances it arrived under.
 #[derive(Debug)]
-pub struct Invocation<'a> {
-    /// The event's bytes.
-    pub payload: &'a [u8],
+pub struct Invocation {
+    /// The event's bytes, shared with what is made of them.
+    pub payload: Bytes,
     /// Who asks, and who we are.
     pub context: InvocationContext,
     /// When it must be over.
@@ -72,7 +73,7 @@ pub struct Invocation<'a> {
 /// Runs one invocation: every record of the event, each in its own directories.
 pub async fn invoke(
     services: &Services,
-    invocation: &Invocation<'_>,
+    invocation: &Invocation,
     sink: &mut dyn LogSink,
 ) -> Report {
     let started = std::time::Instant::now();
@@ -114,7 +115,7 @@ pub async fn invoke(
 /// Every record, one after the other, and what the event holds that is beyond use.
 async fn run_all(
     services: &Services,
-    invocation: &Invocation<'_>,
+    invocation: &Invocation,
     (event, plan): (&Event, &Plan),
     workspace: &Workspace,
     sink: &mut dyn LogSink,

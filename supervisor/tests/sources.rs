@@ -33,7 +33,7 @@ fn config() -> FunctionConfig {
 fn planned(name: &str) -> (Event, Plan) {
     let payload = std::fs::read(samples().join(format!("{name}.json"))).unwrap();
     let (config, context) = (config(), InvocationContext::default());
-    let event = parse(&payload, &config).unwrap();
+    let event = parse(&payload.into(), &config).unwrap();
     let plan = plan(&event, &config, &context).unwrap();
     (event, plan)
 }

@@ -106,6 +106,6 @@ fn named_store(plan: &RunPlan) -> String {
                 plan.event_json
             )
         }
-        PlannedInput::None | PlannedInput::Payload { .. } => plan.event_json.clone(),
+        PlannedInput::None | PlannedInput::Payload { .. } => plan.event_json.to_string(),
     }
 }

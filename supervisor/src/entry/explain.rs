@@ -23,7 +23,7 @@ use image::ImageSource;
 ///
 /// # Errors
 /// The failure the invocation would end with before doing anything.
-pub fn explain(services: &Services, invocation: &Invocation<'_>) -> anyhow::Result<String> {
+pub fn explain(services: &Services, invocation: &Invocation) -> anyhow::Result<String> {
     let (event, plan) = parse_and_plan(services, invocation)
         .map_err(|(_, failure)| anyhow::anyhow!("{}: {}", failure.name, failure.message))?;
     let mut text = String::new();

@@ -84,7 +84,7 @@ fn run(environment: &Environment, command: Vec<String>) -> anyhow::Result<Option
     let stores = setup::store_settings(&config, environment, None);
     let services = Services::new(config, environment, stores).here(environment, command);
     let invocation = Invocation {
-        payload: &payload,
+        payload: payload.into(),
         context: input::context(environment),
         time,
         keep: KEPT,
@@ -129,7 +129,7 @@ fn time_budget(
 
 async fn execute(
     services: &Services,
-    invocation: &Invocation<'_>,
+    invocation: &Invocation,
     cancel: &watch::Sender<Option<i32>>,
 ) -> anyhow::Result<Outcome> {
     let writer = sink::Writer::default();

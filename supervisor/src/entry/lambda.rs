@@ -181,7 +181,7 @@ impl Function {
         let time = TimeBudget::new(Instant::now(), total, threshold);
         let half = u64::try_from(log_limit() / 2).unwrap_or(u64::MAX);
         let invocation = Invocation {
-            payload: event.payload.get().as_bytes(),
+            payload: Box::<str>::from(event.payload).into_boxed_bytes().into(),
             context,
             time,
             keep: Keep {

@@ -97,7 +97,7 @@ fn run(
     let services = Services::new(config, environment, stores);
     let cancel = watch::Sender::new(None);
     let invocation = Invocation {
-        payload: &payload,
+        payload: payload.into(),
         context: context(environment, arguments),
         time,
         keep: KEPT,
@@ -134,7 +134,7 @@ const KEPT: Keep = Keep {
 
 async fn execute(
     services: &Services,
-    invocation: &Invocation<'_>,
+    invocation: &Invocation,
     cancel: &watch::Sender<Option<i32>>,
     arguments: &Arguments,
 ) -> anyhow::Result<i32> {

@@ -14,10 +14,10 @@ use super::{Invocation, Services, failure};
 /// The failure that the invocation ends with, and who is to be told.
 pub fn parse_and_plan(
     services: &Services,
-    invocation: &Invocation<'_>,
+    invocation: &Invocation,
 ) -> Result<(Event, Plan), (Source, Failure)> {
     let config = &services.config;
-    let event = event::parse(invocation.payload, config)
+    let event = event::parse(&invocation.payload, config)
         .map_err(|e| (e.source.clone(), failure("EventInvalid", e.to_string())))?;
     let unusable = |message| (event.source.clone(), failure("ConfigInvalid", message));
     let plan =

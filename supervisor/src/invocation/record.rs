@@ -49,7 +49,7 @@ pub(super) struct Runner<'a> {
     pub(super) services: &'a Services,
     /// Whose container it is.
     pub(super) slot: Slot,
-    pub(super) invocation: &'a Invocation<'a>,
+    pub(super) invocation: &'a Invocation,
     pub(super) workspace: &'a Workspace,
     pub(super) outputs: &'a [OutputTarget],
     /// Where output files are kept for the answer, if they are.
