@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use crate::{
     event::Event,
     plan::{InvocationContext, Plan},
-    response::{Failure, Outcome},
+    response::{Failure, FailureName, Outcome},
 };
 use container::{
     exec::log::{Keep, LogSink},
@@ -126,7 +126,7 @@ async fn run_all(
     }
     for (index, item) in event.items.iter().enumerate() {
         if let Some(error) = &item.rejected {
-            let failure = failure("EventInvalid", error.to_string());
+            let failure = Failure::new(FailureName::EventInvalid, error.to_string());
             let rejected = RecordReport::rejected(&item.id, index, failure);
             narration::record_done(&rejected);
             report.add(rejected);
@@ -147,13 +147,9 @@ async fn run_all(
     report.files = runner.collector.and_then(collect::Collector::finish);
 }
 
-fn failure(name: &'static str, message: String) -> Failure {
-    Failure { name, message }
-}
-
 fn workspace_failure(error: &std::io::Error) -> Failure {
-    failure(
-        "WorkspaceFailed",
+    Failure::new(
+        FailureName::WorkspaceFailed,
         format!("{error}; set TMPDIR to a directory with room to write"),
     )
 }

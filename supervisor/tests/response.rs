@@ -15,15 +15,15 @@ use config::OnFailure;
 use container::exec::log::cut_marker;
 use faas_supervisor::event::{HeaderForm, HttpApi, Source};
 use faas_supervisor::response::{
-    ALB_PAYLOAD_LIMIT, ERROR_LOG_LIMIT, Failure, Files, Finished, Outcome, PAYLOAD_LIMIT, Wire,
-    body_limit, exit_code, log_limit, render, shorten, worst,
+    ALB_PAYLOAD_LIMIT, ERROR_LOG_LIMIT, Failure, FailureName, Files, Finished, Outcome,
+    PAYLOAD_LIMIT, Wire, body_limit, exit_code, log_limit, render, shorten, worst,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn failed() -> Outcome {
     Outcome::Failed(Failure {
-        name: "StageInFailed",
+        name: FailureName::StageInFailed,
         message: "downloading s3://b/k: no such key".to_owned(),
     })
 }

@@ -18,7 +18,7 @@ use faas_supervisor::event::{Event, parse};
 use faas_supervisor::invocation::report::PhaseTimes;
 use faas_supervisor::invocation::{RecordReport, Report};
 use faas_supervisor::plan::{Entry, InvocationContext, Plan, PlannedInput, RunPlan, plan};
-use faas_supervisor::response::{Failure, Outcome, Wire, render};
+use faas_supervisor::response::{Failure, FailureName, Outcome, Wire, render};
 use serde_json::{Value, json};
 
 fn samples() -> PathBuf {
@@ -74,7 +74,7 @@ fn answer(event: &Event, plan: &Plan, outcomes: &[Outcome]) -> Wire {
     for (index, item) in event.items.iter().enumerate() {
         if let Some(error) = &item.rejected {
             let failure = Failure {
-                name: "EventInvalid",
+                name: FailureName::EventInvalid,
                 message: error.to_string(),
             };
             report.add(RecordReport::rejected(&item.id, index, failure));
@@ -423,7 +423,13 @@ fn each_item_is_answered_by_its_worst_record() {
     for (outcomes, ids) in [
         (vec![ok(), Outcome::TimedOut], &["m-1", "m-5"][..]),
         (
-            vec![ok(), ok(), killed.clone(), ok(), failed("StageInFailed")],
+            vec![
+                ok(),
+                ok(),
+                killed.clone(),
+                ok(),
+                failed(FailureName::StageInFailed),
+            ],
             &["m-2", "m-4", "m-5"],
         ),
         (
@@ -441,9 +447,9 @@ fn each_item_is_answered_by_its_worst_record() {
     for (outcome, code) in [
         (Outcome::TimedOut, "TemporaryFailure"),
         (killed, "PermanentFailure"),
-        (failed("StageInFailed"), "TemporaryFailure"),
-        (failed("StageOutFailed"), "TemporaryFailure"),
-        (failed("ConfigInvalid"), "PermanentFailure"),
+        (failed(FailureName::StageInFailed), "TemporaryFailure"),
+        (failed(FailureName::StageOutFailed), "TemporaryFailure"),
+        (failed(FailureName::ConfigInvalid), "PermanentFailure"),
         (delegated.clone(), "Succeeded"),
     ] {
         let answer = shape(answer(&event, &plan, &[outcome]));
@@ -456,7 +462,7 @@ fn what_fails_before_the_first_item_is_sent_again_as_a_whole() {
     for name in ["sqs", "batch-operations-2"] {
         let (event, _) = planned(name);
         let failure = Failure {
-            name: "ConfigInvalid",
+            name: FailureName::ConfigInvalid,
             message: "why".to_owned(),
         };
         let report = Report::failed(event.source, failure);

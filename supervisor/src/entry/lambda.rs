@@ -22,7 +22,7 @@ use tokio::{
 use crate::{
     invocation::{AnswerFiles, Invocation, Monitor, Services, TimeBudget, WhenCancelled, invoke},
     plan::{InvocationContext, LocalStore},
-    response::{Wire, log_limit, render},
+    response::{FailureName, Wire, log_limit, render},
     telemetry,
 };
 use config::{FunctionConfig, LogLevel};
@@ -75,7 +75,9 @@ fn serve(
         let platform = PlatformApi::new(environment)?;
         let initialised = check(environment, config);
         if let Err(message) = &initialised {
-            let accepted = platform.report_init_error("ConfigInvalid", message).await;
+            let accepted = platform
+                .report_init_error(FailureName::ConfigInvalid, message)
+                .await;
             anyhow::ensure!(!accepted, "initialisation failed: {message}");
             // Nobody took the report: then every invocation is answered with it.
         }
@@ -173,7 +175,7 @@ impl Function {
         let context = self.context(&event.context.request_id);
         let services = match &self.services {
             Ok(services) => services,
-            Err(message) => return Err(diagnostic("ConfigInvalid", message)),
+            Err(message) => return Err(diagnostic(FailureName::ConfigInvalid.as_str(), message)),
         };
         let config = services.config();
         let threshold = config.container.timeout_threshold;
@@ -214,7 +216,8 @@ impl Function {
         tracing::info!("asked for a report on the sandbox: nothing is run");
         let environment = self.environment.clone();
         let made = tokio::task::spawn_blocking(move || doctor::sandbox::report(&environment));
-        let failed = |why: &dyn std::fmt::Display| diagnostic("DoctorFailed", &why.to_string());
+        let name = FailureName::DoctorFailed.as_str();
+        let failed = |why: &dyn std::fmt::Display| diagnostic(name, &why.to_string());
         let report = made.await.map_err(|error| failed(&error))?;
         serde_json::to_value(report).map_err(|error| failed(&error))
     }

@@ -161,7 +161,7 @@ fn outcome(outcome: &Outcome) -> Value {
         Outcome::Failed(failure) => (
             "failed",
             None,
-            Some(json!({"name": failure.name, "message": failure.message})),
+            Some(json!({"name": failure.name.as_str(), "message": failure.message})),
         ),
     };
     json!({

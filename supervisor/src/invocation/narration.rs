@@ -60,7 +60,12 @@ pub(super) fn record_done(record: &RecordReport) {
             tracing::info!(record = label, job_id, "delegated to AWS Batch");
         }
         Outcome::Failed(failure) => {
-            tracing::error!(record = label, error = failure.name, "{}", failure.message);
+            tracing::error!(
+                record = label,
+                error = failure.name.as_str(),
+                "{}",
+                failure.message
+            );
         }
     }
 }
@@ -68,7 +73,7 @@ pub(super) fn record_done(record: &RecordReport) {
 /// The invocation is done.
 pub(super) fn done(report: &Report) {
     if let (Outcome::Failed(failure), true) = (&report.outcome, report.records.is_empty()) {
-        tracing::error!(error = failure.name, "{}", failure.message);
+        tracing::error!(error = failure.name.as_str(), "{}", failure.message);
     }
     let phases = report.phases();
     tracing::info!(

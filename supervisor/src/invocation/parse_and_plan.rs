@@ -3,10 +3,10 @@
 use crate::{
     event::{self, Event, Source},
     plan::{self, Entry, Plan},
-    response::Failure,
+    response::{Failure, FailureName},
 };
 
-use super::{Invocation, Services, failure};
+use super::{Invocation, Services};
 
 /// `bytes → Event → Plan`, before anything is touched.
 ///
@@ -17,9 +17,18 @@ pub fn parse_and_plan(
     invocation: &Invocation,
 ) -> Result<(Event, Plan), (Source, Failure)> {
     let config = &services.config;
-    let event = event::parse(&invocation.payload, config)
-        .map_err(|e| (e.source.clone(), failure("EventInvalid", e.to_string())))?;
-    let unusable = |message| (event.source.clone(), failure("ConfigInvalid", message));
+    let event = event::parse(&invocation.payload, config).map_err(|e| {
+        (
+            e.source.clone(),
+            Failure::new(FailureName::EventInvalid, e.to_string()),
+        )
+    })?;
+    let unusable = |message| {
+        (
+            event.source.clone(),
+            Failure::new(FailureName::ConfigInvalid, message),
+        )
+    };
     let plan =
         plan::plan(&event, config, &invocation.context).map_err(|e| unusable(e.to_string()))?;
     match missing_script(&plan) {

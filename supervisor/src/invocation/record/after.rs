@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::{
     invocation::{WhenCancelled, answer_file},
-    response::Failure,
+    response::{Failure, FailureName},
     stage_out::{UploadReport, Uploaded, stage_out},
 };
 use container::{RunEnd, workspace::RecordDir};
@@ -27,12 +27,8 @@ impl Runner<'_> {
             dir,
             progress,
         ));
-        let failed = |message| {
-            RecordError::Failed(Failure {
-                name: "StageOutFailed",
-                message,
-            })
-        };
+        let failed =
+            |message| RecordError::Failed(Failure::new(FailureName::StageOutFailed, message));
         tokio::select! {
             staged = staging => staged.map_err(|e| (failed(e.to_string()), e.uploaded)),
             stop = limits.reached() => Err((match stop {
@@ -101,12 +97,7 @@ async fn in_time<T>(
     work: tokio::task::JoinHandle<std::io::Result<T>>,
     limits: &Limits,
 ) -> Result<T, RecordError> {
-    let failure = |message| {
-        RecordError::Failed(Failure {
-            name: "StageOutFailed",
-            message,
-        })
-    };
+    let failure = |message| RecordError::Failed(Failure::new(FailureName::StageOutFailed, message));
     let done = tokio::select! {
         done = work => done.map_err(|e| failure(e.to_string()))?,
         stop = limits.reached() => return Err(match stop {

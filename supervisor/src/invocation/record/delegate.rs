@@ -3,7 +3,7 @@
 use crate::{
     batch::{Delegator, request::Sender},
     plan::RunPlan,
-    response::{Failure, Outcome},
+    response::{Failure, FailureName, Outcome},
 };
 use config::DispatchMode;
 use environment::Stop;
@@ -66,12 +66,8 @@ impl<'a> Runner<'a> {
             deadline: self.invocation.time.end_at,
             ..self.limits()
         };
-        let failed = |message| {
-            Outcome::Failed(Failure {
-                name: "DelegationFailed",
-                message,
-            })
-        };
+        let failed =
+            |message| Outcome::Failed(Failure::new(FailureName::DelegationFailed, message));
         let submission = Box::pin(delegator.delegate(&services.stores, plan, &sender, scratch));
         let refused = tokio::select! {
             submitted = submission => match submitted {

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::{
-    response::{Failure, Outcome},
+    response::{Failure, FailureName, Outcome},
     stage_in::StageInError,
 };
 use container::ContainerError;
@@ -38,10 +38,7 @@ impl From<ContainerError> for RecordError {
                 } else {
                     Self::Failed
                 };
-                broken(Failure {
-                    name: "ImageFailed",
-                    message: error.to_string(),
-                })
+                broken(Failure::new(FailureName::ImageFailed, error.to_string()))
             }
         }
     }
@@ -56,19 +53,14 @@ impl From<StageInError> for RecordError {
             }
             StageInError::Storage(_) | StageInError::Payload { .. } => Self::Failed,
         };
-        broken(Failure {
-            name: "StageInFailed",
-            message: error.to_string(),
-        })
+        broken(Failure::new(FailureName::StageInFailed, error.to_string()))
     }
 }
 
 /// The workspace could not be used.
 pub(super) fn local_failure(action: &str, error: &io::Error) -> RecordError {
-    RecordError::Failed(Failure {
-        name: "WorkspaceFailed",
-        message: format!("cannot {action}: {error}"),
-    })
+    let message = format!("cannot {action}: {error}");
+    RecordError::Failed(Failure::new(FailureName::WorkspaceFailed, message))
 }
 
 /// A failed upload hides how the container ended: its message says it.

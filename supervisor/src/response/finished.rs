@@ -1,0 +1,41 @@
+//! An invocation at its end: what an answer is made of.
+
+use std::time::Duration;
+
+use super::{files::Files, outcome::Outcome};
+
+/// An invocation that came to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// What it came to.
+    pub outcome: Outcome,
+    /// The container's output, both streams in order; see [`super::log_limit`].
+    pub log: Vec<u8>,
+    /// Id of the invocation.
+    pub request_id: String,
+    /// Log group, empty outside Lambda.
+    pub log_group: String,
+    /// Log stream, empty outside Lambda.
+    pub log_stream: String,
+    /// Ids of the AWS Batch jobs that work was delegated to.
+    pub jobs: Vec<String>,
+    /// Time the container was given, where there was a limit.
+    pub time_limit: Option<Duration>,
+    /// The messages or tasks that are answered for one by one.
+    pub items: Vec<FinishedItem>,
+    /// The files that are answered instead of the log.
+    pub files: Option<Files>,
+    /// Where the outputs are now.
+    pub destinations: Vec<String>,
+}
+
+/// A message or task that came to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FinishedItem {
+    /// What the answer calls it.
+    pub id: String,
+    /// The worst outcome of its records; without any, it needed no run.
+    pub outcome: Outcome,
+    /// The end of its records' output, at most [`super::ITEM_LOG_LIMIT`].
+    pub log: Vec<u8>,
+}
