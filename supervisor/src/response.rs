@@ -27,7 +27,7 @@ pub use self::{
 
 /// What goes back to the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wire {
+pub enum Response {
     /// A response.
     Payload(serde_json::Value),
     /// A function error: the platform retries, dead-letters and counts it.
@@ -52,29 +52,29 @@ pub enum Wire {
 ///
 /// With [`OnFailure::Respond`] the last column holds for storage and notifications too. A failure that comes before any
 /// item was looked at is a function error for queues and batch operations: all of them are sent again.
-pub fn render(finished: &Finished, source: &Source, on_failure: OnFailure) -> Wire {
+pub fn render(finished: &Finished, source: &Source, on_failure: OnFailure) -> Response {
     match (source, on_failure, finished.outcome.error_type()) {
         (Source::Queue, _, Some(error_type)) if finished.items.is_empty() => {
             function_error(finished, error_type)
         }
-        (Source::Queue, _, _) => Wire::Payload(items::queue(&finished.items)),
+        (Source::Queue, _, _) => Response::Payload(items::queue(&finished.items)),
         (Source::Operations(_), _, Some(error_type)) if finished.items.is_empty() => {
             function_error(finished, error_type)
         }
         (Source::Operations(operation), _, _) => {
-            Wire::Payload(items::operations(operation, &finished.items))
+            Response::Payload(items::operations(operation, &finished.items))
         }
         (Source::Storage | Source::Notification, OnFailure::Error, Some(error_type)) => {
             function_error(finished, error_type)
         }
         (Source::Storage | Source::Notification | Source::Direct | Source::Http(_), _, _) => {
-            Wire::Payload(payload::build(finished, source))
+            Response::Payload(payload::build(finished, source))
         }
     }
 }
 
-fn function_error(finished: &Finished, error_type: &str) -> Wire {
-    Wire::FunctionError {
+fn function_error(finished: &Finished, error_type: &str) -> Response {
+    Response::FunctionError {
         error_type: error_type.to_owned(),
         message: payload::error_message(finished),
     }

@@ -8,17 +8,17 @@
     reason = "helpers of tests fail like tests"
 )]
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use config::{FunctionConfig, OnFailure, Overrides};
 use faas_supervisor::event::{Event, parse};
-use faas_supervisor::invocation::report::PhaseTimes;
+use faas_supervisor::invocation::report::Phases;
 use faas_supervisor::invocation::{RecordReport, Report};
 use faas_supervisor::plan::{Entry, InvocationContext, Plan, PlannedInput, RunPlan, plan};
-use faas_supervisor::response::{Failure, FailureName, Outcome, Wire, render};
+use faas_supervisor::response::{Failure, FailureName, Outcome, Response, render};
+use faas_supervisor::stage_out::UploadReport;
 use serde_json::{Value, json};
 
 fn samples() -> PathBuf {
@@ -68,7 +68,7 @@ fn line(run: &RunPlan) -> String {
 }
 
 /// What is answered when the runs end like this; runs beyond the list succeed.
-fn answer(event: &Event, plan: &Plan, outcomes: &[Outcome]) -> Wire {
+fn answer(event: &Event, plan: &Plan, outcomes: &[Outcome]) -> Response {
     let mut report = Report::new(event.source.clone(), event.skipped.clone());
     report.items = event.items.iter().map(|item| item.id.clone()).collect();
     for (index, item) in event.items.iter().enumerate() {
@@ -90,9 +90,8 @@ fn answer(event: &Event, plan: &Plan, outcomes: &[Outcome]) -> Wire {
                 .unwrap_or(Outcome::Exited { code: 0 }),
             log: b"log\n".to_vec(),
             bytes_in: 0,
-            uploaded: Vec::new(),
-            phases: PhaseTimes::default(),
-            outcomes: BTreeMap::new(),
+            upload: UploadReport::default(),
+            phases: Phases::default(),
         });
     }
     let (finished, source) = report.into_finished(InvocationContext::default(), None);
@@ -100,10 +99,10 @@ fn answer(event: &Event, plan: &Plan, outcomes: &[Outcome]) -> Wire {
 }
 
 /// An answer in a line or a value: the shape, without what is the same in all.
-fn shape(wire: Wire) -> Value {
+fn shape(wire: Response) -> Value {
     match wire {
-        Wire::FunctionError { error_type, .. } => json!(error_type),
-        Wire::Payload(mut payload) => {
+        Response::FunctionError { error_type, .. } => json!(error_type),
+        Response::Payload(mut payload) => {
             if let Some(body) = payload["body"]
                 .as_str()
                 .map(|body| STANDARD.decode(body).unwrap())

@@ -24,7 +24,7 @@ use image::ImageSource;
 /// # Errors
 /// The failure the invocation would end with before doing anything.
 pub fn explain(services: &Services, invocation: &Invocation) -> anyhow::Result<String> {
-    let (event, plan) = parse_and_plan(services, invocation)
+    let (event, plan) = parse_and_plan(services.config(), invocation)
         .map_err(|(_, failure)| anyhow::anyhow!("{}: {}", failure.name, failure.message))?;
     let mut text = String::new();
     writeln!(text, "event: {}, {} to run", event.source, plan.runs.len())?;

@@ -20,9 +20,11 @@ use tokio::{
 };
 
 use crate::{
-    invocation::{AnswerFiles, Invocation, Monitor, Services, TimeBudget, WhenCancelled, invoke},
+    invocation::{
+        AnswerFiles, Invocation, Monitor, Services, TimeBudget, WhenCancelled, invoke, respond,
+    },
     plan::{InvocationContext, LocalStore},
-    response::{FailureName, Wire, log_limit, render},
+    response::{FailureName, Response, log_limit},
     telemetry,
 };
 use config::{FunctionConfig, LogLevel};
@@ -207,8 +209,7 @@ impl Function {
             .write(Stream::Stdout, self.metrics.lines(&report, &ids));
         // After the answer the environment is frozen: what is not written then comes late or never.
         self.writer.flush().await;
-        let (finished, source) = report.into_finished(invocation.context, time.limit);
-        send(render(&finished, &source, config.on_failure))
+        send(respond(report, invocation, config.on_failure))
     }
 
     /// What the sandbox around this function allows, in place of a run of its container.
@@ -236,10 +237,10 @@ impl Function {
     }
 }
 
-fn send(wire: Wire) -> Result<Value, Diagnostic> {
-    match wire {
-        Wire::Payload(payload) => Ok(payload),
-        Wire::FunctionError {
+fn send(response: Response) -> Result<Value, Diagnostic> {
+    match response {
+        Response::Payload(payload) => Ok(payload),
+        Response::FunctionError {
             error_type,
             message,
         } => Err(diagnostic(&error_type, &message)),

@@ -126,7 +126,7 @@ pub fn json(report: &Report, code: i32) -> Value {
         value["label"] = json!(record.label);
         value["bytes_in"] = json!(record.bytes_in);
         value["log"] = json!(String::from_utf8_lossy(&record.log));
-        value["phases"] = phases(&record.phases);
+        value["phases"] = phases(&record.phases.times());
         value
     });
     let mut value = outcome(&report.outcome);

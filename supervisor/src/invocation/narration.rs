@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::{event::Event, plan::Plan, response::Outcome};
 use config::DispatchMode;
 
-use super::{RecordReport, Report};
+use super::report::{RecordReport, Report};
 
 /// Only functions delegate; a terminal is where one looks at what a job would do.
 pub(super) fn runs_here(mode: DispatchMode) {
@@ -21,7 +21,7 @@ pub(super) fn delegating(label: &str, why: &str) {
 }
 
 /// The event was taken apart.
-pub(super) fn understood(event: &Event, plan: &Plan) {
+pub(super) fn parsed(event: &Event, plan: &Plan) {
     for reason in &event.skipped {
         tracing::info!("skipped: {reason}");
     }
@@ -44,7 +44,7 @@ pub(super) fn record_begins(index: usize, count: usize, label: &str) {
 
 /// A record is done.
 pub(super) fn record_done(record: &RecordReport) {
-    let (files, label) = (record.uploaded.len(), record.label.as_str());
+    let (files, label) = (record.upload.uploaded.len(), record.label.as_str());
     match &record.outcome {
         Outcome::Exited { code } => tracing::info!(record = label, code, files, "container exited"),
         Outcome::Killed { signal } => {

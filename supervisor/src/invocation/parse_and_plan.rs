@@ -1,4 +1,4 @@
-//! What an invocation is asked to do, found out before anything is touched.
+//! Steps 1 and 2: what an invocation is asked to do, decided before anything is touched.
 
 use crate::{
     event::{self, Event, Source},
@@ -6,17 +6,17 @@ use crate::{
     response::{Failure, FailureName},
 };
 
-use super::{Invocation, Services};
+use super::request::Invocation;
+use config::FunctionConfig;
 
 /// `bytes → Event → Plan`, before anything is touched.
 ///
 /// # Errors
 /// The failure that the invocation ends with, and who is to be told.
 pub fn parse_and_plan(
-    services: &Services,
+    config: &FunctionConfig,
     invocation: &Invocation,
 ) -> Result<(Event, Plan), (Source, Failure)> {
-    let config = &services.config;
     let event = event::parse(&invocation.payload, config).map_err(|e| {
         (
             e.source.clone(),

@@ -1,83 +1,14 @@
 //! What an invocation came to: the outcome, the log and the figures of the closing summary.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
+pub use super::phases::{PhaseOutcome, PhaseTimes, Phases, RecordPhase};
 use crate::{
     event::Source,
     plan::InvocationContext,
     response::{Failure, Files, Finished, FinishedItem, ITEM_LOG_LIMIT, Outcome, worst},
-    stage_out::Uploaded,
+    stage_out::{UploadReport, Uploaded},
 };
-
-/// How long each phase took, summed over the records. Preparing and staging in overlap.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PhaseTimes {
-    /// Pulling or loading the image and creating the container; 0 when warm.
-    pub prepare: Duration,
-    /// Downloading the input.
-    pub stage_in: Duration,
-    /// Running the container.
-    pub run: Duration,
-    /// Uploading the outputs.
-    pub stage_out: Duration,
-}
-
-impl PhaseTimes {
-    /// How long one of them took.
-    pub fn of(&self, phase: RecordPhase) -> Duration {
-        match phase {
-            RecordPhase::Prepare => self.prepare,
-            RecordPhase::StageIn => self.stage_in,
-            RecordPhase::Run => self.run,
-            RecordPhase::StageOut => self.stage_out,
-        }
-    }
-}
-
-/// The phases of a record, in order; the first two go on at the same time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RecordPhase {
-    /// The image is prepared.
-    Prepare,
-    /// The input is downloaded.
-    StageIn,
-    /// The container runs.
-    Run,
-    /// Outputs are uploaded.
-    StageOut,
-}
-
-impl RecordPhase {
-    /// All of them, and what metrics call them.
-    pub const ALL: [(Self, &'static str); 4] = [
-        (Self::Prepare, "Prepare"),
-        (Self::StageIn, "StageIn"),
-        (Self::Run, "Run"),
-        (Self::StageOut, "StageOut"),
-    ];
-}
-
-/// What became of a phase.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PhaseOutcome {
-    /// It did what it should.
-    Succeeded,
-    /// The record ended with it.
-    Failed,
-    /// The deadline came in it.
-    TimedOut,
-}
-
-impl PhaseOutcome {
-    /// What metrics call it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::TimedOut => "timed-out",
-        }
-    }
-}
 
 /// One record's part of the report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,12 +23,10 @@ pub struct RecordReport {
     pub log: Vec<u8>,
     /// Bytes downloaded.
     pub bytes_in: u64,
-    /// Files uploaded.
-    pub uploaded: Vec<Uploaded>,
-    /// How long its phases took.
-    pub phases: PhaseTimes,
-    /// What became of each phase that was reached.
-    pub outcomes: BTreeMap<RecordPhase, PhaseOutcome>,
+    /// What arrived in the stores.
+    pub upload: UploadReport,
+    /// The phases that were reached.
+    pub phases: Phases,
 }
 
 impl RecordReport {
@@ -109,22 +38,16 @@ impl RecordReport {
             outcome: Outcome::Failed(failure),
             log: Vec::new(),
             bytes_in: 0,
-            uploaded: Vec::new(),
-            phases: PhaseTimes::default(),
-            outcomes: BTreeMap::new(),
+            upload: UploadReport::default(),
+            phases: Phases::default(),
         }
-    }
-
-    /// Notes what became of a phase.
-    pub(super) fn note(&mut self, phase: RecordPhase, outcome: PhaseOutcome) {
-        self.outcomes.insert(phase, outcome);
     }
 
     /// Bytes that a phase moved, where it moves any.
     pub fn bytes_of(&self, phase: RecordPhase) -> Option<u64> {
         match phase {
             RecordPhase::StageIn => Some(self.bytes_in),
-            RecordPhase::StageOut => Some(self.uploaded.iter().map(|u| u.bytes).sum()),
+            RecordPhase::StageOut => Some(self.upload.bytes),
             RecordPhase::Prepare | RecordPhase::Run => None,
         }
     }
@@ -248,18 +171,12 @@ impl Report {
 
     /// Every file that arrived.
     pub fn uploaded(&self) -> impl Iterator<Item = &Uploaded> {
-        self.records.iter().flat_map(|r| &r.uploaded)
+        self.records.iter().flat_map(|r| &r.upload.uploaded)
     }
 
     /// The phases of all records together.
     pub fn phases(&self) -> PhaseTimes {
-        let mut sum = PhaseTimes::default();
-        for record in &self.records {
-            sum.prepare += record.phases.prepare;
-            sum.stage_in += record.phases.stage_in;
-            sum.run += record.phases.run;
-            sum.stage_out += record.phases.stage_out;
-        }
-        sum
+        let times = self.records.iter().map(|record| record.phases.times());
+        times.fold(PhaseTimes::default(), PhaseTimes::plus)
     }
 }

@@ -6,11 +6,26 @@ use crate::{
     response::{Failure, FailureName, Outcome},
 };
 use config::DispatchMode;
-use environment::Stop;
+use environment::{Limits, Stop};
 
-use super::{Limits, RecordError, Runner, narration};
+use super::{narration, record_error::RecordError, step::Steps};
 
-impl<'a> Runner<'a> {
+/// What a record comes to in the end, and a line for its log where there is something to add.
+pub(super) struct Settled {
+    pub(super) outcome: Outcome,
+    pub(super) line: String,
+}
+
+impl From<Outcome> for Settled {
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            line: String::new(),
+        }
+    }
+}
+
+impl<'a> Steps<'a> {
     /// What delegates every record, where none is to run here at all.
     pub(super) fn delegates_at_once(&self) -> Option<&'a Delegator> {
         let services = self.services;
@@ -18,16 +33,11 @@ impl<'a> Runner<'a> {
         delegator.filter(|_| services.config.execution_mode == DispatchMode::Batch)
     }
 
-    /// What a record that did not come to an end of its own comes to, and lines for its log.
-    pub(super) async fn settle(
-        &self,
-        broken: RecordError,
-        index: usize,
-        plan: &RunPlan,
-    ) -> (Outcome, String) {
-        let (why, line, otherwise) = match broken {
-            RecordError::Failed(failure) => return (Outcome::Failed(failure), String::new()),
-            RecordError::Cancelled(signal) => return (Outcome::Killed { signal }, String::new()),
+    /// Decides what becomes of a record whose command did not end by itself: a job goes on with it, where one may.
+    pub(super) async fn settle(&self, error: RecordError, index: usize, plan: &RunPlan) -> Settled {
+        let (why, line, outcome) = match error {
+            RecordError::Failed(failure) => return Outcome::Failed(failure).into(),
+            RecordError::Cancelled(signal) => return Outcome::Killed { signal }.into(),
             RecordError::NoRoom(failure) => (
                 "it does not fit here",
                 String::new(),
@@ -40,22 +50,25 @@ impl<'a> Runner<'a> {
             ),
         };
         match &self.services.delegator {
-            None => (otherwise, line),
+            None => Settled { outcome, line },
             Some(delegator) => {
-                let (outcome, job) = self.hand_over(delegator, why, index, plan).await;
-                (outcome, line + &job)
+                let delegated = self.delegate(delegator, why, index, plan).await;
+                Settled {
+                    line: line + &delegated.line,
+                    ..delegated
+                }
             }
         }
     }
 
-    /// Has a job do the record: the outcome, and a line for the log that names the job.
-    pub(super) async fn hand_over(
+    /// Has a job do the record. The line for the log names the job.
+    pub(super) async fn delegate(
         &self,
         delegator: &Delegator,
         why: &str,
         index: usize,
         plan: &RunPlan,
-    ) -> (Outcome, String) {
+    ) -> Settled {
         narration::delegating(&plan.label, why);
         let services = self.services;
         let context = &self.invocation.context;
@@ -72,8 +85,10 @@ impl<'a> Runner<'a> {
         let refused = tokio::select! {
             submitted = submission => match submitted {
                 Ok(job_id) => {
-                    let line = format!("[{why}: delegated to AWS Batch job {job_id}]\n");
-                    return (Outcome::Delegated { job_id }, line);
+                    return Settled {
+                        line: format!("[{why}: delegated to AWS Batch job {job_id}]\n"),
+                        outcome: Outcome::Delegated { job_id },
+                    };
                 }
                 Err(error) => failed(error.to_string()),
             },
@@ -85,6 +100,6 @@ impl<'a> Runner<'a> {
                 ),
             },
         };
-        (refused, String::new())
+        refused.into()
     }
 }
