@@ -6,11 +6,12 @@ pub mod explain;
 pub mod job;
 pub mod lambda;
 pub mod local;
+mod process;
 pub mod setup;
 pub mod sink;
 pub mod summary;
 
-use std::{ffi::OsString, io::Write, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode};
 
 use environment::{Environment, Platform};
 
@@ -20,7 +21,7 @@ pub fn dispatch(environment: &Environment, arguments: Vec<OsString>) -> ExitCode
         return doctor::main(environment, &arguments);
     }
     let command = image_command(&arguments);
-    match environment.place() {
+    match environment.platform() {
         Platform::Lambda => lambda::main(environment, command),
         Platform::Terminal if job::is_meant(environment, &arguments) => {
             job::main(environment, command)
@@ -43,31 +44,4 @@ fn image_command(arguments: &[OsString]) -> Vec<String> {
     words
         .map(|word| word.to_string_lossy().into_owned())
         .collect()
-}
-
-/// Does the work of an entry. On one thread: the work is waiting, and a second thread would cost start-up time and
-/// memory.
-fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let done = runtime.block_on(work);
-    // A look-up that is stuck on another thread must not hold up the end.
-    runtime.shutdown_background();
-    done
-}
-
-/// The exit code of an entry that ran one event, or the reason why it could not.
-fn ended(result: anyhow::Result<i32>) -> ExitCode {
-    match result {
-        Ok(code) => ExitCode::from(u8::try_from(code & 0xff).unwrap_or(1)),
-        Err(error) => {
-            complain(&format!("error: {error:#}\n"));
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn complain(text: &str) {
-    let _closed_pipe = std::io::stderr().write_all(text.as_bytes());
 }

@@ -23,9 +23,9 @@ pub enum Format {
 }
 
 impl Format {
-    /// What the place calls for.
-    pub fn of(place: Platform) -> Self {
-        match place {
+    /// What the platform calls for.
+    pub fn of(platform: Platform) -> Self {
+        match platform {
             Platform::Lambda => Self::Json,
             Platform::Terminal => Self::Text,
         }

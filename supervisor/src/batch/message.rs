@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::plan::{Carrier, Entry, PlannedInput, RunPlan};
 
-use super::DelegationError;
+use super::error::DelegationError;
 
 /// Where the object is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

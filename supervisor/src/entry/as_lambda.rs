@@ -9,11 +9,12 @@ mod function;
 mod inside;
 mod processes;
 mod scratch;
+mod trial;
 mod usage;
 mod user;
 mod watch;
 
-use std::{ffi::OsString, io::Write as _, process::Stdio};
+use std::{io::Write as _, process::Stdio};
 
 use anyhow::Context as _;
 use serde_json::Value;
@@ -21,42 +22,13 @@ use tokio::io::AsyncReadExt as _;
 
 pub use function::{Function, settle};
 pub use inside::{MARK, user_files};
+pub use trial::{Format, Trial};
 pub use user::{Access, Need};
 
-use super::{block_on, complain};
-use config::FunctionConfig;
-use container::workspace::Retention;
-use environment::{Environment, end_signals::EndSignals};
+use super::process::{block_on, complain};
+use environment::end_signals::EndSignals;
 use scratch::Scratch;
 use usage::Usage;
-
-/// How the report is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// Lines on standard error, after those of the run.
-    Text,
-    /// As the member `as_lambda` of the run's own object.
-    Json,
-}
-
-/// One run under the imitation.
-#[derive(Debug)]
-pub struct Trial<'a> {
-    /// The user's environment.
-    pub environment: &'a Environment,
-    /// The function's configuration.
-    pub config: &'a FunctionConfig,
-    /// The function's size.
-    pub function: Function,
-    /// The whole command line, which the inner process gets again.
-    pub words: &'a [OsString],
-    /// What the run needs of this machine's files.
-    pub needs: Vec<Need>,
-    /// How the report is shown.
-    pub format: Format,
-    /// Whether the workspace stays.
-    pub retention: Retention,
-}
 
 /// Runs it, and answers the exit code: that of the run, or 1 when it was stopped because its `/tmp` was too full, or 124
 /// when it outlived the function's timeout.

@@ -3,8 +3,9 @@
 //!
 //! Everything is tried rather than guessed, and nothing is changed: no image is prepared, no layer downloaded.
 
+mod finding;
 mod image;
-mod place;
+mod machine;
 pub mod sandbox;
 
 use std::{ffi::OsString, fmt::Write as _, io::Write as _, path::PathBuf, process::ExitCode};
@@ -21,7 +22,12 @@ use container::{
 };
 use environment::{Environment, Platform};
 
-use super::{block_on, complain, ended, local, setup};
+use super::{
+    local,
+    process::{block_on, complain, ended},
+    setup,
+};
+use finding::{Finding, Verdict};
 
 /// The word that calls it.
 pub const NAME: &str = "doctor";
@@ -55,62 +61,6 @@ Examples:
 
 Exit status: 0 when containers can run here, 1 when something that is needed is missing; with --sandbox always 0.";
 
-/// What was found of one thing.
-#[derive(Debug)]
-struct Finding {
-    name: &'static str,
-    verdict: Verdict,
-    found: String,
-    /// What to do about it.
-    advice: Option<&'static str>,
-}
-
-/// What it means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    /// As it should be.
-    Good,
-    /// Worth knowing, needed by nothing here.
-    Note,
-    /// Needed, and not there.
-    Bad,
-}
-
-impl Finding {
-    fn new(name: &'static str, verdict: Verdict, found: impl Into<String>) -> Self {
-        Self {
-            name,
-            verdict,
-            found: found.into(),
-            advice: None,
-        }
-    }
-
-    fn advise(mut self, advice: &'static str) -> Self {
-        self.advice = Some(advice);
-        self
-    }
-}
-
-impl Verdict {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Good => "ok",
-            Self::Note => "note",
-            Self::Bad => "bad",
-        }
-    }
-
-    /// Good, or what it is where it is not needed.
-    fn of(there: bool, needed: bool) -> Self {
-        match (there, needed) {
-            (true, _) => Self::Good,
-            (false, true) => Self::Bad,
-            (false, false) => Self::Note,
-        }
-    }
-}
-
 /// Options of the doctor.
 pub(super) fn command_line() -> clap::Command {
     Arguments::command()
@@ -135,7 +85,7 @@ pub fn main(environment: &Environment, arguments: &[OsString]) -> ExitCode {
 
 async fn examine(environment: &Environment, arguments: &Arguments) -> anyhow::Result<i32> {
     let (file, image) = (arguments.config.as_ref(), arguments.image.as_ref());
-    let config = match (environment.place(), file, image) {
+    let config = match (environment.platform(), file, image) {
         (Platform::Lambda, None, None) => setup::lambda_config(environment)?,
         _ => local::with_image(environment, file, image)?,
     };
@@ -150,7 +100,7 @@ async fn examine(environment: &Environment, arguments: &Arguments) -> anyhow::Re
     let workspace = Workspace::create(services.temp_dir(), Retention::Remove)?;
     let temp = workspace.udocker_tmp();
     let hygiene = services.preparer().hygiene(&temp).await?;
-    let mut findings = place::findings(environment, &services, hygiene).await;
+    let mut findings = machine::findings(environment, &services, hygiene).await;
     findings.extend(image::findings(&services).await);
 
     let settings = services.udocker().settings();

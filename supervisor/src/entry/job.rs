@@ -6,7 +6,7 @@
 mod answer;
 mod input;
 mod message;
-mod place;
+mod runner;
 
 use std::{ffi::OsString, io::IsTerminal, process::ExitCode, time::Duration};
 
@@ -23,10 +23,11 @@ use container::{exec::log::Keep, workspace::Retention};
 use environment::{self as names, Environment};
 
 use super::{
-    block_on, complain, ended,
     local::{explain_use, pass_on_signals},
+    process::{block_on, complain, ended},
     setup, sink,
 };
+use runner::JobRunner;
 
 /// From SIGTERM to SIGKILL: Batch and most schedulers kill a job 30 s after they told it to end (AWS Batch user guide, "Job
 /// timeouts"), of which the larger part is for the uploads.
@@ -61,7 +62,7 @@ fn run(environment: &Environment, command: Vec<String>) -> anyhow::Result<Option
     // Both are for whoever starts the job: its event runs here, and delegating it once more would never end.
     config.execution_mode = DispatchMode::Lambda;
     config.multi_node_parallel = None;
-    let (environment, scratch) = place::make_room(environment.clone())?;
+    let (environment, scratch) = runner::make_room(environment.clone())?;
     let environment = &environment;
     let mut payload = input::event(environment)?;
     let mut script = input::script(environment, scratch.path())?;
@@ -77,7 +78,7 @@ fn run(environment: &Environment, command: Vec<String>) -> anyhow::Result<Option
     if payload.is_empty() && !set_up {
         return Ok(None);
     }
-    let runner = place::Runner::of(environment);
+    let runner = JobRunner::of(environment);
     let time = time_budget(runner, config.timeout, config.container.timeout_threshold);
     let answer = scratch.path().join("answer");
     let cancel = watch::Sender::new(None);
@@ -90,8 +91,8 @@ fn run(environment: &Environment, command: Vec<String>) -> anyhow::Result<Option
         keep: KEPT,
         answer_files: match runner {
             // Its standard output is a log, which nobody takes files from.
-            place::Runner::Batch => AnswerFiles::Ignore,
-            place::Runner::Other => AnswerFiles::Write(answer.clone()),
+            JobRunner::Batch => AnswerFiles::Ignore,
+            JobRunner::Other => AnswerFiles::Write(answer.clone()),
         },
         retention: Retention::Remove,
         cancelled: cancel.subscribe(),
@@ -108,14 +109,10 @@ fn run(environment: &Environment, command: Vec<String>) -> anyhow::Result<Option
 
 /// `timeout` is the function's. A Batch job exists because that did not suffice, and has a limit of its own, which comes as
 /// a signal.
-fn time_budget(
-    runner: place::Runner,
-    timeout: Option<Duration>,
-    threshold: Duration,
-) -> TimeBudget {
+fn time_budget(runner: JobRunner, timeout: Option<Duration>, threshold: Duration) -> TimeBudget {
     let total = match runner {
-        place::Runner::Batch => None,
-        place::Runner::Other => timeout,
+        JobRunner::Batch => None,
+        JobRunner::Other => timeout,
     };
     let time = TimeBudget::new(Instant::now(), total, threshold);
     match total {

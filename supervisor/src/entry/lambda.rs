@@ -34,7 +34,7 @@ use container::{
 };
 use environment::{self as names, Environment, Platform};
 
-use super::{block_on, doctor, setup, sink, sink::Ids};
+use super::{doctor, process::block_on, setup, sink, sink::Ids};
 
 use deadline::time_left;
 use metrics::Metrics;

@@ -27,10 +27,14 @@ use crate::{
     telemetry,
 };
 use config::FunctionConfig;
-use container::{exec::log::Keep, workspace::Retention};
+use container::exec::log::Keep;
 use environment::Environment;
 
-use super::{as_lambda, block_on, complain, ended, explain, setup, sink, summary};
+use super::{
+    as_lambda, explain,
+    process::{block_on, complain, ended},
+    setup, sink, summary,
+};
 use arguments::Arguments;
 use as_lambda::Function;
 
@@ -102,7 +106,7 @@ fn run(
         time,
         keep: KEPT,
         answer_files: AnswerFiles::Ignore,
-        retention: retention(arguments),
+        retention: arguments.retention(),
         cancelled: cancel.subscribe(),
         when_cancelled: WhenCancelled::Drop,
         monitor: Monitor::default(),
@@ -116,14 +120,6 @@ fn run(
         return Ok(0);
     }
     block_on(execute(&services, &invocation, &cancel, arguments))
-}
-
-fn retention(arguments: &Arguments) -> Retention {
-    if arguments.keep {
-        Retention::Keep
-    } else {
-        Retention::Remove
-    }
 }
 
 /// For the JSON report; the terminal has seen everything.

@@ -21,7 +21,7 @@ use nix::{
 };
 use tokio::process::Command;
 
-use super::{Trial, processes, scratch::Scratch, user::User};
+use super::{processes, scratch::Scratch, trial::Trial, user::User};
 use container::engine::settings::UdockerSettings;
 use environment::{
     self as names, AWS_LAMBDA_FUNCTION_MEMORY_SIZE, AWS_LAMBDA_FUNCTION_NAME, Environment, TMPDIR,

@@ -19,7 +19,7 @@ use nix::{
     unistd::geteuid,
 };
 
-use super::{Trial, devices};
+use super::{devices, trial::Trial};
 use container::{
     shim::probe::{self, Probe},
     workspace::Retention,

@@ -10,7 +10,7 @@ use container::{
     workspace::RecordDir,
 };
 
-use super::command_line;
+use super::shell::command_line;
 
 /// What the native engine would start; that depends on what is in the image.
 pub(super) fn native_line(

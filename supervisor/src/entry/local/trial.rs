@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::bail;
 
-use super::{arguments::Arguments, retention};
+use super::arguments::Arguments;
 use crate::entry::as_lambda::{self, Access, Format, Function, Need, Trial};
 use config::FunctionConfig;
 use container::engine::settings::UdockerSettings;
@@ -45,7 +45,7 @@ pub(super) fn run(
         words,
         needs: needs(environment, arguments, config),
         format,
-        retention: retention(arguments),
+        retention: arguments.retention(),
     })
 }
 

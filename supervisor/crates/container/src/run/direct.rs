@@ -49,7 +49,7 @@ impl Direct {
     ) -> Self {
         let mut inherited = environment.for_command(credentials);
         inherited.retain(|name, _| name.to_str().is_none_or(|name| !reserved.contains(&name)));
-        if environment.place() == Platform::Lambda {
+        if environment.platform() == Platform::Lambda {
             // Unset on Lambda, where nothing but this directory could be anybody's home.
             let home = environment.temp_dir();
             inherited.entry("HOME".into()).or_insert(home.into());
@@ -57,7 +57,7 @@ impl Direct {
         Self {
             supervisor,
             environment: inherited,
-            neighbours: Neighbours::of(environment.place()),
+            neighbours: Neighbours::of(environment.platform()),
             command: ImageCommand {
                 cmd: command,
                 ..ImageCommand::default()

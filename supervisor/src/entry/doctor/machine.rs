@@ -7,6 +7,7 @@ use indicatif::HumanBytes;
 use nix::{sys::statvfs::statvfs, unistd::Uid};
 
 use crate::invocation::Services;
+use config::ModeFamily;
 use container::{
     engine::{
         EngineKind,
@@ -23,7 +24,7 @@ use environment::{self as names, Environment, Platform};
 use net::{Network, Proxies, aws::own_role_config};
 use rootfs::elf::newest_glibc;
 
-use super::{Finding, Verdict};
+use super::finding::{Finding, Verdict};
 
 /// Where a container's image, and its input and output, hardly fit.
 const LITTLE: u64 = 512 * 1024 * 1024;
@@ -38,7 +39,7 @@ pub(super) async fn findings(
 ) -> Vec<Finding> {
     let settings = services.udocker().settings();
     vec![
-        place(environment),
+        platform(environment),
         python(environment, settings),
         udocker(environment, settings),
         ptrace(settings),
@@ -53,8 +54,8 @@ pub(super) async fn findings(
     ]
 }
 
-fn place(environment: &Environment) -> Finding {
-    let place = match environment.place() {
+fn platform(environment: &Environment) -> Finding {
+    let platform = match environment.platform() {
         Platform::Lambda => "an AWS Lambda execution environment",
         Platform::Terminal => "no AWS Lambda execution environment",
     };
@@ -64,7 +65,7 @@ fn place(environment: &Environment) -> Finding {
         |name| name.release().to_string_lossy().into_owned(),
     );
     let user = Uid::effective();
-    let found = format!("{place}; {ARCH}, kernel {release}, user {user}");
+    let found = format!("{platform}; {ARCH}, kernel {release}, user {user}");
     Finding::new("place", Verdict::Good, found)
 }
 
@@ -96,7 +97,7 @@ fn udocker(environment: &Environment, settings: &UdockerSettings) -> Finding {
 
 fn ptrace(settings: &UdockerSettings) -> Finding {
     let allowed = Probe::Ptrace.succeeds(&settings.supervisor);
-    let needed = settings.mode.to_string().starts_with('P');
+    let needed = settings.mode.family() == ModeFamily::Proot;
     let verdict = Verdict::of(allowed, needed);
     let finding = Finding::new(
         "ptrace",
@@ -111,7 +112,7 @@ fn ptrace(settings: &UdockerSettings) -> Finding {
 
 fn user_namespaces(settings: &UdockerSettings) -> Finding {
     let allowed = Probe::UserNamespace.succeeds(&settings.supervisor);
-    let needed = settings.mode.to_string().starts_with('R') && !Uid::effective().is_root();
+    let needed = settings.mode.family() == ModeFamily::Runc && !Uid::effective().is_root();
     let found = if allowed { "allowed" } else { "denied" };
     Finding::new("user namespaces", Verdict::of(allowed, needed), found)
 }
@@ -176,7 +177,7 @@ fn fakechroot_libraries(settings: &UdockerSettings) -> Finding {
             }
         })
         .collect();
-    let needed = settings.mode.to_string().starts_with('F');
+    let needed = settings.mode.family() == ModeFamily::Fakechroot;
     let verdict = Verdict::of(!libraries.is_empty(), needed);
     let found = match libraries.as_slice() {
         [] => format!("none in {}", lib.display()),
@@ -190,7 +191,7 @@ fn fakechroot_libraries(settings: &UdockerSettings) -> Finding {
 }
 
 fn proot_program(settings: &UdockerSettings) -> Finding {
-    let needed = settings.mode.to_string().starts_with('P') && settings.runs == EngineKind::Native;
+    let needed = settings.mode.family() == ModeFamily::Proot && settings.runs == EngineKind::Native;
     match proot::find(&settings.files) {
         Ok(path) => Finding::new("proot", Verdict::Good, path.display().to_string()),
         Err(error) if needed => Finding::new("proot", Verdict::Bad, error.to_string()),

@@ -9,14 +9,14 @@ use environment::{self as names, Environment};
 
 /// Who runs the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Runner {
+pub(super) enum JobRunner {
     /// AWS Batch.
     Batch,
     /// Any other: Kubernetes, a queueing system, a person.
     Other,
 }
 
-impl Runner {
+impl JobRunner {
     /// As the variables of the job tell.
     pub(super) fn of(environment: &Environment) -> Self {
         match environment.get(names::AWS_BATCH_JOB_ID) {
