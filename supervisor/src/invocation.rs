@@ -20,6 +20,7 @@ mod collect;
 mod delegate;
 mod files;
 mod image_source;
+mod leftovers;
 mod monitor;
 mod narration;
 mod parse_and_plan;
@@ -101,7 +102,8 @@ async fn process(
     sink: &mut dyn LogSink,
 ) -> Report {
     let mut report = Report::new(event.source.clone(), event.skipped.clone());
-    let workspace = match services.workspace(invocation.retention) {
+    let limits = invocation.limits();
+    let workspace = match services.workspace(invocation.retention, &limits).await {
         Ok(workspace) => workspace,
         Err(error) => {
             report.outcome = Outcome::Failed(workspace_failure(&error));
@@ -134,6 +136,7 @@ async fn process(
     if invocation.retention == Retention::Keep {
         report.workspace = Some(workspace.path().to_owned());
     }
+    services.remove_later(workspace);
     report
 }
 

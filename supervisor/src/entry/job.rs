@@ -8,7 +8,7 @@ mod input;
 mod message;
 mod runner;
 
-use std::{ffi::OsString, io::IsTerminal, process::ExitCode, time::Duration};
+use std::{ffi::OsString, io::IsTerminal, path::Path, process::ExitCode, time::Duration};
 
 use tokio::{sync::watch, time::Instant};
 
@@ -99,12 +99,8 @@ fn run(environment: &Environment, command: Vec<String>) -> anyhow::Result<Option
         when_cancelled: WhenCancelled::UploadWithin(UPLOADS_AFTER_SIGNAL),
         monitor: Monitor::default(),
     };
-    let outcome = block_on(execute(&services, &invocation, &cancel))?;
-    answer::print(&answer)?;
-    if let Outcome::Failed(failure) = &outcome {
-        complain(&format!("error: {}: {}\n", failure.name, failure.message));
-    }
-    Ok(Some(exit_code(&outcome)))
+    let execution = execute(&services, &invocation, &cancel, &answer);
+    block_on(execution).map(Some)
 }
 
 /// `timeout` is the function's. A Batch job exists because that did not suffice, and has a limit of its own, which comes as
@@ -128,7 +124,8 @@ async fn execute(
     services: &Services,
     invocation: &Invocation,
     cancel: &watch::Sender<Option<i32>>,
-) -> anyhow::Result<Outcome> {
+    answer: &Path,
+) -> anyhow::Result<i32> {
     let writer = sink::Writer::default();
     let mut sink = sink::StandardError(writer.clone());
     let report = tokio::select! {
@@ -137,5 +134,10 @@ async fn execute(
     };
     services.finish().await;
     writer.flush().await;
-    Ok(report.outcome)
+    let printed = answer::print(answer);
+    if let (Ok(()), Outcome::Failed(failure)) = (&printed, &report.outcome) {
+        complain(&format!("error: {}: {}\n", failure.name, failure.message));
+    }
+    services.finish_clearing().await;
+    printed.map(|()| exit_code(&report.outcome))
 }

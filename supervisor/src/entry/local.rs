@@ -156,6 +156,7 @@ async fn execute(
     } else {
         complain(&summary::text(&report, code));
     }
+    services.finish_clearing().await;
     Ok(code)
 }
 

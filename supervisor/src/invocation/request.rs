@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use super::{collect::AnswerFiles, monitor::Monitor, time::TimeBudget};
 use crate::plan::InvocationContext;
 use container::{exec::log::Keep, workspace::Retention};
+use environment::Limits;
 
 /// One event and the circumstances it arrived under.
 #[derive(Debug)]
@@ -30,6 +31,17 @@ pub struct Invocation {
     pub when_cancelled: WhenCancelled,
     /// For a progress display.
     pub monitor: Monitor,
+}
+
+impl Invocation {
+    /// Until when a container may run.
+    pub(super) fn limits(&self) -> Limits {
+        Limits {
+            deadline: self.time.stop_at,
+            grace: self.time.grace,
+            cancelled: self.cancelled.clone(),
+        }
+    }
 }
 
 /// What happens to the outputs of a run that the supervisor was told to stop.

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use super::leftovers::Leftovers;
 use crate::{batch::Delegator, plan::RESERVED};
 use config::{DispatchMode, FunctionConfig};
 use container::{
@@ -17,7 +18,7 @@ use container::{
     },
     workspace::{Retention, Workspace},
 };
-use environment::Environment;
+use environment::{Environment, Limits};
 use net::Network;
 use storage::{StoreSettings, Stores};
 
@@ -32,6 +33,7 @@ pub struct Services {
     pub(crate) delegator: Option<Delegator>,
     slots: Slots,
     temp_dir: PathBuf,
+    leftovers: Leftovers,
 }
 
 /// Longest wait for stores at the end of the process. Whoever stops a container waits about ten seconds.
@@ -64,6 +66,7 @@ impl Services {
             delegator: None,
             slots: Slots::default(),
             temp_dir: environment.temp_dir(),
+            leftovers: Leftovers::default(),
             config,
         }
     }
@@ -112,12 +115,36 @@ impl Services {
         &self.temp_dir
     }
 
-    /// A new workspace.
+    /// Starts to clear up behind the invocations so far. To be called when their answers are posted.
+    pub async fn start_clearing(&self) {
+        self.leftovers.start().await;
+    }
+
+    /// Clears up behind the invocations so far. To be called before the process ends, when there is nothing more to answer.
+    pub async fn finish_clearing(&self) {
+        self.leftovers.finish().await;
+    }
+
+    /// A new workspace, once those of earlier invocations are gone: they take the room that this one needs. They are waited
+    /// for within `limits`.
     ///
     /// # Errors
     /// The operating system's.
-    pub(super) fn workspace(&self, retention: Retention) -> io::Result<Workspace> {
+    pub(super) async fn workspace(
+        &self,
+        retention: Retention,
+        limits: &Limits,
+    ) -> io::Result<Workspace> {
+        tokio::select! {
+            () = self.finish_clearing() => {}
+            _too_late_for_any_record = limits.reached() => {}
+        }
         Workspace::create(&self.temp_dir, retention)
+    }
+
+    /// Removes a workspace once the answer is posted, see [`Self::start_clearing`].
+    pub(super) fn remove_later(&self, workspace: Workspace) {
+        self.leftovers.put(workspace);
     }
 
     /// For one invocation among those that run at once.

@@ -63,11 +63,7 @@ pub(super) struct Attempt {
 impl Steps<'_> {
     /// Until when a container may run.
     pub(super) fn limits(&self) -> Limits {
-        Limits {
-            deadline: self.invocation.time.stop_at,
-            grace: self.invocation.time.grace,
-            cancelled: self.invocation.cancelled.clone(),
-        }
+        self.invocation.limits()
     }
 
     /// Shows the phase on a progress display.

@@ -60,6 +60,42 @@ fn two_hundred_megabytes_of_log_fit_a_payload_with_head_and_tail() {
     );
 }
 
+/// The largest payload of an invocation, in bytes (Lambda quotas).
+const LARGEST_EVENT: usize = 6 * 1024 * 1024;
+
+#[test]
+fn the_largest_event_is_held_once() {
+    let Some(peaks) = [1, LARGEST_EVENT - 64]
+        .map(peak_with_event)
+        .into_iter()
+        .collect::<Option<Vec<u64>>>()
+    else {
+        return;
+    };
+    let held = peaks[1].saturating_sub(peaks[0]) * 1024;
+    let largest = LARGEST_EVENT as u64;
+    assert!(
+        held > largest && held < largest * 2,
+        "{held} bytes more than for a small event: {peaks:?} KiB"
+    );
+}
+
+/// The largest resident memory of an image function, in KiB, after an event with this many bytes.
+fn peak_with_event(bytes: usize) -> Option<u64> {
+    let sandbox = Sandbox::on_lambda(Mode::F1)?;
+    sandbox.image_function("wc -c < \"$INPUT_FILE_PATH\"", &json!({}));
+    let mut lambda = Lambda::start_with(&sandbox, |launch| {
+        launch.env("AWS_EXECUTION_ENV", "AWS_Lambda_Image")
+    });
+    let event = json!({ "data": "x".repeat(bytes) });
+    let (status, log) = lambda.invoke(&event).status_and_log();
+    assert_eq!(
+        (status, log),
+        (200, format!("{}\n", event.to_string().len()))
+    );
+    Some(lambda.stop().peak_kib)
+}
+
 #[test]
 fn a_line_without_end_is_no_reason_to_grow() {
     let sandbox = Sandbox::new(Mode::P1);

@@ -1,6 +1,6 @@
 //! Image functions: the supervisor as the runtime inside the function's own image, without udocker.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use e2e::{DiskS3, Lambda, Launch, Mode, Sandbox, direct_script, s3_event};
 use serde_json::json;
@@ -44,6 +44,37 @@ fn the_script_runs_in_the_functions_own_image() {
     }
     lambda.stop();
     sandbox.expect_clean();
+}
+
+#[test]
+fn outputs_are_removed_after_the_answer_and_before_the_next_invocation() {
+    let Some(sandbox) = Sandbox::on_lambda(Mode::F1) else {
+        return;
+    };
+    sandbox.image_function(
+        "cd \"$TMP_OUTPUT_DIR/../../..\" && ls -d faas-*",
+        &json!({}),
+    );
+    let mut lambda = start(&sandbox, |launch| launch);
+    let many = "cd \"$TMP_OUTPUT_DIR\" && seq 20000 | xargs touch && echo done";
+    let answer = lambda.invoke(&direct_script(many));
+    // Whoever waits for the answer does not wait for the removal.
+    let workspaces = workspaces(&sandbox);
+    assert_eq!(answer.status_and_log(), (200, "done\n".to_owned()));
+    assert_eq!(workspaces, 1);
+    let (status, log) = lambda.invoke(&json!({})).status_and_log();
+    assert_eq!((status, log.lines().count()), (200, 1), "{log}");
+    lambda.stop();
+    sandbox.expect_clean();
+}
+
+/// How many workspaces there are at this moment.
+fn workspaces(sandbox: &Sandbox) -> usize {
+    let entries = fs::read_dir(sandbox.path("tmp")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name());
+    names
+        .filter(|name| name.to_string_lossy().starts_with("faas-"))
+        .count()
 }
 
 #[test]
