@@ -1,4 +1,4 @@
-//! The places the supervisor is started in: thin adapters over [`crate::invocation`].
+//! Entries: one for each way in which the supervisor is started. Thin adapters over [`crate::invocation`].
 
 pub mod as_lambda;
 pub mod doctor;
@@ -15,7 +15,7 @@ use std::{ffi::OsString, process::ExitCode};
 
 use environment::{Environment, Platform};
 
-/// Finds out where we are and does the work there.
+/// Runs the entry that the environment and the command line ask for.
 pub fn dispatch(environment: &Environment, arguments: Vec<OsString>) -> ExitCode {
     if arguments.get(1).is_some_and(|word| word == doctor::NAME) {
         return doctor::main(environment, &arguments);
@@ -38,7 +38,7 @@ pub fn command_line() -> clap::Command {
         .subcommand(doctor::command_line().name(doctor::NAME))
 }
 
-/// The words after `--`: the command of the image we are in, for runs that ask for it.
+/// The words after `--`: the command of the image that the supervisor is in.
 fn image_command(arguments: &[OsString]) -> Vec<String> {
     let words = arguments.iter().skip_while(|word| *word != "--").skip(1);
     words

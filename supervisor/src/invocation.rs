@@ -5,10 +5,10 @@
 //! ```
 //!
 //! 1. and 2. [`parse_and_plan`]: the bytes become an event, and the event a plan. Nothing is touched yet.
-//! 3. `stage_in`, for each record: its image and its input are brought.
-//! 4. `run`: its command runs.
-//! 5. `stage_out`: its outputs are taken to where they are wanted.
-//! 6. [`respond`]: whoever sent the event is answered.
+//! 3. `stage_in`, for each record: prepares its image and downloads its input.
+//! 4. `run`: runs its command.
+//! 5. `stage_out`: uploads its outputs and keeps them for the answer.
+//! 6. [`respond`]: answers whoever sent the event.
 //!
 //! Each step returns its value, and none changes another's. Whatever goes wrong becomes the [`Outcome`] of a record, and
 //! never fails the process. What stays from one invocation to the next is in [`Services`], which the entry owns. The
@@ -149,7 +149,7 @@ fn rejected(event: &Event) -> impl Iterator<Item = RecordReport> {
     })
 }
 
-/// One record, here or in a job. Its report, and the files for the answer so far.
+/// Runs one record, here or as a job. Returns its report and the files that the answer has so far.
 async fn run_record(
     steps: &Steps<'_>,
     index: usize,
@@ -186,8 +186,8 @@ async fn run_record(
     (report, collector)
 }
 
-/// Steps 3 to 5 of one record, as far as they are reached: how its command ended or why it did not, what was done by
-/// then, and the files for the answer.
+/// Takes one record through steps 3 to 5 until one of them ends it. Returns how it ended, what was done by then, and the
+/// files that the answer has so far.
 async fn run_here(
     steps: &Steps<'_>,
     index: usize,

@@ -99,7 +99,7 @@ fn plan_input(input: &Input, stage_in: StageIn, names: &mut SafeNames) -> Planne
     }
 }
 
-/// The event's script, else its arguments, else the configured script, else what the image says.
+/// The event's script, else its arguments, else the configured script, else the image's command.
 fn plan_entry(record: &Record, config: &FunctionConfig) -> Entry {
     match (&record.script, &record.cmd_args, &config.init_script) {
         (Some(script), _, _) => Entry::Script(script.clone()),

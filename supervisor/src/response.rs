@@ -1,4 +1,4 @@
-//! The answer: what an invocation came to, as each kind of caller understands it. Pure.
+//! The answer: the outcome of an invocation in the form that its caller understands. Pure.
 //!
 //! [`render`] is the whole table of outcome × source; a new outcome or source does not compile without its cell.
 

@@ -9,7 +9,7 @@ use storage::StorageError;
 /// Why there is no job.
 #[derive(Debug, Error)]
 pub enum DelegationError {
-    /// Nobody said what the function is called.
+    /// The function has no name.
     #[error(
         "cannot delegate to AWS Batch: the function has no name, which is also that of its job definition and queue"
     )]
@@ -37,7 +37,7 @@ pub enum DelegationError {
     /// A file of the workspace, or a name made of the configuration, cannot be used.
     #[error("cannot delegate to AWS Batch: {0}")]
     Local(String),
-    /// Batch did not take the job.
+    /// Batch refused the job.
     #[error("cannot submit a job to AWS Batch (definition and queue {function}): {detail}{hint}")]
     Submit {
         /// The function's name.

@@ -1,4 +1,4 @@
-//! `--as-lambda`: runs an event on this machine under what a function meets on AWS Lambda, and says what it used.
+//! `--as-lambda`: runs an event on this machine under the restrictions of AWS Lambda, and reports what it used.
 //!
 //! Two processes of this program take part. The outer one prepares the surroundings ([`scratch`], [`user`]), starts the
 //! program once more inside them ([`inside`]), samples it and enforces what the kernel cannot ([`watch`]), and reports
@@ -30,11 +30,11 @@ use environment::end_signals::EndSignals;
 use scratch::Scratch;
 use usage::Usage;
 
-/// Runs it, and answers the exit code: that of the run, or 1 when it was stopped because its `/tmp` was too full, or 124
-/// when it outlived the function's timeout.
+/// Runs the trial. Returns the exit code: that of the run, 1 when its `/tmp` was too full, or 124 when it outlived the
+/// function's timeout.
 ///
 /// # Errors
-/// When the imitation cannot be started at all. What merely cannot be imitated here is reported with the usage.
+/// When the imitation cannot be started at all. What cannot be imitated is reported with the usage.
 pub fn main(trial: &Trial<'_>) -> anyhow::Result<i32> {
     let mut missing = function::never_imitated(&trial.function);
     let (code, usage, output) = block_on(in_surroundings(trial, &mut missing))?;

@@ -66,7 +66,7 @@ pub(super) fn command_line() -> clap::Command {
     Arguments::command()
 }
 
-/// Examines this place.
+/// Examines this machine.
 pub fn main(environment: &Environment, arguments: &[OsString]) -> ExitCode {
     // The word itself is not an option.
     let words = arguments.iter().take(1).chain(arguments.iter().skip(2));
@@ -89,7 +89,7 @@ async fn examine(environment: &Environment, arguments: &Arguments) -> anyhow::Re
         (Platform::Lambda, None, None) => setup::lambda_config(environment)?,
         _ => local::with_image(environment, file, image)?,
     };
-    // What fails here is found out on purpose, and told in its place.
+    // Failures are findings here, and not worth log lines.
     let level = match config.log_level {
         LogLevel::Debug => LogLevel::Debug,
         _ => LogLevel::Critical,
@@ -99,15 +99,15 @@ async fn examine(environment: &Environment, arguments: &Arguments) -> anyhow::Re
     let services = Services::new(config, environment, stores);
     let workspace = Workspace::create(services.temp_dir(), Retention::Remove)?;
     let temp = workspace.udocker_tmp();
-    let hygiene = services.preparer().hygiene(&temp).await?;
-    let mut findings = machine::findings(environment, &services, hygiene).await;
+    let policy = services.preparer().hygiene(&temp).await?;
+    let mut findings = machine::findings(environment, &services, policy).await;
     findings.extend(image::findings(&services).await);
 
     let settings = services.udocker().settings();
     let text = if arguments.json {
-        format!("{:#}\n", as_json(settings, hygiene, &findings))
+        format!("{:#}\n", as_json(settings, policy, &findings))
     } else {
-        as_text(settings, hygiene, &findings)?
+        as_text(settings, policy, &findings)?
     };
     std::io::stdout().write_all(text.as_bytes())?;
     let bad = findings
@@ -122,7 +122,7 @@ async fn examine(environment: &Environment, arguments: &Arguments) -> anyhow::Re
     Ok(i32::from(bad > 0))
 }
 
-fn as_json(settings: &UdockerSettings, hygiene: RollbackPolicy, findings: &[Finding]) -> Value {
+fn as_json(settings: &UdockerSettings, policy: RollbackPolicy, findings: &[Finding]) -> Value {
     let checks = findings.iter().map(|finding| {
         json!({
             "name": finding.name, "verdict": finding.verdict.name(), "found": finding.found, "advice": finding.advice,
@@ -131,7 +131,7 @@ fn as_json(settings: &UdockerSettings, hygiene: RollbackPolicy, findings: &[Find
     json!({
         "engine": settings.runs.name(),
         "execution_mode": settings.mode.to_string(),
-        "changes": hygiene.name(),
+        "changes": policy.name(),
         "ready": findings.iter().all(|finding| finding.verdict != Verdict::Bad),
         "checks": checks.collect::<Vec<_>>(),
     })
@@ -139,7 +139,7 @@ fn as_json(settings: &UdockerSettings, hygiene: RollbackPolicy, findings: &[Find
 
 fn as_text(
     settings: &UdockerSettings,
-    hygiene: RollbackPolicy,
+    policy: RollbackPolicy,
     findings: &[Finding],
 ) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
@@ -152,7 +152,7 @@ fn as_text(
     writeln!(
         text,
         "changes:  what a run changes in the image {}\n",
-        hygiene.meaning()
+        policy.meaning()
     )?;
     for finding in findings {
         let verdict = finding.verdict.name();

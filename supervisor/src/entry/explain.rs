@@ -1,4 +1,4 @@
-//! `--explain`: says what an event would do, and does nothing.
+//! `--explain`: describes what an event would do, without doing it.
 
 mod native;
 mod shell;

@@ -1,7 +1,7 @@
 //! The job entry: one event, in an AWS Batch job or any other runner's, inside the user's own image.
 //!
-//! The event's command runs right here, see [`container::run::direct`]. Standard output carries the answer to a direct
-//! event and nothing else; everything that is said goes to standard error.
+//! The event's command runs beside the supervisor, see [`container::run::direct`]. Standard output carries the answer to a
+//! direct event and nothing else. All messages go to standard error.
 
 mod answer;
 mod input;
@@ -23,8 +23,8 @@ use container::{exec::log::Keep, workspace::Retention};
 use environment::{self as names, Environment};
 
 use super::{
-    local::{explain_use, pass_on_signals},
-    process::{block_on, complain, ended},
+    local::explain_use,
+    process::{block_on, complain, ended, pass_on_signals},
     setup, sink,
 };
 use runner::JobRunner;
@@ -34,14 +34,14 @@ use runner::JobRunner;
 const GRACE: Duration = Duration::from_secs(10);
 /// What is left then for uploading what the command had written. Three seconds more are for aborting what has not arrived.
 const UPLOADS_AFTER_SIGNAL: Duration = Duration::from_secs(15);
-/// Output kept for messages; whoever reads the log has seen everything.
+/// Output kept for messages. The log has all of it.
 const KEPT: Keep = Keep {
     head: 16 * 1024,
     tail: 64 * 1024,
 };
 
-/// Whether the supervisor was started as a job: without options, and with an event somewhere. A person at a terminal who
-/// types no options wants help.
+/// Whether the supervisor was started as a job: without options, and with an event in `EVENT` or on standard input. A
+/// person who types no options at a terminal gets help.
 pub fn is_meant(environment: &Environment, arguments: &[OsString]) -> bool {
     let no_options = arguments.get(1).is_none_or(|word| word == "--");
     let event = environment.get(names::EVENT).is_some() || !std::io::stdin().is_terminal();
@@ -55,11 +55,11 @@ pub fn main(environment: &Environment, command: Vec<String>) -> ExitCode {
         .map_or_else(explain_use, ended)
 }
 
-/// The exit code; none without anything to do.
+/// The exit code; `None` without anything to run.
 fn run(environment: &Environment, command: Vec<String>) -> anyhow::Result<Option<i32>> {
     let mut config = setup::job_config(environment)?;
     telemetry::start(config.log_level, telemetry::Format::Text);
-    // Both are for whoever starts the job: its event runs here, and delegating it once more would never end.
+    // Both are for the function that submits the job. A job that delegates would never end.
     config.execution_mode = DispatchMode::Lambda;
     config.multi_node_parallel = None;
     let (environment, scratch) = runner::make_room(environment.clone())?;
@@ -73,7 +73,7 @@ fn run(environment: &Environment, command: Vec<String>) -> anyhow::Result<Option
         script = message.script.or(script);
     }
     config.init_script = script.or(config.init_script);
-    // A request without a body is an event, but only where something was set up for it.
+    // An empty event counts only if a command or script is set up for it.
     let set_up = config.init_script.is_some() || !command.is_empty();
     if payload.is_empty() && !set_up {
         return Ok(None);
@@ -90,7 +90,7 @@ fn run(environment: &Environment, command: Vec<String>) -> anyhow::Result<Option
         time,
         keep: KEPT,
         answer_files: match runner {
-            // Its standard output is a log, which nobody takes files from.
+            // Its standard output is a log, not an answer.
             JobRunner::Batch => AnswerFiles::Ignore,
             JobRunner::Other => AnswerFiles::Write(answer.clone()),
         },
@@ -103,8 +103,7 @@ fn run(environment: &Environment, command: Vec<String>) -> anyhow::Result<Option
     block_on(execution).map(Some)
 }
 
-/// `timeout` is the function's. A Batch job exists because that did not suffice, and has a limit of its own, which comes as
-/// a signal.
+/// `timeout` is the function's. It does not apply to a Batch job, which has a limit of its own and gets a signal then.
 fn time_budget(runner: JobRunner, timeout: Option<Duration>, threshold: Duration) -> TimeBudget {
     let total = match runner {
         JobRunner::Batch => None,

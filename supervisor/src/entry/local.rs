@@ -14,11 +14,7 @@ use std::{
 
 use anyhow::Context as _;
 use clap::{CommandFactory, Parser};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::watch,
-    time::Instant,
-};
+use tokio::{sync::watch, time::Instant};
 
 use crate::{
     invocation::{AnswerFiles, Invocation, Monitor, Services, TimeBudget, WhenCancelled, invoke},
@@ -32,7 +28,7 @@ use environment::Environment;
 
 use super::{
     as_lambda, explain,
-    process::{block_on, complain, ended},
+    process::{block_on, complain, ended, pass_on_signals},
     setup, sink, summary,
 };
 use arguments::Arguments;
@@ -59,7 +55,7 @@ pub(super) fn command_line() -> clap::Command {
     Arguments::command()
 }
 
-/// For someone who started the program with nothing to do.
+/// Prints the help for somebody who gave the program no event.
 pub(super) fn explain_use() -> ExitCode {
     let help = Arguments::command().render_help();
     complain(&format!(
@@ -158,21 +154,6 @@ async fn execute(
     }
     services.finish_clearing().await;
     Ok(code)
-}
-
-/// Ctrl-C and SIGTERM stop the container in order; the invocation then ends by itself.
-pub(super) async fn pass_on_signals(
-    cancel: &watch::Sender<Option<i32>>,
-) -> std::io::Result<std::convert::Infallible> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    loop {
-        let number = tokio::select! {
-            _ = interrupt.recv() => nix::libc::SIGINT,
-            _ = terminate.recv() => nix::libc::SIGTERM,
-        };
-        cancel.send_replace(Some(number));
-    }
 }
 
 fn configuration(

@@ -1,15 +1,19 @@
-//! What every entry does with its process: its runtime, its exit code, its last words.
+//! What entries share: the runtime, signals, exit codes and messages of the process.
 
-use std::{io::Write as _, process::ExitCode};
+use std::{convert::Infallible, io::Write as _, process::ExitCode};
 
-/// Does the work of an entry. On one thread: the work is waiting, and a second thread would cost start-up time and
-/// memory.
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+
+/// Runs the work of an entry on one thread. The work mostly waits, and a second thread would cost start-up time and memory.
 pub(super) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let done = runtime.block_on(work);
-    // A look-up that is stuck on another thread must not hold up the end.
+    // A DNS look-up that is stuck on another thread must not delay the end.
     runtime.shutdown_background();
     done
 }
@@ -25,7 +29,22 @@ pub(super) fn ended(result: anyhow::Result<i32>) -> ExitCode {
     }
 }
 
-/// Says something on standard error.
+/// Prints to standard error.
 pub(super) fn complain(text: &str) {
     let _closed_pipe = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// Passes Ctrl-C and SIGTERM on as a cancellation, which stops the container. The invocation then ends by itself.
+pub(super) async fn pass_on_signals(
+    cancel: &watch::Sender<Option<i32>>,
+) -> std::io::Result<Infallible> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    loop {
+        let number = tokio::select! {
+            _ = interrupt.recv() => nix::libc::SIGINT,
+            _ = terminate.recv() => nix::libc::SIGTERM,
+        };
+        cancel.send_replace(Some(number));
+    }
 }

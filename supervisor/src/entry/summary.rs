@@ -1,4 +1,4 @@
-//! The terminal's display: progress while it runs, a summary at the end, or the report as JSON.
+//! The terminal's display: progress during the run, then a summary or the report as JSON.
 
 use std::{convert::Infallible, fmt::Write, io::IsTerminal, time::Duration};
 
@@ -11,8 +11,8 @@ use crate::{
 };
 use storage::Progress;
 
-/// Shows the phase on a terminal, with a bar for the bytes under way; shows nothing elsewhere, and
-/// nothing while the container has the terminal. Never completes: drop it.
+/// Shows the phase on a terminal, with a bar for the bytes under way. Shows nothing elsewhere, and nothing while the
+/// container uses the terminal. Never completes: drop it.
 pub async fn progress(monitor: &Monitor) -> Infallible {
     if !std::io::stderr().is_terminal() {
         return std::future::pending().await;

@@ -14,7 +14,7 @@ use config::location::{Bucket, Key};
 /// The type of the events that have an object to process.
 const CREATED: &str = "Object Created";
 
-/// The event, when the document is one of S3's on the bus. Other sources' events are not told from direct payloads.
+/// The event, when the document is one of S3's on the bus. Events of other sources count as direct payloads.
 pub(super) fn parse(document: &Document<'_>, scope: Scope<'_>) -> Option<Result<Event, Rejected>> {
     if document.text_of("source").as_deref() != Some("aws.s3") {
         return None;

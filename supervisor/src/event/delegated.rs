@@ -1,5 +1,5 @@
-//! Delegated events: `{"event": …, "storage_provider": "minio.<id>"}`. Somebody passes on an event (an object, or a string
-//! that holds one) and says which of the configured providers its objects are to be read from.
+//! Delegated events: `{"event": …, "storage_provider": "minio.<id>"}`. A sender passes on an event (an object, or a string
+//! that holds one) and names the configured provider that its objects are read from.
 
 use super::detect::detect;
 use super::document::Document;

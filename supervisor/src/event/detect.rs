@@ -1,4 +1,4 @@
-//! Finds out of what kind an event is, on its own or inside another.
+//! Decides which kind of event a payload is, on its own or inside another.
 
 use bytes::Bytes;
 

@@ -1,4 +1,4 @@
-//! Objects that events speak of: which of them need no run, and which store holds them.
+//! The objects in events: which of them need no run, and which store holds them.
 
 use super::record::{Event, Input, ObjectRef, Record};
 use super::scope::Scope;
@@ -112,7 +112,7 @@ pub(super) fn only_of(kind: ProviderKind, config: &FunctionConfig) -> Result<Pro
     }
 }
 
-/// What became of one part of an event.
+/// One part of an event, parsed.
 pub(super) enum Parsed {
     /// It is to be processed.
     Record(Box<Record>),

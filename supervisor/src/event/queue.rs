@@ -38,7 +38,7 @@ pub(super) fn parse(document: &Document<'_>, scope: Scope<'_>) -> Option<Result<
     Some(Ok(event))
 }
 
-/// Adds a message and what it carries, or what is wrong with that.
+/// Adds a message with what it carries, or with its error.
 fn add(event: &mut Event, id: String, content: Result<Event, EventError>) {
     let position = event.items.len();
     let rejected = match content {

@@ -1,4 +1,4 @@
-//! What an event is made of: the records to process, and the items that are answered for.
+//! An event: its records, and the items that are answered one by one.
 
 use bytes::Bytes;
 
@@ -11,14 +11,14 @@ use config::{
 /// Name of the input file that holds the payload of a direct invocation.
 pub const PAYLOAD_FILE_NAME: &str = "event-file";
 
-/// What an invocation was started with.
+/// The event of an invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// Where it came from; decides how the outcome is answered.
     pub source: Source,
     /// What is to be processed, one run of the container each.
     pub records: Vec<Record>,
-    /// What is not, and why: one line each.
+    /// What needs no run, with the reason, a line each.
     pub skipped: Vec<String>,
     /// The messages or tasks that are answered for one by one; empty for other sources.
     pub items: Vec<Item>,
@@ -41,7 +41,7 @@ impl Event {
 pub struct Item {
     /// What the answer calls it: `messageId`, `taskId`.
     pub id: String,
-    /// Why none of it can be processed, when its content is malformed.
+    /// The error in its content, if it is malformed.
     pub rejected: Option<EventError>,
 }
 

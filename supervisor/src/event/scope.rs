@@ -1,5 +1,4 @@
-//! What a parser knows beside the text it reads: the configuration, what surrounds the text, and the parsers for what
-//! is inside.
+//! The surroundings of the text that a parser reads: the configuration, the outer events, and the parsers for inner ones.
 
 use super::{EventError, document::Document, error::Rejected, error::invalid, record::Event};
 use config::{FunctionConfig, ProviderId};
@@ -10,7 +9,7 @@ const MAX_DEPTH: usize = 5;
 /// Takes an event apart if it is of the parser's kind.
 pub(super) type Parser = fn(&Document<'_>, Scope<'_>) -> Option<Result<Event, Rejected>>;
 
-/// Which kinds of events may be where. Nothing matches a direct payload, which is what anything else is.
+/// The parsers for each place an event may be in. A payload that none of them matches is a direct one.
 #[derive(Clone, Copy)]
 pub(super) struct Parsers {
     /// What an event may be.

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 
 use bytes::Bytes;
 
-/// Shared text. A clone costs no memory.
+/// Text that shares its bytes. A clone costs no memory.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct SharedText(
     /// Always UTF-8.
@@ -26,7 +26,7 @@ impl SharedText {
         Self(payload.slice_ref(part.as_bytes()))
     }
 
-    /// The text. Reads all of it once, to see that it is UTF-8.
+    /// The text. Checks all of it for UTF-8.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }

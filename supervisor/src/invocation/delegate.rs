@@ -1,4 +1,4 @@
-//! Records that go on, or begin, as AWS Batch jobs.
+//! Delegates records to AWS Batch jobs, from the start or when they cannot be finished here.
 
 use crate::{
     batch::{Delegator, request::Sender},
@@ -10,7 +10,7 @@ use environment::{Limits, Stop};
 
 use super::{narration, record_error::RecordError, step::Steps};
 
-/// What a record comes to in the end, and a line for its log where there is something to add.
+/// The final outcome of a record, and a line for its log, which may be empty.
 pub(super) struct Settled {
     pub(super) outcome: Outcome,
     pub(super) line: String,
@@ -26,14 +26,14 @@ impl From<Outcome> for Settled {
 }
 
 impl<'a> Steps<'a> {
-    /// What delegates every record, where none is to run here at all.
+    /// The delegator, if every record goes to a job (`execution_mode: batch`).
     pub(super) fn delegates_at_once(&self) -> Option<&'a Delegator> {
         let services = self.services;
         let delegator = services.delegator.as_ref();
         delegator.filter(|_| services.config.execution_mode == DispatchMode::Batch)
     }
 
-    /// Decides what becomes of a record whose command did not end by itself: a job goes on with it, where one may.
+    /// Settles a record that ended with an error: delegates it if a job may finish it.
     pub(super) async fn settle(&self, error: RecordError, index: usize, plan: &RunPlan) -> Settled {
         let (why, line, outcome) = match error {
             RecordError::Failed(failure) => return Outcome::Failed(failure).into(),
@@ -61,7 +61,7 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// Has a job do the record. The line for the log names the job.
+    /// Submits the record as a job. The line for the log names the job.
     pub(super) async fn delegate(
         &self,
         delegator: &Delegator,

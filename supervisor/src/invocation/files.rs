@@ -1,4 +1,4 @@
-//! What the container finds beside its input.
+//! The event and the script as files, for the container.
 
 use std::{
     fs,
@@ -10,7 +10,7 @@ use std::{
 use crate::plan::{Entry, RunPlan};
 use container::workspace::RecordDir;
 
-/// The event and the script, where the container finds them.
+/// Writes the event and the script to where the container finds them.
 pub(super) fn write_files(plan: &RunPlan, record: &RecordDir) -> io::Result<()> {
     write_new(&record.event_file(), plan.event_json.as_bytes(), 0o600)?;
     match &plan.entry {

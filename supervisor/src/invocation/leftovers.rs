@@ -1,9 +1,8 @@
-//! Workspaces of invocations that are answered, on their way out. Nobody waits for their removal but the next invocation,
-//! which needs the room.
+//! Removes the workspaces of answered invocations. Only the next invocation waits for that, because it needs the room.
 //!
-//! They are put here when the invocation is over, and their removal starts when the answer is posted, on a thread of its
-//! own. On Lambda the environment may be frozen at any moment from then on: what is not removed by then is removed when the
-//! next invocation begins.
+//! A workspace is put here when its invocation is over. Its removal starts when the answer is posted, on a thread of its
+//! own. From then on Lambda may freeze the environment at any moment: what is left is removed when the next invocation
+//! begins.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -11,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use container::workspace::Workspace;
 
-/// Workspaces that are to be removed, and those that are being removed.
+/// Workspaces that wait for their removal, and removals that go on.
 #[derive(Debug, Default)]
 pub(super) struct Leftovers {
     waiting: Mutex<Vec<Workspace>>,
@@ -31,7 +30,7 @@ impl Leftovers {
         removing.extend(self.removal());
     }
 
-    /// Completes when everything is removed that was put here before. Removal goes on when nobody waits any more.
+    /// Completes when everything that was put here before is removed. The removal goes on when nobody waits any more.
     pub(super) async fn finish(&self) {
         let mut removing = self.removing.lock().await;
         removing.extend(self.removal());
@@ -43,7 +42,7 @@ impl Leftovers {
         }
     }
 
-    /// The removal of what waits for it, unless that is nothing.
+    /// Starts a removal of the waiting workspaces, if there are any.
     fn removal(&self) -> Option<JoinHandle<()>> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let workspaces = std::mem::take(&mut *waiting);

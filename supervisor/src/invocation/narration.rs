@@ -1,5 +1,4 @@
-//! What the supervisor itself says about an invocation, in one place. Event bodies and variables
-//! are never part of it.
+//! The supervisor's own log lines about an invocation, in one place. They never contain event bodies or variables.
 
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use config::DispatchMode;
 
 use super::report::{RecordReport, Report};
 
-/// Only functions delegate; a terminal is where one looks at what a job would do.
+/// Says that `execution_mode` has no effect here: only functions delegate.
 pub(super) fn runs_here(mode: DispatchMode) {
     if mode != DispatchMode::Lambda {
         tracing::info!("execution_mode counts in Lambda only: the container runs here");

@@ -1,4 +1,4 @@
-//! Steps 1 and 2: what an invocation is asked to do, decided before anything is touched.
+//! Steps 1 and 2: parses the event and plans the invocation, before anything is touched.
 
 use crate::{
     event::{self, Event, Source},
@@ -12,7 +12,7 @@ use config::FunctionConfig;
 /// `bytes → Event → Plan`, before anything is touched.
 ///
 /// # Errors
-/// The failure that the invocation ends with, and who is to be told.
+/// The failure that ends the invocation, and the source that gets the answer.
 pub fn parse_and_plan(
     config: &FunctionConfig,
     invocation: &Invocation,
@@ -37,7 +37,7 @@ pub fn parse_and_plan(
     }
 }
 
-/// The configured script is looked for before anything is downloaded or prepared.
+/// An error message if the configured script does not exist. Checked before anything is downloaded or prepared.
 fn missing_script(plan: &Plan) -> Option<String> {
     plan.runs.iter().find_map(|run| match &run.entry {
         Entry::InitScript(path) if !path.is_file() => Some(format!(

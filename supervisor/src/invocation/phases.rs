@@ -1,4 +1,4 @@
-//! How long the phases of a record took, and what became of each.
+//! How long the phases of a record took, and how each ended.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -25,14 +25,14 @@ impl RecordPhase {
     ];
 }
 
-/// What became of a phase.
+/// How a phase ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PhaseOutcome {
-    /// It did what it should.
+    /// It succeeded.
     Succeeded,
-    /// The record ended with it.
+    /// It failed, and the record with it.
     Failed,
-    /// The deadline came in it.
+    /// The deadline passed during it.
     TimedOut,
 }
 
@@ -71,7 +71,7 @@ impl Phases {
         self
     }
 
-    /// What became of a phase; `None` for one that was not reached.
+    /// How a phase ended; `None` for one that was not reached.
     pub fn outcome(&self, phase: RecordPhase) -> Option<PhaseOutcome> {
         self.0.get(&phase).map(|(outcome, _)| *outcome)
     }

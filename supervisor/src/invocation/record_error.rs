@@ -1,4 +1,4 @@
-//! Why a record ends otherwise than by its command's own end.
+//! Errors that end a record before its command ends by itself.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use container::ContainerError;
 use environment::Stop;
 use storage::StorageError;
 
-/// Why a record ends otherwise than by its command's own end.
+/// An error that ends a record before its command ends by itself.
 pub(super) enum RecordError {
     Failed(Failure),
     /// As `Failed`, because the image or the input does not fit onto the disk here.
@@ -41,7 +41,7 @@ impl RecordError {
         }
     }
 
-    /// The same after a container's end, which the message of a failure would hide.
+    /// Adds to a failure's message how the container ended before it: the failure would hide that.
     pub(super) fn after(self, outcome: &Outcome) -> Self {
         let Self::Failed(mut failure) = self else {
             return self;
@@ -54,7 +54,7 @@ impl RecordError {
     }
 }
 
-/// How a container ended, unless that is as it should be.
+/// How a container ended, unless it succeeded.
 fn describe(outcome: &Outcome) -> Option<String> {
     match outcome {
         Outcome::Exited { code: 0 } | Outcome::Delegated { .. } | Outcome::Failed(_) => None,

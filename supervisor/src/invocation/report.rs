@@ -1,4 +1,4 @@
-//! What an invocation came to: the outcome, the log and the figures of the closing summary.
+//! The report of an invocation: the outcome, the log and the figures of the closing summary.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -17,7 +17,7 @@ pub struct RecordReport {
     pub label: String,
     /// The message or task it belongs to, a position in [`Report::items`].
     pub item: Option<usize>,
-    /// What it came to.
+    /// Its outcome.
     pub outcome: Outcome,
     /// What its container printed, cut to what the answer can carry.
     pub log: Vec<u8>,
@@ -62,7 +62,7 @@ pub struct Report {
     pub outcome: Outcome,
     /// One for each record, in the event's order.
     pub records: Vec<RecordReport>,
-    /// What the event held that needs no run, a line each.
+    /// Parts of the event that need no run, with the reason, a line each.
     pub skipped: Vec<String>,
     /// Ids of the messages or tasks that are answered for one by one, in the event's order.
     pub items: Vec<String>,
@@ -77,7 +77,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Nothing has run yet.
+    /// A report before anything has run.
     pub fn new(source: Source, skipped: Vec<String>) -> Self {
         Self {
             source,
@@ -92,7 +92,7 @@ impl Report {
         }
     }
 
-    /// Nothing could run. An event that was not understood has a caller all the same.
+    /// A report when nothing can run. An event that cannot be parsed has a caller all the same.
     pub fn failed(source: Source, failure: Failure) -> Self {
         Self {
             outcome: Outcome::Failed(failure),
@@ -100,7 +100,7 @@ impl Report {
         }
     }
 
-    /// Adds a record; the worst outcome speaks for all.
+    /// Adds a record. The worst outcome is that of the invocation.
     pub fn add(&mut self, record: RecordReport) {
         self.outcome = worst(vec![self.outcome.clone(), record.outcome.clone()]);
         self.records.push(record);
@@ -144,7 +144,7 @@ impl Report {
         self.records.iter().filter_map(job).collect()
     }
 
-    /// What became of each message or task: the worst of its records. One without any had nothing to process.
+    /// The outcome of each message or task: the worst of its records. One without records had nothing to process.
     fn finished_items(&self) -> Vec<FinishedItem> {
         let finished = self.items.iter().enumerate().map(|(position, id)| {
             let records = || self.records.iter().filter(|r| r.item == Some(position));

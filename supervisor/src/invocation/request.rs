@@ -25,7 +25,7 @@ pub struct Invocation {
     pub answer_files: AnswerFiles,
     /// What happens to the workspace.
     pub retention: Retention,
-    /// Turns into `Some(signal)` when the supervisor is told to stop.
+    /// Becomes `Some(signal)` when the supervisor is told to stop.
     pub cancelled: watch::Receiver<Option<i32>>,
     /// What happens to the outputs then.
     pub when_cancelled: WhenCancelled,
@@ -49,6 +49,6 @@ impl Invocation {
 pub enum WhenCancelled {
     /// Nothing: there is no time, or nobody wants them.
     Drop,
-    /// What is there by then is uploaded, for at most this long.
+    /// Files that exist by then are uploaded, for at most this long.
     UploadWithin(Duration),
 }

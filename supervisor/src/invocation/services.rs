@@ -36,7 +36,7 @@ pub struct Services {
     leftovers: Leftovers,
 }
 
-/// Longest wait for stores at the end of the process. Whoever stops a container waits about ten seconds.
+/// Longest wait for stores at the end of the process. Container hosts kill after about ten seconds.
 const CLEARING_LIMIT: Duration = Duration::from_secs(3);
 
 /// Where commands run.
@@ -93,12 +93,12 @@ impl Services {
         self
     }
 
-    /// Waits for what interrupted uploads still have to clear away in their stores. To be called before the process ends.
+    /// Waits until interrupted uploads have cleaned up in their stores. Call it before the process ends.
     pub async fn finish(&self) {
         self.stores.finish_clearing(CLEARING_LIMIT).await;
     }
 
-    /// The function's package, where its container is to see it: where `extra_payload` is set and the package is there.
+    /// The function's package, if its container sees it: `extra_payload` is set and the package exists.
     pub fn extra_payload(&self) -> Option<&Path> {
         let task_root = self.udocker.settings().task_root.as_path();
         let asked = self.config.extra_payload.is_some();
@@ -115,18 +115,18 @@ impl Services {
         &self.temp_dir
     }
 
-    /// Starts to clear up behind the invocations so far. To be called when their answers are posted.
+    /// Starts to clear up behind the invocations so far. Call it when their answers are posted.
     pub async fn start_clearing(&self) {
         self.leftovers.start().await;
     }
 
-    /// Clears up behind the invocations so far. To be called before the process ends, when there is nothing more to answer.
+    /// Clears up behind the invocations so far. Call it before the process ends, after the last answer.
     pub async fn finish_clearing(&self) {
         self.leftovers.finish().await;
     }
 
-    /// A new workspace, once those of earlier invocations are gone: they take the room that this one needs. They are waited
-    /// for within `limits`.
+    /// Makes a workspace. Waits within `limits` until those of earlier invocations are removed: this one needs their
+    /// room.
     ///
     /// # Errors
     /// The operating system's.
@@ -147,7 +147,7 @@ impl Services {
         self.leftovers.put(workspace);
     }
 
-    /// For one invocation among those that run at once.
+    /// A slot for one of the invocations that run at once.
     pub(super) fn slot(&self) -> Slot {
         self.slots.take()
     }

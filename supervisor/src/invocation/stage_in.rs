@@ -1,4 +1,4 @@
-//! Step 3: prepares the image and brings the input, at the same time.
+//! Step 3: prepares the image and downloads the input, at the same time.
 
 use std::{
     path::Path,
@@ -37,8 +37,8 @@ pub(super) enum Target<'a> {
 }
 
 impl<'a> Steps<'a> {
-    /// Prepares the image and brings the input of record number `index`, each to its end: an image that is half prepared
-    /// when an input is missing would have to be prepared again.
+    /// Prepares the image and downloads the input of record number `index`. Finishes the one even if the other fails: an
+    /// image that is half prepared would have to be prepared again.
     pub(super) async fn stage_in(&self, index: usize, plan: &RunPlan) -> Step<StagedInputs<'a>> {
         let record = match self.begin(index) {
             Ok(record) => record,
@@ -106,7 +106,7 @@ impl<'a> Steps<'a> {
     }
 }
 
-/// The work's result, and how long it took.
+/// Measures how long some work takes.
 async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {
     let started = Instant::now();
     let done = work.await;

@@ -1,4 +1,4 @@
-//! Step 5: takes the outputs of a record to where they are wanted: to stores, and into the answer.
+//! Step 5: uploads the outputs of a record, and puts them into the answer.
 
 use std::{io, path::Path, time::Instant};
 
@@ -119,10 +119,10 @@ impl Steps<'_> {
         in_time(collecting, limits).await.map(Some)
     }
 
-    /// Until when outputs are handled after a run with this end. That is later than the container is stopped.
+    /// Until when outputs are uploaded after a run with this end: longer than the container may run.
     ///
     /// # Errors
-    /// Why they are dropped: nobody wants them any more, or a job does the record again.
+    /// Why they are not uploaded: the invocation is cancelled, or a job repeats the record.
     fn limits_of_outputs(&self, end: RunEnd) -> Result<Limits, RecordError> {
         if end == RunEnd::TimedOut && self.services.delegator.is_some() {
             return Err(RecordError::TimedOut("running the container"));
@@ -135,7 +135,7 @@ impl Steps<'_> {
                 Ok(Limits {
                     deadline: Some(deadline.map_or(last, |deadline| deadline.min(last))),
                     grace: self.invocation.time.grace,
-                    // The order was followed; nobody gives another.
+                    // A second signal changes nothing.
                     cancelled: watch::Sender::new(None).subscribe(),
                 })
             }
@@ -147,8 +147,8 @@ impl Steps<'_> {
     }
 }
 
-/// Waits for work on another thread: compressing takes processor time, during which signals must be heard and other
-/// invocations go on.
+/// Waits for work on another thread. Compressing takes time, during which this thread handles signals and other
+/// invocations.
 async fn in_time<T>(work: JoinHandle<io::Result<T>>, limits: &Limits) -> Result<T, RecordError> {
     let done = tokio::select! {
         done = work => done.map_err(|e| failed(e.to_string()))?,

@@ -1,4 +1,4 @@
-//! What a step of the pipeline returns, and what all steps of an invocation work with.
+//! What a step of the pipeline returns, and what the steps of an invocation share.
 
 use std::path::Path;
 
@@ -13,16 +13,16 @@ use crate::{plan::OutputTarget, response::Outcome, stage_out::UploadReport};
 use container::{RunEnd, prepare::slots::Slot, workspace::Workspace};
 use environment::Limits;
 
-/// What a step came to, and the phases it went through on the way.
+/// The result of a step.
 pub(super) struct Step<T> {
-    /// What the step made, or why the record ends with it.
+    /// The step's value, or why it ends the record.
     pub(super) value: Result<T, RecordError>,
     /// The phases that were reached.
     pub(super) phases: Phases,
 }
 
 impl<T> Step<T> {
-    /// A step that no phase was reached in, because an earlier one ended the record.
+    /// A step that failed before its first phase.
     pub(super) fn not_reached(error: RecordError) -> Self {
         Self {
             value: Err(error),
@@ -46,7 +46,7 @@ pub(super) struct Steps<'a> {
     pub(super) answer_file: Option<&'a Path>,
 }
 
-/// What was done for a record here, before a job may go on with it.
+/// What was done for a record here. A job may repeat it.
 #[derive(Default)]
 pub(super) struct Attempt {
     /// What the command printed, cut to the record's share of the answer. It is in memory, and the file that it was kept in
@@ -72,7 +72,7 @@ impl Steps<'_> {
     }
 }
 
-/// How a record ends whose container ended like this.
+/// The outcome of a record whose container ended like this.
 pub(super) fn outcome_of(end: RunEnd) -> Outcome {
     match end {
         RunEnd::Exited(code) => Outcome::Exited { code },

@@ -1,4 +1,4 @@
-//! What an entry adds to the event and the configuration: who asks, and who runs it.
+//! What an entry adds to the event and the configuration: ids, names and credentials.
 
 use config::Secret;
 
@@ -26,7 +26,7 @@ pub struct InvocationContext {
 /// Whether a directory stands in for every store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LocalStore {
-    /// No: each provider is what it says.
+    /// No: objects are read from and written to the providers.
     #[default]
     Absent,
     /// Yes.

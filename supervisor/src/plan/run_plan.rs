@@ -1,4 +1,4 @@
-//! What is decided about an invocation and each run of its container.
+//! The plan of an invocation, and of each run of its container.
 
 use std::path::{Path, PathBuf};
 
@@ -36,11 +36,11 @@ pub struct RunPlan {
     pub label: String,
     /// The message or task it belongs to, a position in [`crate::event::Event::items`].
     pub item: Option<usize>,
-    /// What the event came in.
+    /// How the event was carried.
     pub carrier: Carrier,
 }
 
-/// What an event came in. It decides what the event is taken for: a message that looks like a request is not one.
+/// How an event was carried. That decides its kind: a message that looks like a request is not one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Carrier {
     /// Nothing.

@@ -1,4 +1,4 @@
-//! What can fail around the container, and what each failure is called on every wire.
+//! Failures around the container, and their names on every wire.
 
 use std::fmt;
 
@@ -24,7 +24,7 @@ impl Failure {
 /// The kinds of failures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureName {
-    /// The event, or one of its messages or tasks, cannot be understood.
+    /// The event, or one of its messages or tasks, cannot be parsed.
     EventInvalid,
     /// The configuration cannot be used.
     ConfigInvalid,
@@ -60,7 +60,7 @@ impl FailureName {
         }
     }
 
-    /// Whether the same event fails again, as long as nobody changes it or the configuration.
+    /// Whether the same event fails again until it or the configuration is changed.
     pub fn is_permanent(self) -> bool {
         matches!(self, Self::EventInvalid | Self::ConfigInvalid)
     }

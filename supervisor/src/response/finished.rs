@@ -1,13 +1,13 @@
-//! An invocation at its end: what an answer is made of.
+//! A finished invocation: what an answer is made from.
 
 use std::time::Duration;
 
 use super::{files::Files, outcome::Outcome};
 
-/// An invocation that came to its end.
+/// A finished invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
-    /// What it came to.
+    /// Its outcome.
     pub outcome: Outcome,
     /// The container's output, both streams in order; see [`super::log_limit`].
     pub log: Vec<u8>,
@@ -29,12 +29,12 @@ pub struct Finished {
     pub destinations: Vec<String>,
 }
 
-/// A message or task that came to its end.
+/// A finished message or task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FinishedItem {
     /// What the answer calls it.
     pub id: String,
-    /// The worst outcome of its records; without any, it needed no run.
+    /// The worst outcome of its records. A message without records succeeds.
     pub outcome: Outcome,
     /// The end of its records' output, at most [`super::ITEM_LOG_LIMIT`].
     pub log: Vec<u8>,

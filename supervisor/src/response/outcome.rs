@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 
-/// What an invocation came to. An exit code or a timeout is an outcome, not an error.
+/// How an invocation ended. An exit code or a timeout is an outcome, not an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The container exited by itself.

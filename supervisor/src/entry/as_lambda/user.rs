@@ -1,5 +1,5 @@
-//! Which user the run is. On Lambda it is an unprivileged one; only root can be that user here, and only where the files of the
-//! run may be used by it.
+//! The user of the run. On Lambda it is an unprivileged one. Only root can become that user, and only if that user may use
+//! the run's files.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ const USER: u32 = 993;
 /// Its group.
 const GROUP: u32 = 990;
 
-/// Who the run is.
+/// The user of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum User {
     /// Lambda's user and group, without other groups.
@@ -113,7 +113,7 @@ enum Verdict<'a> {
     NoSuchUser,
 }
 
-/// The first need that the user cannot meet. Asked as that user: this process takes its place for a moment.
+/// The first need that the user cannot meet. This process becomes that user for a moment to find out.
 fn first_obstacle(needs: &[Need], user: Uid, group: Gid) -> anyhow::Result<Verdict<'_>> {
     let groups = getgroups().context("which groups is this process in?")?;
     let there: Vec<&Need> = needs.iter().filter(|need| need.path.exists()).collect();

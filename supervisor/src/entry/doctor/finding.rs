@@ -1,6 +1,6 @@
-//! What the doctor finds, and what it means.
+//! Findings: what the doctor reports about one thing.
 
-/// What was found of one thing.
+/// A finding about one thing.
 #[derive(Debug)]
 pub(super) struct Finding {
     pub(super) name: &'static str,
@@ -13,9 +13,9 @@ pub(super) struct Finding {
 /// What it means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// As it should be.
+    /// It works.
     Good,
-    /// Worth knowing, needed by nothing here.
+    /// Worth knowing, but not needed here.
     Note,
     /// Needed, and not there.
     Bad,
@@ -49,7 +49,7 @@ impl Verdict {
         }
     }
 
-    /// Good, or what it is where it is not needed.
+    /// Good if it is there, bad if it is needed and missing, else a note.
     pub(super) fn of(there: bool, needed: bool) -> Self {
         match (there, needed) {
             (true, _) => Self::Good,

@@ -1,4 +1,4 @@
-//! What is found of the configured image: whether it can be had, and what would keep its programs inside.
+//! Findings about the configured image: whether it can be pulled, and which engine runs its programs.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is found of the machine itself.
+//! Findings about the machine itself.
 
 use std::{path::Path, time::Duration};
 
@@ -26,16 +26,16 @@ use rootfs::elf::newest_glibc;
 
 use super::finding::{Finding, Verdict};
 
-/// Where a container's image, and its input and output, hardly fit.
+/// Less free space than this hardly holds an image with its input and output.
 const LITTLE: u64 = 512 * 1024 * 1024;
-/// An instance's metadata service that is not there does not answer.
+/// Longest wait for credentials: an instance metadata service that is absent does not answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Everything, in the order in which it is read best.
+/// All findings, the most general first.
 pub(super) async fn findings(
     environment: &Environment,
     services: &Services,
-    hygiene: RollbackPolicy,
+    policy: RollbackPolicy,
 ) -> Vec<Finding> {
     let settings = services.udocker().settings();
     vec![
@@ -44,7 +44,7 @@ pub(super) async fn findings(
         udocker(environment, settings),
         ptrace(settings),
         user_namespaces(settings),
-        overlay(hygiene),
+        overlay(policy),
         room("temporary files", services.temp_dir()),
         room("image store", &settings.store),
         fakechroot_libraries(settings),
@@ -117,8 +117,8 @@ fn user_namespaces(settings: &UdockerSettings) -> Finding {
     Finding::new("user namespaces", Verdict::of(allowed, needed), found)
 }
 
-fn overlay(hygiene: RollbackPolicy) -> Finding {
-    match hygiene {
+fn overlay(policy: RollbackPolicy) -> Finding {
+    match policy {
         RollbackPolicy::Overlay => Finding::new("overlay", Verdict::Good, "can be mounted"),
         RollbackPolicy::Journal => Finding::new(
             "overlay",
@@ -221,7 +221,7 @@ fn proxies(proxies: &Proxies) -> Finding {
     Finding::new(NAME, Verdict::Note, found)
 }
 
-/// Where credentials come from is the SDK's to find out; what they are is nobody's business.
+/// Whether the SDK finds credentials. Only the beginning of the access key is shown.
 async fn credentials(environment: &Environment) -> Finding {
     const NAME: &str = "credentials";
     let region = environment.text(names::AWS_REGION);

@@ -1,4 +1,4 @@
-//! What a run without udocker would start.
+//! Describes a run without udocker.
 
 use std::fmt::Write;
 
@@ -12,7 +12,7 @@ use container::{
 
 use super::shell::command_line;
 
-/// What the native engine would start; that depends on what is in the image.
+/// Describes what the native engine would start, which depends on the image's content.
 pub(super) fn native_line(
     text: &mut String,
     services: &Services,

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-/// A line that a shell would take as it is printed.
+/// A line that a shell understands as it is printed.
 pub(super) fn command_line(words: &[OsString]) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=/.:,@+%".contains(c);
     let quoted = words.iter().map(|word| {

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use environment::{self as names, Environment};
 
-/// Who runs the job.
+/// The runner of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum JobRunner {
     /// AWS Batch.
@@ -17,7 +17,7 @@ pub(super) enum JobRunner {
 }
 
 impl JobRunner {
-    /// As the variables of the job tell.
+    /// The runner, recognised by the job's variables.
     pub(super) fn of(environment: &Environment) -> Self {
         match environment.get(names::AWS_BATCH_JOB_ID) {
             Some(_) => Self::Batch,

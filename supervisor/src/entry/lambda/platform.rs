@@ -1,4 +1,4 @@
-//! The calls to the platform beside invocations: an initialisation that failed, and the wish to be told of the end.
+//! Calls to the platform beside invocations: reports a failed initialisation, and asks for SIGTERM at the end.
 
 use anyhow::Context as _;
 use lambda_runtime_api_client::{PooledClient, body::Body, build_request};
@@ -27,8 +27,8 @@ impl PlatformApi {
         ))
     }
 
-    /// Tells why there will be no invocations (Lambda Runtime API 2018-06-01, "Initialization error"): the caller of the
-    /// function then sees it. Whether the platform took it.
+    /// Reports why the initialisation failed (Lambda Runtime API 2018-06-01, "Initialization error"), for the caller of the
+    /// function. Returns whether the platform accepted the report.
     pub(super) async fn report_init_error(&self, name: FailureName, message: &str) -> bool {
         let error_type = name.as_str();
         let body = json!({ "errorType": error_type, "errorMessage": message, "stackTrace": [] });
