@@ -1,7 +1,7 @@
 //! The pipeline: one event in, one report out. The file to read first.
 //!
 //! ```text
-//! bytes → Event → Plan → StagedInputs → RunReport → StagedOutputs → Response
+//! bytes → Event → Plan → StagedInputs → RunReport → UploadReport → Response
 //! ```
 //!
 //! 1. and 2. [`parse_and_plan`]: the bytes become an event, and the event a plan. Nothing is touched yet.

@@ -22,7 +22,7 @@ use tokio::io::AsyncReadExt as _;
 
 pub use function::{Function, settle};
 pub use inside::{MARK, user_files};
-pub use trial::{Format, Trial};
+pub use trial::{ReportFormat, Trial};
 pub use user::{Access, Need};
 
 use super::process::{block_on, complain};
@@ -64,7 +64,7 @@ async fn run(
 ) -> anyhow::Result<(i32, Usage, Vec<u8>)> {
     watch::adopt_orphans();
     let mut command = inside::command(trial, scratch, user)?;
-    if trial.format == Format::Json {
+    if trial.format == ReportFormat::Json {
         command.stdout(Stdio::piped());
     }
     let mut child = command.spawn().context(
@@ -94,7 +94,7 @@ fn show(
     output: &[u8],
 ) -> anyhow::Result<i32> {
     let text = usage::text(usage, &trial.function, missing);
-    if trial.format == Format::Text {
+    if trial.format == ReportFormat::Text {
         complain(&text);
         return Ok(code);
     }

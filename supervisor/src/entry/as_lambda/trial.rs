@@ -9,7 +9,7 @@ use environment::Environment;
 
 /// How the report is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum ReportFormat {
     /// Lines on standard error, after those of the run.
     Text,
     /// As the member `as_lambda` of the run's own object.
@@ -30,7 +30,7 @@ pub struct Trial<'a> {
     /// What the run needs of this machine's files.
     pub needs: Vec<Need>,
     /// How the report is shown.
-    pub format: Format,
+    pub format: ReportFormat,
     /// Whether the workspace stays.
     pub retention: Retention,
 }
