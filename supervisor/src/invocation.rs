@@ -26,6 +26,7 @@ use container::{
     exec::log::{Keep, LogSink},
     workspace::{Retention, Workspace},
 };
+use environment::Limits;
 
 pub use self::{
     collect::AnswerFiles,
@@ -69,6 +70,17 @@ pub struct Invocation<'a> {
     pub monitor: Monitor,
 }
 
+impl Invocation<'_> {
+    /// Until when containers may run, and what stops them earlier.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            deadline: self.time.stop_at,
+            grace: self.time.grace,
+            cancelled: self.cancelled.clone(),
+        }
+    }
+}
+
 /// Runs one invocation: every record of the event, each in its own directories.
 pub async fn invoke(
     services: &Services,
@@ -85,7 +97,8 @@ pub async fn invoke(
                 narration::runs_here(services.config.execution_mode);
             }
             let mut report = Report::new(event.source.clone(), event.skipped.clone());
-            match services.workspace(invocation.retention) {
+            let limits = invocation.limits();
+            match services.workspace(invocation.retention, &limits).await {
                 Err(error) => report.outcome = Outcome::Failed(workspace_failure(&error)),
                 Ok(workspace) => {
                     run_all(
@@ -100,6 +113,7 @@ pub async fn invoke(
                     if invocation.retention == Retention::Keep {
                         report.workspace = Some(workspace.path().to_owned());
                     }
+                    services.remove_later(workspace);
                 }
             }
             report
@@ -142,6 +156,10 @@ async fn run_all(
     };
     for (index, run) in plan.runs.iter().enumerate() {
         report.add(runner.run(index, plan.runs.len(), run, sink).await);
+        // The next one needs the room. The files of the last one go when the answer is posted.
+        if index + 1 < plan.runs.len() {
+            workspace.remove_record(index).await;
+        }
     }
     report.files = runner.collector.and_then(collect::Collector::finish);
 }

@@ -24,7 +24,7 @@ use environment::{self as names, Environment};
 
 use super::{
     block_on, complain, ended,
-    local::{explain_use, pass_on_signals},
+    local::{clear_up, explain_use, pass_on_signals},
     setup, sink,
 };
 
@@ -140,5 +140,6 @@ async fn execute(
     };
     services.finish().await;
     writer.flush().await;
+    clear_up(services).await?;
     Ok(report.outcome)
 }

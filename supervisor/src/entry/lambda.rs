@@ -46,6 +46,9 @@ const REQUIRED: [&str; 3] = [
     names::AWS_LAMBDA_FUNCTION_VERSION,
 ];
 
+/// What is cleared up behind an invocation must not take the processor from the answer on its way.
+const UNTIL_THE_ANSWER_IS_POSTED: Duration = Duration::from_millis(10);
+
 /// Serves invocations until the platform ends the process.
 ///
 /// `command` is what an image function runs for events that name nothing else.
@@ -107,7 +110,14 @@ async fn poll(function: &Arc<Function>) -> anyhow::Result<()> {
     let function = Arc::clone(function);
     let handler = move |event: LambdaEvent<Box<RawValue>>| {
         let function = Arc::clone(&function);
-        async move { function.answer(event).await }
+        async move {
+            let answer = function.answer(event).await;
+            tokio::spawn(async move {
+                tokio::time::sleep(UNTIL_THE_ANSWER_IS_POSTED).await;
+                function.start_clearing().await;
+            });
+            answer
+        }
     };
     Runtime::new(service_fn(handler))
         .layer(TracingLayer::new())
@@ -162,8 +172,15 @@ impl Function {
     async fn shutdown(&self) {
         self.terminate.lock().await.recv().await;
         self.cancel.send_replace(Some(nix::libc::SIGTERM));
+        self.start_clearing().await;
         // The platform allows 300 ms (Lambda, graceful shutdown); a stopped container needs less.
         tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+
+    async fn start_clearing(&self) {
+        if let Ok(services) = &self.services {
+            services.start_clearing().await;
+        }
     }
 
     async fn answer(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Value, Diagnostic> {

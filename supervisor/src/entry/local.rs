@@ -160,7 +160,20 @@ async fn execute(
     } else {
         complain(&summary::text(&report, code));
     }
+    clear_up(services).await?;
     Ok(code)
+}
+
+/// Clears up behind the invocation, which has been answered. A signal ends it: what is left then is cleared up by the next one.
+pub(super) async fn clear_up(services: &Services) -> std::io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        () = services.finish_clearing() => {}
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
 }
 
 /// Ctrl-C and SIGTERM stop the container in order; the invocation then ends by itself.

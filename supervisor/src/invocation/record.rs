@@ -205,11 +205,7 @@ impl Runner<'_> {
     }
 
     fn limits(&self) -> Limits {
-        Limits {
-            deadline: self.invocation.time.stop_at,
-            grace: self.invocation.time.grace,
-            cancelled: self.invocation.cancelled.clone(),
-        }
+        self.invocation.limits()
     }
 
     fn enter(&self, phase: Phase) {

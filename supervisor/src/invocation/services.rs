@@ -10,6 +10,7 @@ use crate::{batch::Delegator, plan::RESERVED};
 use config::{DispatchMode, FunctionConfig};
 use container::{
     Direct, UdockerSettings,
+    deferred::Deferred,
     exec::udocker::Udocker,
     prepare::{
         preparer::Preparer,
@@ -17,7 +18,7 @@ use container::{
     },
     workspace::{Retention, Workspace},
 };
-use environment::Environment;
+use environment::{Environment, Limits};
 use net::Network;
 use storage::{StoreSettings, Stores};
 
@@ -32,6 +33,8 @@ pub struct Services {
     pub(crate) delegator: Option<Delegator>,
     slots: Slots,
     temp_dir: PathBuf,
+    /// Removes the workspaces of invocations that are answered.
+    removing: Deferred,
 }
 
 /// Longest wait for stores at the end of the process. Whoever stops a container waits about ten seconds.
@@ -64,6 +67,7 @@ impl Services {
             delegator: None,
             slots: Slots::default(),
             temp_dir: environment.temp_dir(),
+            removing: Deferred::default(),
             config,
         }
     }
@@ -95,6 +99,24 @@ impl Services {
         self.stores.finish_clearing(CLEARING_LIMIT).await;
     }
 
+    /// Starts to clear up behind the invocations so far. To be called when their answers are posted.
+    pub async fn start_clearing(&self) {
+        self.removing.start().await;
+        self.preparer.start_clearing().await;
+    }
+
+    /// Clears up behind the invocations so far. To be called before the process ends, when there is nothing more to answer.
+    pub async fn finish_clearing(&self) {
+        self.finish_removing().await;
+        self.preparer.finish_clearing().await;
+    }
+
+    async fn finish_removing(&self) {
+        if let Err(error) = self.removing.finish().await {
+            tracing::warn!(%error, "cannot remove a workspace");
+        }
+    }
+
     /// The function's package, where its container is to see it: where `extra_payload` is set and the package is there.
     pub fn extra_payload(&self) -> Option<&Path> {
         let task_root = self.udocker.settings().task_root.as_path();
@@ -112,12 +134,26 @@ impl Services {
         &self.temp_dir
     }
 
-    /// A new workspace.
+    /// A new workspace, when those of earlier invocations are gone: they take the room that this one needs. They are waited for
+    /// within `limits`.
     ///
     /// # Errors
     /// The operating system's.
-    pub(super) fn workspace(&self, retention: Retention) -> io::Result<Workspace> {
+    pub(super) async fn workspace(
+        &self,
+        retention: Retention,
+        limits: &Limits,
+    ) -> io::Result<Workspace> {
+        tokio::select! {
+            () = self.finish_removing() => {}
+            _too_late_for_any_record = limits.reached() => {}
+        }
         Workspace::create(&self.temp_dir, retention)
+    }
+
+    /// Removes a workspace when the answer is posted, see [`Self::start_clearing`].
+    pub(super) fn remove_later(&self, workspace: Workspace) {
+        self.removing.put(move || drop(workspace));
     }
 
     /// For one invocation among those that run at once.

@@ -35,7 +35,7 @@ pub(crate) struct ContainerBuild<'a> {
 
 impl ContainerBuild<'_> {
     pub(crate) async fn make(&self) -> Result<(), ContainerError> {
-        let store = &self.builder.store;
+        let (store, began) = (&self.builder.store, Instant::now());
         store.clear_ready(self.name);
         self.end_creating(false).await;
         if store.has_name(self.name) {
@@ -61,7 +61,7 @@ impl ContainerBuild<'_> {
             })?;
         }
         store
-            .set_ready(self.name)
+            .set_ready(self.name, began.elapsed())
             .map_err(ContainerError::io("note that the image is prepared"))
     }
 
