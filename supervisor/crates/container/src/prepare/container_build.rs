@@ -13,7 +13,7 @@ use crate::{
     engine::{EngineKind, command::Family, setup},
     error::ContainerError,
     off_thread::off_thread,
-    rollback::journal::Journal,
+    rollback::{self, journal::Journal},
 };
 use environment::Limits;
 use image::ImageSource;
@@ -55,10 +55,11 @@ impl ContainerBuild<'_> {
         }
         // What is known of the runs of another container of that name.
         let journal = store.journal(self.name);
-        if journal.exists() {
-            Journal::renewed(&journal).map_err(|error| {
-                ContainerError::io("forget an old journal")(std::io::Error::other(error))
-            })?;
+        if journal.exists()
+            && let Err(error) = Journal::renewed(&journal)
+        {
+            tracing::debug!(%error, "a journal that cannot be used is removed");
+            rollback::scratch::remove(&journal);
         }
         store
             .set_ready(self.name, began.elapsed())

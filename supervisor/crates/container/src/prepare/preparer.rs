@@ -15,6 +15,7 @@ use config::{KeepLayers, Prepare};
 
 use super::{builder::Builder, prepared::Prepared, slots::Slot, store};
 use crate::{
+    deferred::Deferred,
     engine::{EngineKind, Guest, document::image_command},
     error::ContainerError,
     exec::udocker::Udocker,
@@ -250,22 +251,26 @@ impl Preparer {
 
     /// Starts to clear up behind the runs so far, when nobody waits for their answers any more.
     pub async fn start_clearing(&self) {
-        for prepared in self.known_ready() {
-            prepared.clearing.start().await;
+        for (_, clearing) in self.clearing() {
+            clearing.start().await;
         }
     }
 
     /// Clears up behind the runs so far.
     pub async fn finish_clearing(&self) {
-        for prepared in self.known_ready() {
-            if prepared.clearing.finish().await.is_err() {
-                self.builder.store.clear_ready(&prepared.name);
+        for (name, clearing) in self.clearing() {
+            if clearing.finish().await.is_err() {
+                self.builder.store.clear_ready(&name);
             }
         }
     }
 
-    fn known_ready(&self) -> Vec<Prepared> {
-        self.ready().values().cloned().collect()
+    /// What is cleared up behind each container's runs, by the container's name. Not the containers themselves: who holds one
+    /// holds its claim, too.
+    fn clearing(&self) -> Vec<(String, Arc<Deferred>)> {
+        let ready = self.ready();
+        let of = |prepared: &Prepared| (prepared.name.clone(), Arc::clone(&prepared.clearing));
+        ready.values().map(of).collect()
     }
 
     fn ready(&self) -> MutexGuard<'_, HashMap<String, Prepared>> {

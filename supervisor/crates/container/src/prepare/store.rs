@@ -116,7 +116,7 @@ impl Store {
         {
             remove_tree(&directory);
             if directory.exists() {
-                fs::remove_dir_all(directory)?;
+                return Err(io::ErrorKind::DirectoryNotEmpty.into());
             }
         }
         fs::remove_file(link)
