@@ -11,6 +11,7 @@ use crate::{
     engine::command::{Family, is_runc},
     error::ContainerError,
     exec::{
+        leftovers::{Leftovers, Tenancy},
         log::LogSink,
         outcome::RunReport,
         process::Running,
@@ -67,7 +68,10 @@ pub async fn run(
         // Also for whoever comes after this process, should it be killed.
         store.clear_ready(&prepared.name);
     }
+    let settings = udocker.settings();
+    let leftovers = Leftovers::before_run(Tenancy::of(settings.place, settings.invocations));
     let seen = attempt(udocker, prepared, &spec, pipes, &request, sink).await;
+    leftovers.remove_new();
     clear_up(store, prepared, request.record, in_use).await;
     seen?.report(started, |status, message| ContainerError::Step {
         step: "run",
