@@ -1,4 +1,4 @@
-//! How the changes that a run makes in its container's ROOT are kept from the next one.
+//! How the next run is kept from the changes that a run makes in its container's ROOT.
 
 use std::{
     fs::File,
@@ -25,8 +25,8 @@ use crate::{
     shim::overlay::OverlayMount,
 };
 
-/// How long the attempt to mount an overlay may take, whatever the first invocation's own limits are: what it tells is for
-/// all of them.
+/// How long the attempt to mount an overlay may take, whatever the first invocation's own limits are: its result is for all
+/// of them.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is done about changes.

@@ -173,14 +173,16 @@ fn the_root_is_moved() {
 fn a_process_that_dies_leaves_its_mark() {
     let world = World::new();
     world.begin().mark_dirty().unwrap();
-    fs::create_dir_all(world.state().join("limbo/7/a")).unwrap();
-    fs::write(world.state().join("limbo/8"), "").unwrap();
+    fs::create_dir_all(world.state().join("quarantine/7/a")).unwrap();
+    fs::write(world.state().join("quarantine/8"), "").unwrap();
     let again = Journal::begin(&world.root(), &world.state());
     assert!(matches!(again, Err(JournalError::Unfinished)));
     Journal::renewed(&world.state()).unwrap();
     world.begin();
     assert_eq!(
-        fs::read_dir(world.state().join("limbo")).unwrap().count(),
+        fs::read_dir(world.state().join("quarantine"))
+            .unwrap()
+            .count(),
         0
     );
 }

@@ -119,7 +119,12 @@ impl World {
             );
             same(&before, &snapshot(&self.root()), what);
             assert!(!self.state().join("dirty").exists());
-            assert_eq!(fs::read_dir(self.state().join("limbo")).unwrap().count(), 0);
+            assert_eq!(
+                fs::read_dir(self.state().join("quarantine"))
+                    .unwrap()
+                    .count(),
+                0
+            );
             if watches == MANY {
                 assert_eq!(
                     journal.restore(Budget::new(None)).unwrap(),

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::rollback::budget::Budget;
 
-const NAME: &str = "limbo";
+const NAME: &str = "quarantine";
 
 #[derive(Debug)]
 pub(super) struct Quarantine {
