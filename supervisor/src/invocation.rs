@@ -20,7 +20,6 @@ mod collect;
 mod delegate;
 mod files;
 mod image_source;
-mod leftovers;
 mod monitor;
 mod narration;
 mod parse_and_plan;
@@ -131,6 +130,10 @@ async fn process(
         let (record, collected) = run_record(&steps, index, run, collector, sink).await;
         report.add(record);
         collector = collected;
+        // The next one needs the room. The files of the last one go when the answer is posted.
+        if index + 1 < plan.runs.len() {
+            workspace.remove_record(index).await;
+        }
     }
     report.files = collector.and_then(Collector::finish);
     if invocation.retention == Retention::Keep {

@@ -24,7 +24,7 @@ use environment::{self as names, Environment};
 
 use super::{
     local::explain_use,
-    process::{block_on, complain, ended, pass_on_signals},
+    process::{block_on, clear_up, complain, ended, pass_on_signals},
     setup, sink,
 };
 use runner::JobRunner;
@@ -137,6 +137,6 @@ async fn execute(
     if let (Ok(()), Outcome::Failed(failure)) = (&printed, &report.outcome) {
         complain(&format!("error: {}: {}\n", failure.name, failure.message));
     }
-    services.finish_clearing().await;
+    clear_up(services).await?;
     printed.map(|()| exit_code(&report.outcome))
 }

@@ -28,7 +28,7 @@ use environment::Environment;
 
 use super::{
     as_lambda, explain,
-    process::{block_on, complain, ended, pass_on_signals},
+    process::{block_on, clear_up, complain, ended, pass_on_signals},
     setup, sink, summary,
 };
 use arguments::Arguments;
@@ -152,7 +152,7 @@ async fn execute(
     } else {
         complain(&summary::text(&report, code));
     }
-    services.finish_clearing().await;
+    clear_up(services).await?;
     Ok(code)
 }
 

@@ -7,6 +7,8 @@ use tokio::{
     sync::watch,
 };
 
+use crate::invocation::Services;
+
 /// Runs the work of an entry on one thread. The work mostly waits, and a second thread would cost start-up time and memory.
 pub(super) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -47,4 +49,16 @@ pub(super) async fn pass_on_signals(
         };
         cancel.send_replace(Some(number));
     }
+}
+
+/// Clears up behind the invocation, which has been answered. A signal ends that: the next invocation clears up the rest.
+pub(super) async fn clear_up(services: &Services) -> std::io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        () = services.finish_clearing() => {}
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
 }

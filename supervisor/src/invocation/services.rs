@@ -6,11 +6,11 @@ use std::{
     time::Duration,
 };
 
-use super::leftovers::Leftovers;
 use crate::{batch::Delegator, plan::RESERVED};
 use config::{DispatchMode, FunctionConfig};
 use container::{
     Direct, UdockerSettings,
+    deferred::Deferred,
     exec::udocker::Udocker,
     prepare::{
         preparer::Preparer,
@@ -33,7 +33,8 @@ pub struct Services {
     pub(crate) delegator: Option<Delegator>,
     slots: Slots,
     temp_dir: PathBuf,
-    leftovers: Leftovers,
+    /// Removes the workspaces of invocations that are answered.
+    removing: Deferred,
 }
 
 /// Longest wait for stores at the end of the process. Container hosts kill after about ten seconds.
@@ -66,7 +67,7 @@ impl Services {
             delegator: None,
             slots: Slots::default(),
             temp_dir: environment.temp_dir(),
-            leftovers: Leftovers::default(),
+            removing: Deferred::default(),
             config,
         }
     }
@@ -117,12 +118,20 @@ impl Services {
 
     /// Starts to clear up behind the invocations so far. Call it when their answers are posted.
     pub async fn start_clearing(&self) {
-        self.leftovers.start().await;
+        self.removing.start().await;
+        self.preparer.start_clearing().await;
     }
 
     /// Clears up behind the invocations so far. Call it before the process ends, after the last answer.
     pub async fn finish_clearing(&self) {
-        self.leftovers.finish().await;
+        self.finish_removing().await;
+        self.preparer.finish_clearing().await;
+    }
+
+    async fn finish_removing(&self) {
+        if let Err(error) = self.removing.finish().await {
+            tracing::warn!(%error, "cannot remove a workspace");
+        }
     }
 
     /// Makes a workspace. Waits within `limits` until those of earlier invocations are removed: this one needs their
@@ -136,7 +145,7 @@ impl Services {
         limits: &Limits,
     ) -> io::Result<Workspace> {
         tokio::select! {
-            () = self.finish_clearing() => {}
+            () = self.finish_removing() => {}
             _too_late_for_any_record = limits.reached() => {}
         }
         Workspace::create(&self.temp_dir, retention)
@@ -144,7 +153,7 @@ impl Services {
 
     /// Removes a workspace once the answer is posted, see [`Self::start_clearing`].
     pub(super) fn remove_later(&self, workspace: Workspace) {
-        self.leftovers.put(workspace);
+        self.removing.put(move || drop(workspace));
     }
 
     /// A slot for one of the invocations that run at once.

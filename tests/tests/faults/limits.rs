@@ -261,3 +261,33 @@ fn a_workspace_takes_room_only_while_it_is_used() {
     }
     lambda.stop();
 }
+
+/// Six records that write 40 MB each, where 192 MB hold the image, too.
+#[test]
+fn the_files_of_a_record_are_gone_before_the_next() {
+    let Some(sandbox) = Sandbox::on_lambda_with(Mode::NativeF1, 192 << 20) else {
+        return;
+    };
+    let script = "head -c 40000000 /dev/zero > \"$TMP_OUTPUT_DIR/big\"";
+    sandbox.function(script, &json!({}));
+    let record = |number: u32| {
+        json!({
+            "messageId": format!("m{number}"),
+            "receiptHandle": "handle",
+            "body": "text",
+            "attributes": {},
+            "messageAttributes": {},
+            "eventSource": "aws:sqs",
+            "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:queue",
+            "awsRegion": "us-east-1",
+        })
+    };
+    let records: Vec<_> = (0..6).map(record).collect();
+    let mut lambda = Lambda::start(&sandbox);
+    for _ in 0..2 {
+        let answer = lambda.invoke(&json!({ "Records": records })).payload();
+        assert_eq!(answer, json!({ "batchItemFailures": [] }));
+    }
+    lambda.stop();
+    sandbox.expect_clean();
+}

@@ -1,6 +1,11 @@
 //! Each run finds the image as it was made, whatever the last one did to it, with the overlay and where none can be had.
 
-use std::time::Duration;
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, chown},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use e2e::{Lambda, Launch, Mode, Sandbox};
 use nix::sys::signal::Signal;
@@ -48,7 +53,7 @@ fn what_a_run_changes_is_not_there_for_the_next() {
         let what = format!("{mode:?} {overlay:?}");
         let first = Some(expect_the_same_three_times(&mut lambda, &what));
         let run = lambda.stop();
-        assert!(!run.stderr().contains("anew"), "{}", run.stderr());
+        assert!(!run.stderr().contains("rebuilt"), "{}", run.stderr());
         // A supervisor of its own finds the same.
         let run = sandbox.invoke_local(&json!({})).run();
         run.expect_code(0);
@@ -91,7 +96,7 @@ fn on_lambda_what_a_run_changes_is_not_there_for_the_next() {
             let what = format!("{mode:?} {environment}");
             logs.push(expect_the_same_three_times(&mut lambda, &what));
             let run = lambda.stop();
-            assert!(!run.stderr().contains("anew"), "{}", run.stderr());
+            assert!(!run.stderr().contains("rebuilt"), "{}", run.stderr());
         }
         assert_eq!(logs[0], logs[1], "{mode:?}");
     }
@@ -148,8 +153,94 @@ fn expect_one_new_container(large: &str, sandbox: &Sandbox, start: fn(&Sandbox, 
     assert!(logs.iter().all(|log| log == &logs[0]), "{logs:?}");
     let run = lambda.stop();
     assert_eq!(
-        run.stderr().matches("made anew").count(),
+        run.stderr().matches("will be rebuilt").count(),
         1,
+        "{}",
+        run.stderr()
+    );
+}
+
+/// More files than can be put back in the time that the container took to be built.
+const MANY: u32 = 30_000;
+
+#[test]
+fn undoing_many_changes_delays_no_answer() {
+    let Some(sandbox) = Sandbox::on_lambda(Mode::NativeF1) else {
+        return;
+    };
+    let script = "ls /var/lib/many 2> /dev/null | wc -l; rm -rf /var/lib/many; echo removed";
+    sandbox.function(script, &json!({}));
+    let mut lambda = Lambda::start(&sandbox);
+    lambda.invoke(&json!({}));
+    lambda.stop();
+    // As if they were the image's.
+    let many = container_root(&sandbox).join("var/lib/many");
+    let owner = fs::metadata(container_root(&sandbox)).unwrap();
+    let own = |path: &Path| chown(path, Some(owner.uid()), Some(owner.gid())).unwrap();
+    fs::create_dir(&many).unwrap();
+    own(&many);
+    for number in 0..MANY {
+        let file = many.join(number.to_string());
+        fs::write(&file, "x").unwrap();
+        own(&file);
+    }
+    let mut lambda = Lambda::start(&sandbox);
+    let asked = Instant::now();
+    let (status, log) = lambda.invoke(&json!({})).status_and_log();
+    let took = asked.elapsed();
+    assert_eq!((status, log), (200, format!("{MANY}\nremoved\n")));
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    // The next one finds all of the files, or a new container without them.
+    let (status, log) = lambda.invoke(&json!({})).status_and_log();
+    assert_eq!(status, 200, "{log}");
+    assert!(
+        [format!("{MANY}\nremoved\n"), "0\nremoved\n".into()].contains(&log),
+        "{log}"
+    );
+    lambda.stop();
+}
+
+/// ROOT of the only container that the functions of a sandbox have made.
+fn container_root(sandbox: &Sandbox) -> PathBuf {
+    let containers = fs::read_dir(sandbox.path("tmp/shared/udocker/containers")).unwrap();
+    let mut roots = containers.map(|container| container.unwrap().path().join("ROOT"));
+    roots.find(|root| root.is_dir()).unwrap()
+}
+
+#[test]
+fn without_fstatfs_changes_are_not_there_for_the_next() {
+    let Some(sandbox) = Sandbox::on_lambda(Mode::NativeF1) else {
+        return;
+    };
+    sandbox.function(VANDAL, &json!({}));
+    let mut lambda = Lambda::start_with(&sandbox, |launch| {
+        launch.confinement(|confinement| confinement.deny("fstatfs"))
+    });
+    expect_the_same_three_times(&mut lambda, "without fstatfs");
+    lambda.stop();
+}
+
+#[test]
+fn where_changes_cannot_be_found_the_container_is_rebuilt() {
+    let Some(sandbox) = Sandbox::on_lambda(Mode::NativeF1) else {
+        return;
+    };
+    sandbox.function(VANDAL, &json!({}));
+    let mut lambda = Lambda::start(&sandbox);
+    lambda.invoke(&json!({}));
+    lambda.stop();
+    let own = fs::read_dir(sandbox.path("tmp/shared/udocker/faas-supervisor")).unwrap();
+    let mut paths = own.map(|entry| entry.unwrap().path());
+    let journal = paths.find(|path| path.extension().is_some_and(|suffix| suffix == "journal"));
+    // Something else is in its place.
+    let journal = journal.unwrap();
+    fs::remove_dir_all(&journal).unwrap();
+    fs::write(&journal, "").unwrap();
+    let mut lambda = Lambda::start(&sandbox);
+    expect_the_same_three_times(&mut lambda, "without a journal");
+    let run = lambda.stop();
+    assert!(
+        run.stderr().contains("rebuilt for each run"),
         "{}",
         run.stderr()
     );

@@ -1,4 +1,4 @@
-//! Objects in and out: S3, WebDAV, Onedata, and a network that is left through a proxy.
+//! Objects in and out: S3, `WebDAV`, Onedata, and a network that is left through a proxy.
 #![allow(
     clippy::panic,
     clippy::unwrap_used,

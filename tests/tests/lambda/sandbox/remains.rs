@@ -16,6 +16,7 @@ under_every_profile! {
     what_an_extension_starts_during_a_run_is_left_alone,
     a_container_that_kills_what_started_it_leaves_nothing,
     a_runtime_that_is_killed_leaves_no_process,
+    what_a_run_leaves_outside_of_directories_is_gone,
 }
 
 /// Starts a daemon as daemons start: forked twice, in a session of its own, without streams, without variables.
@@ -140,4 +141,20 @@ fn a_runtime_that_is_killed_leaves_no_process(profile: Profile) {
     assert!(lambda.namespace().extension().is_some());
     drop(lambda);
     sandbox.clear_after_kill();
+}
+
+/// System V objects, and a limit of the supervisor's own.
+fn what_a_run_leaves_outside_of_directories_is_gone(profile: Profile) {
+    let script = "cat /proc/sysvipc/* | grep -cw 993; ulimit -n
+        prlimit --pid 8 --nofile=64: 2> /dev/null; ipcmk -M 100 > /dev/null 2>&1; ipcmk -S 1 > /dev/null 2>&1
+        ipcmk -Q > /dev/null 2>&1; true";
+    let Some(sandbox) = function(script) else {
+        return;
+    };
+    let mut lambda = start(&sandbox, profile);
+    for _ in 0..3 {
+        let (status, log) = lambda.invoke(&json!({})).status_and_log();
+        assert_eq!((status, log.as_str()), (200, "0\n1024\n"), "{profile}");
+    }
+    end(lambda, &sandbox);
 }

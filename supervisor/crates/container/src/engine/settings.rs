@@ -73,7 +73,8 @@ pub enum Invocations {
 }
 
 impl Invocations {
-    fn of(environment: &Environment) -> Self {
+    /// As the platform says.
+    pub fn of(environment: &Environment) -> Self {
         let limit = environment.get(names::AWS_LAMBDA_MAX_CONCURRENCY);
         match limit.and_then(|limit| limit.parse::<u32>().ok()) {
             None | Some(0 | 1) => Self::OneByOne,

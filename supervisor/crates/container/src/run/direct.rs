@@ -11,11 +11,16 @@ use config::AwsCredentials;
 use environment::{Environment, Platform};
 
 use crate::{
-    engine::command::ImageCommand,
+    engine::{command::ImageCommand, settings::Invocations},
     error::ContainerError,
     exec::{
-        log::LogSink, outcome::RunReport, process::Running, request::RunRequest,
-        run_pipes::RunPipes, wait::wait_for_exit,
+        leftovers::{Leftovers, Tenancy},
+        log::LogSink,
+        outcome::RunReport,
+        process::Running,
+        request::RunRequest,
+        run_pipes::RunPipes,
+        wait::wait_for_exit,
     },
     shim::{
         launch_spec::{CommandSpec, EngineSpec, FirstProcess, LaunchSpec, variables},
@@ -31,6 +36,8 @@ pub struct Direct {
     supervisor: PathBuf,
     /// What every command inherits: the image's variables and the platform's.
     environment: BTreeMap<OsString, OsString>,
+    /// Whose the user is.
+    tenancy: Tenancy,
     /// Who else starts processes here.
     neighbours: Neighbours,
     /// The image's own command, as the words after `supervisor --` tell it.
@@ -57,6 +64,7 @@ impl Direct {
         Self {
             supervisor,
             environment: inherited,
+            tenancy: Tenancy::of(environment.platform(), Invocations::of(environment)),
             neighbours: Neighbours::of(environment.platform()),
             command: ImageCommand {
                 cmd: command,
@@ -96,8 +104,10 @@ impl Direct {
                 argv,
             },
         };
+        let leftovers = Leftovers::before_run(self.tenancy);
         let running = Running::start(&self.supervisor, &OverlayMount::default(), &order)?;
         let seen = wait_for_exit(running, pipes, &request, sink).await;
+        leftovers.remove_new();
         seen.report(started, |status, message| ContainerError::NotStarted {
             status,
             message,
