@@ -43,7 +43,7 @@ static FUNCTIONS: LazyLock<[FunctionConfig; 2]> = LazyLock::new(|| {
 /// Any bytes are some event or an error, and a record's own event means the same to a job as the record to the function.
 pub fn event(bytes: &[u8]) {
     for function in FUNCTIONS.iter() {
-        let Ok(event) = event::parse(bytes, function) else {
+        let Ok(event) = event::parse(&bytes.to_vec().into(), function) else {
             continue;
         };
         let whole = planned(&event, function);
@@ -53,7 +53,7 @@ pub fn event(bytes: &[u8]) {
         }
         for run in &whole.runs {
             let text = job_event(run);
-            let again = match event::parse(text.as_bytes(), function) {
+            let again = match event::parse(&text.clone().into(), function) {
                 Ok(event) => planned(&event, function),
                 Err(error) => panic!("{error} in {text}"),
             };
@@ -61,7 +61,11 @@ pub fn event(bytes: &[u8]) {
                 panic!("{} runs of {text}", again.runs.len())
             };
             assert_eq!(job.entry, run.entry, "{text}");
-            assert_eq!(value(&job.event_json), value(&run.event_json), "{text}");
+            assert_eq!(
+                value(job.event_json.as_str()),
+                value(run.event_json.as_str()),
+                "{text}"
+            );
             assert_eq!(variables(job), variables(run), "{text}");
             match (&job.input, &run.input) {
                 (

@@ -3,13 +3,13 @@
 //! A job is the supervisor again, in the user's image ([`crate::entry::job`]). It gets the record's event in the
 //! variable `EVENT`, or, where that is too long for a job, a [`pointer`](message) to an object that holds it.
 
+mod error;
 pub mod message;
 pub mod request;
 
 use std::{path::PathBuf, time::Duration};
 
 use aws_sdk_batch::{Client, error::ProvideErrorMetadata};
-use thiserror::Error;
 use tokio::sync::OnceCell;
 
 use crate::plan::RunPlan;
@@ -20,8 +20,9 @@ use net::{
     error::chain,
     retry::{Backoff, Growth, Jitter},
 };
-use storage::{Progress, StorageError, Stores};
+use storage::{Progress, Stores};
 
+pub use error::DelegationError;
 use message::{Envelope, Pointer};
 use request::{JobVariables, Sender};
 
@@ -43,49 +44,6 @@ pub struct Delegator {
     nodes: Option<MultiNode>,
     event_path: Option<String>,
     client: OnceCell<Client>,
-}
-
-/// Why there is no job.
-#[derive(Debug, Error)]
-pub enum DelegationError {
-    /// Nobody said what the function is called.
-    #[error(
-        "cannot delegate to AWS Batch: the function has no name, which is also that of its job definition and queue"
-    )]
-    NoName,
-    /// The event has to go through an object, and there is no bucket for it.
-    #[error(
-        "cannot delegate to AWS Batch: {why}, so it has to go through an object; set batch.event_path (bucket/folder) or \
-         deployment.bucket to a bucket that the function may write to"
-    )]
-    NoEventPath {
-        /// Why it has to.
-        why: String,
-    },
-    /// The script for the job cannot be read.
-    #[error("cannot delegate to AWS Batch: init_script {path} cannot be read: {source}")]
-    Script {
-        /// The script.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The object with the event could not be made.
-    #[error("cannot delegate to AWS Batch, the event does not arrive: {0}")]
-    Storage(#[from] StorageError),
-    /// A file of the workspace, or a name made of the configuration, cannot be used.
-    #[error("cannot delegate to AWS Batch: {0}")]
-    Local(String),
-    /// Batch did not take the job.
-    #[error("cannot submit a job to AWS Batch (definition and queue {function}): {detail}{hint}")]
-    Submit {
-        /// The function's name.
-        function: String,
-        /// What the service or the network said.
-        detail: String,
-        /// What to do next.
-        hint: &'static str,
-    },
 }
 
 impl Delegator {

@@ -1,4 +1,4 @@
-//! The places the supervisor is started in: thin adapters over [`crate::invocation`].
+//! Entries: one for each way in which the supervisor is started. Thin adapters over [`crate::invocation`].
 
 pub mod as_lambda;
 pub mod doctor;
@@ -6,21 +6,22 @@ pub mod explain;
 pub mod job;
 pub mod lambda;
 pub mod local;
+mod process;
 pub mod setup;
 pub mod sink;
 pub mod summary;
 
-use std::{ffi::OsString, io::Write, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode};
 
 use environment::{Environment, Platform};
 
-/// Finds out where we are and does the work there.
+/// Runs the entry that the environment and the command line ask for.
 pub fn dispatch(environment: &Environment, arguments: Vec<OsString>) -> ExitCode {
     if arguments.get(1).is_some_and(|word| word == doctor::NAME) {
         return doctor::main(environment, &arguments);
     }
     let command = image_command(&arguments);
-    match environment.place() {
+    match environment.platform() {
         Platform::Lambda => lambda::main(environment, command),
         Platform::Terminal if job::is_meant(environment, &arguments) => {
             job::main(environment, command)
@@ -37,37 +38,10 @@ pub fn command_line() -> clap::Command {
         .subcommand(doctor::command_line().name(doctor::NAME))
 }
 
-/// The words after `--`: the command of the image we are in, for runs that ask for it.
+/// The words after `--`: the command of the image that the supervisor is in.
 fn image_command(arguments: &[OsString]) -> Vec<String> {
     let words = arguments.iter().skip_while(|word| *word != "--").skip(1);
     words
         .map(|word| word.to_string_lossy().into_owned())
         .collect()
-}
-
-/// Does the work of an entry. On one thread: the work is waiting, and a second thread would cost start-up time and
-/// memory.
-fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let done = runtime.block_on(work);
-    // A look-up that is stuck on another thread must not hold up the end.
-    runtime.shutdown_background();
-    done
-}
-
-/// The exit code of an entry that ran one event, or the reason why it could not.
-fn ended(result: anyhow::Result<i32>) -> ExitCode {
-    match result {
-        Ok(code) => ExitCode::from(u8::try_from(code & 0xff).unwrap_or(1)),
-        Err(error) => {
-            complain(&format!("error: {error:#}\n"));
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn complain(text: &str) {
-    let _closed_pipe = std::io::stderr().write_all(text.as_bytes());
 }

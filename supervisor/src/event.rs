@@ -28,13 +28,14 @@
 //! which is a direct payload. An HTTP body is a direct payload, unless `http.storage_events` lets the first three
 //! kinds be found in it.
 //!
-//! A further source is a row here, a variant of [`Source`], a module beside `s3` and a line in `SOURCES`; the compiler
+//! A further source is a row here, a variant of [`Source`], a module beside `s3` and a line in `PARSERS`; the compiler
 //! then asks for its column in the response table.
 
 mod bridge;
 mod dcache;
 mod decode;
 mod delegated;
+mod detect;
 mod direct;
 mod document;
 mod error;
@@ -43,188 +44,62 @@ mod object;
 mod onedata;
 mod operations;
 mod queue;
+mod record;
 mod s3;
+mod scope;
 mod source;
+mod text;
 mod topic;
 
-use config::location::{Bucket, Key};
-use config::{FunctionConfig, ProviderId};
-use document::Document;
-use error::{invalid, join, missing};
-use object::Scope;
+use bytes::Bytes;
 
-pub use decode::form_decode;
-pub use error::{EventError, Rejected};
-pub use source::{HeaderForm, HttpApi, Operation, Source};
+use config::FunctionConfig;
+use detect::detect;
+use scope::{Parsers, Scope};
 
-/// Name of the input file that holds the payload of a direct invocation.
-pub const PAYLOAD_FILE_NAME: &str = "event-file";
+pub use self::{
+    decode::form_decode,
+    error::{EventError, Rejected},
+    record::{Event, Input, Item, ObjectRef, PAYLOAD_FILE_NAME, Record},
+    source::{HeaderForm, HttpApi, Operation, Source},
+    text::SharedText,
+};
 
-/// What an invocation was started with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// Where it came from; decides how the outcome is answered.
-    pub source: Source,
-    /// What is to be processed, one run of the container each.
-    pub records: Vec<Record>,
-    /// What is not, and why: one line each.
-    pub skipped: Vec<String>,
-    /// The messages or tasks that are answered for one by one; empty for other sources.
-    pub items: Vec<Item>,
-}
+/// The tables above, but for their last rows: what matches none of these is a direct payload.
+const PARSERS: Parsers = Parsers {
+    sources: &[
+        delegated::parse,
+        s3::parse,
+        onedata::parse,
+        dcache::parse,
+        queue::parse,
+        topic::parse,
+        bridge::parse,
+        operations::parse,
+        http::parse,
+    ],
+    carried: &[
+        delegated::parse,
+        s3::parse,
+        onedata::parse,
+        dcache::parse,
+        bridge::parse,
+        topic::parse_envelope,
+    ],
+    http_bodies: &[
+        delegated::parse,
+        s3::parse,
+        onedata::parse,
+        dcache::parse,
+        bridge::parse,
+    ],
+};
 
-/// A message of a queue, or a task of a batch operation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Item {
-    /// What the answer calls it: `messageId`, `taskId`.
-    pub id: String,
-    /// Why none of it can be processed, when its content is malformed.
-    pub rejected: Option<EventError>,
-}
-
-/// One thing to process.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
-    /// The input file.
-    pub input: Input,
-    /// When the event happened, in the source's own words.
-    pub event_time: Option<String>,
-    /// The event as text, of this record alone: `{"Records":[…]}` with one record for a store, the message for a queue,
-    /// the whole request for HTTP, the whole payload for a direct invocation (bytes that are not UTF-8 are replaced
-    /// here, and kept in [`Input::Payload`]).
-    pub raw: String,
-    /// Script to run instead of the configured one.
-    pub script: Option<Vec<u8>>,
-    /// Arguments for the image's entrypoint.
-    pub cmd_args: Option<Vec<String>>,
-    /// Query parameters of a request, decoded; values of one name are joined by `,`.
-    pub parameters: Vec<(String, String)>,
-    /// The message or task it belongs to, a position in [`Event::items`].
-    pub item: Option<usize>,
-}
-
-/// The input file of a record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    /// There is none.
-    None,
-    /// An object to download.
-    Object(ObjectRef),
-    /// Bytes that came with the event.
-    Payload {
-        /// The file's content.
-        bytes: Vec<u8>,
-        /// The file's name.
-        name: String,
-    },
-}
-
-/// An object in a store.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ObjectRef {
-    /// The store.
-    pub provider: ProviderId,
-    /// The object's bucket.
-    pub bucket: Bucket,
-    /// The object's key, decoded.
-    pub key: Key,
-    /// The version the event is about, in a versioned bucket.
-    pub version_id: Option<String>,
-    /// The object's size in bytes according to the event; the store knows better.
-    pub size_hint: Option<u64>,
-}
-
-impl ObjectRef {
-    /// The object for people: `s3://bucket/key`.
-    pub fn url(&self) -> String {
-        self.provider.kind.url(&self.bucket, self.key.as_str())
-    }
-
-    /// An object of which the event tells its name and nothing more.
-    fn named(provider: ProviderId, bucket: Bucket, key: Key) -> Self {
-        Self {
-            provider,
-            bucket,
-            key,
-            version_id: None,
-            size_hint: None,
-        }
-    }
-}
-
-/// Finds out what kind of event the payload is and takes it apart.
+/// Finds out what kind of event the payload is and takes it apart. What the event keeps of the payload shares its bytes.
 ///
 /// # Errors
 /// [`Rejected`] when the payload is of a known kind and a field of it cannot be used. Bytes of no known kind are
 /// a direct invocation, never an error.
-pub fn parse(payload: &[u8], config: &FunctionConfig) -> Result<Event, Rejected> {
-    detect(payload, SOURCES, Scope::new(config))
-}
-
-/// Takes an event apart if it is of its kind.
-type Parser = fn(&Document<'_>, Scope<'_>) -> Option<Result<Event, Rejected>>;
-
-/// The table above, but for its last row.
-const SOURCES: &[Parser] = &[
-    delegated::parse,
-    s3::parse,
-    onedata::parse,
-    dcache::parse,
-    queue::parse,
-    topic::parse,
-    bridge::parse,
-    operations::parse,
-    http::parse,
-];
-
-/// What a message may carry, but for a direct payload.
-const CARRIED: &[Parser] = &[
-    delegated::parse,
-    s3::parse,
-    onedata::parse,
-    dcache::parse,
-    bridge::parse,
-    topic::parse_envelope,
-];
-
-fn detect(payload: &[u8], parsers: &[Parser], scope: Scope<'_>) -> Result<Event, Rejected> {
-    match detect_known(payload, parsers, scope) {
-        Some(event) => event,
-        None => direct::parse(payload),
-    }
-}
-
-fn detect_known(
-    payload: &[u8],
-    parsers: &[Parser],
-    scope: Scope<'_>,
-) -> Option<Result<Event, Rejected>> {
-    let document = Document::read(payload)?;
-    parsers.iter().find_map(|parser| parser(&document, scope))
-}
-
-/// What the message at `path` carries. Reasons for skipping and errors are given their path.
-fn carried(text: &str, path: &str, scope: Scope<'_>) -> Result<Event, EventError> {
-    let inner = scope.deeper(path)?;
-    let event = detect(text.as_bytes(), CARRIED, inner).and_then(indivisible);
-    let mut event = event.map_err(|rejected| rejected.error.within(path))?;
-    for reason in &mut event.skipped {
-        *reason = format!("{path}: {reason}");
-    }
-    Ok(event)
-}
-
-/// An event inside another is not answered item by item: it is processed whole, or not at all.
-fn indivisible(mut event: Event) -> Result<Event, Rejected> {
-    let rejected = event.items.drain(..).find_map(|item| item.rejected);
-    for record in &mut event.records {
-        record.item = None;
-    }
-    match rejected {
-        Some(error) => Err(Rejected {
-            source: event.source,
-            error,
-        }),
-        None => Ok(event),
-    }
+pub fn parse(payload: &Bytes, config: &FunctionConfig) -> Result<Event, Rejected> {
+    detect(payload, PARSERS.sources, Scope::new(config, PARSERS))
 }

@@ -75,6 +75,20 @@ impl fmt::Display for StageOutError {
 
 impl std::error::Error for StageOutError {}
 
+impl StageOutError {
+    /// What arrived all the same.
+    pub fn arrived(self) -> UploadReport {
+        UploadReport::of(self.uploaded)
+    }
+}
+
+impl UploadReport {
+    fn of(uploaded: Vec<Uploaded>) -> Self {
+        let bytes = uploaded.iter().map(|uploaded| uploaded.bytes).sum();
+        Self { uploaded, bytes }
+    }
+}
+
 /// One file for one output.
 struct Job<'a> {
     file: &'a OutputFile,
@@ -153,11 +167,7 @@ fn report(
     if !error.failed.is_empty() {
         return Err(error);
     }
-    let bytes = error.uploaded.iter().map(|uploaded| uploaded.bytes).sum();
-    Ok(UploadReport {
-        uploaded: error.uploaded,
-        bytes,
-    })
+    Ok(error.arrived())
 }
 
 fn unreadable(dir: &Path, error: &io::Error) -> StageOutError {

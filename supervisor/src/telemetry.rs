@@ -13,7 +13,7 @@ use tracing_subscriber::{
 use config::LogLevel;
 use environment::Platform;
 
-/// Who reads the lines.
+/// The format of the lines, by who reads them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// A person.
@@ -23,16 +23,16 @@ pub enum Format {
 }
 
 impl Format {
-    /// What the place calls for.
-    pub fn of(place: Platform) -> Self {
-        match place {
+    /// The format for a platform.
+    pub fn of(platform: Platform) -> Self {
+        match platform {
             Platform::Lambda => Self::Json,
             Platform::Terminal => Self::Text,
         }
     }
 }
 
-/// Starts telling what happens from `level` up. Only the first call in a process counts.
+/// Starts logging from `level` up. Only the first call in a process has an effect.
 pub fn start(level: LogLevel, format: Format) {
     let lines = tracing_subscriber::fmt::layer().with_writer(stderr);
     let registry = tracing_subscriber::registry().with(targets(filter(level)));
@@ -67,7 +67,7 @@ const OWN: [&str; 10] = [
     "storage",
 ];
 
-/// Libraries speak up from warnings on: below that they repeat requests, session tokens included.
+/// Libraries log from warnings up: below that they repeat requests, session tokens included.
 fn targets(level: LevelFilter) -> Targets {
     Targets::new()
         .with_default(level.min(LevelFilter::WARN))

@@ -7,6 +7,7 @@
     reason = "helpers of tests fail like tests"
 )]
 
+use bytes::Bytes;
 use config::{FunctionConfig, Overrides};
 use faas_supervisor::event::{
     Event, EventError, Input, ObjectRef, Record, Rejected, Source, form_decode, parse,
@@ -15,11 +16,12 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn event(payload: impl AsRef<[u8]>) -> Event {
-    parse(payload.as_ref(), &FunctionConfig::default()).unwrap()
+    let payload = Bytes::copy_from_slice(payload.as_ref());
+    parse(&payload, &FunctionConfig::default()).unwrap()
 }
 
 fn error(payload: &Value) -> String {
-    parse(payload.to_string().as_bytes(), &FunctionConfig::default())
+    parse(&payload.to_string().into(), &FunctionConfig::default())
         .expect_err("an error")
         .to_string()
 }
@@ -95,7 +97,7 @@ fn every_record_is_handled_and_carries_only_itself() {
         .map(|record| object(record).key.as_str())
         .collect();
     assert_eq!(keys, ["one", "two", "dir/three"]);
-    let raw: Value = serde_json::from_str(&event.records[1].raw).unwrap();
+    let raw: Value = serde_json::from_str(event.records[1].raw.as_str()).unwrap();
     assert_eq!(raw, records(&[s3("two")]));
 }
 
@@ -263,7 +265,7 @@ fn the_bucket_decides_on_the_provider() {
     let config =
         FunctionConfig::parse(text, std::path::Path::new("/"), &Overrides::default()).unwrap();
     let provider = |key: &str| {
-        let event = parse(records(&[s3(key)]).to_string().as_bytes(), &config).unwrap();
+        let event = parse(&records(&[s3(key)]).to_string().into(), &config).unwrap();
         object(&event.records[0]).provider.to_string()
     };
     assert_eq!(provider("file"), "s3.wide");
@@ -303,7 +305,7 @@ fn anything_else_is_a_direct_invocation_and_its_own_input_file() {
         assert_eq!(
             record.input,
             Input::Payload {
-                bytes: payload.to_vec(),
+                bytes: Bytes::copy_from_slice(payload),
                 name: "event-file".to_owned()
             }
         );
@@ -332,7 +334,7 @@ fn deep_nesting_is_just_a_payload() {
         "]".repeat(9000)
     );
     let deep = parse(
-        format!("{{\"Records\":{deep}}}").as_bytes(),
+        &format!("{{\"Records\":{deep}}}").into(),
         &FunctionConfig::default(),
     );
     assert!(matches!(
@@ -476,13 +478,13 @@ fn form_encode(text: &str) -> String {
 proptest! {
     #[test]
     fn parsing_is_total_for_bytes(payload in prop::collection::vec(any::<u8>(), 0..300)) {
-        let _ = parse(&payload, &FunctionConfig::default());
+        let _ = parse(&payload.into(), &FunctionConfig::default());
     }
 
     #[test]
     fn parsing_is_total_for_json(value in json_value()) {
-        let _ = parse(value.to_string().as_bytes(), &FunctionConfig::default());
-        let _ = parse(json!({"Records": [{"eventSource": "aws:s3", "s3": value}]}).to_string().as_bytes(),
+        let _ = parse(&value.to_string().into(), &FunctionConfig::default());
+        let _ = parse(&json!({"Records": [{"eventSource": "aws:s3", "s3": value}]}).to_string().into(),
                       &FunctionConfig::default());
     }
 

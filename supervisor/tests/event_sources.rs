@@ -26,7 +26,7 @@ fn config(text: &str) -> FunctionConfig {
 }
 
 fn parsed(event: &Value, text: &str) -> Result<Event, Rejected> {
-    parse(event.to_string().as_bytes(), &config(text))
+    parse(&event.to_string().into(), &config(text))
 }
 
 fn event(event: &Value, text: &str) -> Event {
@@ -490,7 +490,7 @@ fn query_parameters_become_variables_where_their_names_can_be() {
     let mut request = request("");
     request["queryStringParameters"] = json!({"a": "1 2", "B_2": "", "2x": "x", "c-d": "no", "": "no", "é": "no", "nul": "a\u{0}b", "EVENT": "mine"});
     let config = config("container: {environment: {Variables: {CONT_VAR_a: configured}}}");
-    let event = parse(request.to_string().as_bytes(), &config).unwrap();
+    let event = parse(&request.to_string().into(), &config).unwrap();
     let plan = plan(&event, &config, &InvocationContext::default()).unwrap();
     let mut variables: Vec<_> = plan.runs[0]
         .variables
@@ -719,13 +719,13 @@ fn files_of_onedata_and_dcache() {
     let event = event(&one_trigger("/lab/d/f"), OTHERS);
     assert_eq!(event.source, Source::Storage);
     assert_eq!(event.records[0].event_time.as_deref(), Some("then"));
-    let again = parse(event.records[0].raw.as_bytes(), &config(OTHERS)).unwrap();
+    let again = parse(&event.records[0].raw.bytes(), &config(OTHERS)).unwrap();
     assert_eq!(again, event);
     let text = watching(WATCHED);
     let event = self::event(&dcache("f", &["IN_CREATE"]), &text);
     assert_eq!(event.source, Source::Storage);
     assert_eq!(
-        parse(event.records[0].raw.as_bytes(), &config(&text)).unwrap(),
+        parse(&event.records[0].raw.bytes(), &config(&text)).unwrap(),
         event
     );
 }

@@ -12,6 +12,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
+use bytes::Bytes;
 use config::location::{Bucket, Key};
 use config::{FunctionConfig, OutputRule, Overrides, ProviderId, Secret};
 use container::Sensitivity;
@@ -42,7 +43,8 @@ fn context() -> InvocationContext {
 }
 
 fn planned(payload: impl AsRef<[u8]>, config: &FunctionConfig, ctx: &InvocationContext) -> Plan {
-    plan(&parse(payload.as_ref(), config).unwrap(), config, ctx).unwrap()
+    let payload = Bytes::copy_from_slice(payload.as_ref());
+    plan(&parse(&payload, config).unwrap(), config, ctx).unwrap()
 }
 
 fn s3_event(keys: &[&str]) -> String {
@@ -252,7 +254,7 @@ fn what_is_started() {
             .clone()
     };
     let script = r#"{"script": "aGk=", "cmd_args": ["x"]}"#;
-    assert_eq!(entry(script, &init), Entry::Script(b"hi".to_vec()));
+    assert_eq!(entry(script, &init), Entry::Script(b"hi".to_vec().into()));
     assert_eq!(
         entry(r#"{"cmd_args": ["x"]}"#, &init),
         Entry::Arguments(vec!["x".to_owned()])
@@ -428,7 +430,7 @@ fn outputs_are_resolved_and_wrong_ones_named() {
     assert_eq!(targets, [("a", "x"), ("b", "")]);
     let mut broken = config;
     broken.output[1].path = "//".to_owned();
-    let event = parse(b"{}", &broken).unwrap();
+    let event = parse(&"{}".into(), &broken).unwrap();
     let error = plan_of(&event, &broken).unwrap_err();
     assert_eq!(
         error,
@@ -500,7 +502,7 @@ proptest! {
     #[test]
     fn any_event_can_be_planned(payload in prop::collection::vec(any::<u8>(), 0..200)) {
         let config = FunctionConfig::default();
-        if let Ok(event) = parse(&payload, &config) {
+        if let Ok(event) = parse(&payload.into(), &config) {
             for run in plan_of(&event, &config).unwrap().runs {
                 prop_assert!(run.variables.iter().all(|v| !v.value.contains(['\0', '\n']) && !v.name.contains(['\0', '='])));
                 let inputs = (&run.input, &event.records[0].input);

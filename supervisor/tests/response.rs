@@ -15,15 +15,15 @@ use config::OnFailure;
 use container::exec::log::cut_marker;
 use faas_supervisor::event::{HeaderForm, HttpApi, Source};
 use faas_supervisor::response::{
-    ALB_PAYLOAD_LIMIT, ERROR_LOG_LIMIT, Failure, Files, Finished, Outcome, PAYLOAD_LIMIT, Wire,
-    body_limit, exit_code, log_limit, render, shorten, worst,
+    ALB_PAYLOAD_LIMIT, ERROR_LOG_LIMIT, Failure, FailureName, Files, Finished, Outcome,
+    PAYLOAD_LIMIT, Response, body_limit, exit_code, log_limit, render, shorten, worst,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn failed() -> Outcome {
     Outcome::Failed(Failure {
-        name: "StageInFailed",
+        name: FailureName::StageInFailed,
         message: "downloading s3://b/k: no such key".to_owned(),
     })
 }
@@ -43,8 +43,8 @@ fn finished(outcome: Outcome, log: &[u8]) -> Finished {
     }
 }
 
-fn payload(wire: Wire) -> Value {
-    let Wire::Payload(payload) = wire else {
+fn payload(wire: Response) -> Value {
+    let Response::Payload(payload) = wire else {
         panic!("not a payload: {wire:?}")
     };
     payload
@@ -75,7 +75,7 @@ fn the_payload_has_the_shape_clients_know() {
         "body": "aGVsbG8=",
         "isBase64Encoded": true,
     });
-    assert_eq!(wire, Wire::Payload(expected));
+    assert_eq!(wire, Response::Payload(expected));
 }
 
 #[test]
@@ -122,8 +122,10 @@ fn failures_of_storage_sources_are_function_errors() {
     for ((outcome, name), says) in OUTCOMES.iter().zip(names).zip(says) {
         let finished = finished(outcome(), b"the log");
         match render(&finished, &Source::Storage, OnFailure::Error) {
-            Wire::Payload(payload) => assert_eq!((name, &payload["statusCode"]), ("", &json!(200))),
-            Wire::FunctionError {
+            Response::Payload(payload) => {
+                assert_eq!((name, &payload["statusCode"]), ("", &json!(200)));
+            }
+            Response::FunctionError {
                 error_type,
                 message,
             } => {
@@ -150,7 +152,7 @@ fn a_function_error_carries_the_end_of_the_log() {
         &Source::Storage,
         OnFailure::Error,
     );
-    let Wire::FunctionError { message, .. } = wire else {
+    let Response::FunctionError { message, .. } = wire else {
         panic!("{wire:?}")
     };
     assert!(
@@ -163,7 +165,7 @@ fn a_function_error_carries_the_end_of_the_log() {
         &Source::Storage,
         OnFailure::Error,
     );
-    let Wire::FunctionError { message, .. } = silent else {
+    let Response::FunctionError { message, .. } = silent else {
         panic!("{silent:?}")
     };
     assert_eq!(

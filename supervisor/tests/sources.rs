@@ -8,17 +8,17 @@
     reason = "helpers of tests fail like tests"
 )]
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use config::{FunctionConfig, OnFailure, Overrides};
 use faas_supervisor::event::{Event, parse};
-use faas_supervisor::invocation::report::PhaseTimes;
+use faas_supervisor::invocation::report::Phases;
 use faas_supervisor::invocation::{RecordReport, Report};
 use faas_supervisor::plan::{Entry, InvocationContext, Plan, PlannedInput, RunPlan, plan};
-use faas_supervisor::response::{Failure, Outcome, Wire, render};
+use faas_supervisor::response::{Failure, FailureName, Outcome, Response, render};
+use faas_supervisor::stage_out::UploadReport;
 use serde_json::{Value, json};
 
 fn samples() -> PathBuf {
@@ -33,7 +33,7 @@ fn config() -> FunctionConfig {
 fn planned(name: &str) -> (Event, Plan) {
     let payload = std::fs::read(samples().join(format!("{name}.json"))).unwrap();
     let (config, context) = (config(), InvocationContext::default());
-    let event = parse(&payload, &config).unwrap();
+    let event = parse(&payload.into(), &config).unwrap();
     let plan = plan(&event, &config, &context).unwrap();
     (event, plan)
 }
@@ -68,13 +68,13 @@ fn line(run: &RunPlan) -> String {
 }
 
 /// What is answered when the runs end like this; runs beyond the list succeed.
-fn answer(event: &Event, plan: &Plan, outcomes: &[Outcome]) -> Wire {
+fn answer(event: &Event, plan: &Plan, outcomes: &[Outcome]) -> Response {
     let mut report = Report::new(event.source.clone(), event.skipped.clone());
     report.items = event.items.iter().map(|item| item.id.clone()).collect();
     for (index, item) in event.items.iter().enumerate() {
         if let Some(error) = &item.rejected {
             let failure = Failure {
-                name: "EventInvalid",
+                name: FailureName::EventInvalid,
                 message: error.to_string(),
             };
             report.add(RecordReport::rejected(&item.id, index, failure));
@@ -90,9 +90,8 @@ fn answer(event: &Event, plan: &Plan, outcomes: &[Outcome]) -> Wire {
                 .unwrap_or(Outcome::Exited { code: 0 }),
             log: b"log\n".to_vec(),
             bytes_in: 0,
-            uploaded: Vec::new(),
-            phases: PhaseTimes::default(),
-            outcomes: BTreeMap::new(),
+            upload: UploadReport::default(),
+            phases: Phases::default(),
         });
     }
     let (finished, source) = report.into_finished(InvocationContext::default(), None);
@@ -100,10 +99,10 @@ fn answer(event: &Event, plan: &Plan, outcomes: &[Outcome]) -> Wire {
 }
 
 /// An answer in a line or a value: the shape, without what is the same in all.
-fn shape(wire: Wire) -> Value {
+fn shape(wire: Response) -> Value {
     match wire {
-        Wire::FunctionError { error_type, .. } => json!(error_type),
-        Wire::Payload(mut payload) => {
+        Response::FunctionError { error_type, .. } => json!(error_type),
+        Response::Payload(mut payload) => {
             if let Some(body) = payload["body"]
                 .as_str()
                 .map(|body| STANDARD.decode(body).unwrap())
@@ -423,7 +422,13 @@ fn each_item_is_answered_by_its_worst_record() {
     for (outcomes, ids) in [
         (vec![ok(), Outcome::TimedOut], &["m-1", "m-5"][..]),
         (
-            vec![ok(), ok(), killed.clone(), ok(), failed("StageInFailed")],
+            vec![
+                ok(),
+                ok(),
+                killed.clone(),
+                ok(),
+                failed(FailureName::StageInFailed),
+            ],
             &["m-2", "m-4", "m-5"],
         ),
         (
@@ -441,9 +446,9 @@ fn each_item_is_answered_by_its_worst_record() {
     for (outcome, code) in [
         (Outcome::TimedOut, "TemporaryFailure"),
         (killed, "PermanentFailure"),
-        (failed("StageInFailed"), "TemporaryFailure"),
-        (failed("StageOutFailed"), "TemporaryFailure"),
-        (failed("ConfigInvalid"), "PermanentFailure"),
+        (failed(FailureName::StageInFailed), "TemporaryFailure"),
+        (failed(FailureName::StageOutFailed), "TemporaryFailure"),
+        (failed(FailureName::ConfigInvalid), "PermanentFailure"),
         (delegated.clone(), "Succeeded"),
     ] {
         let answer = shape(answer(&event, &plan, &[outcome]));
@@ -456,7 +461,7 @@ fn what_fails_before_the_first_item_is_sent_again_as_a_whole() {
     for name in ["sqs", "batch-operations-2"] {
         let (event, _) = planned(name);
         let failure = Failure {
-            name: "ConfigInvalid",
+            name: FailureName::ConfigInvalid,
             message: "why".to_owned(),
         };
         let report = Report::failed(event.source, failure);

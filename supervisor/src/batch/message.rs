@@ -1,11 +1,12 @@
-//! What a job is sent when its variables cannot hold it: a pointer in `EVENT`, and the object that it leads to.
+//! The message to a job whose variables cannot hold the event: a pointer in `EVENT`, and the object that it leads to.
 //!
 //! ```text
 //! EVENT = {"faas_job_message": {"bucket": "…", "key": "…"}}
 //! object = {"event": "<the event's text>", "script": "<base64, where there is one>"}
 //! ```
 //!
-//! Objects are not removed: reading and writing is all that the roles have to allow. A lifecycle rule on their folder does.
+//! The supervisor does not remove these objects, so that roles need no more than reading and writing. A lifecycle rule on
+//! their folder removes them.
 
 use std::fs;
 
@@ -15,7 +16,7 @@ use serde_json::json;
 
 use crate::plan::{Carrier, Entry, PlannedInput, RunPlan};
 
-use super::DelegationError;
+use super::error::DelegationError;
 
 /// Where the object is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +46,7 @@ impl Pointer {
     }
 }
 
-/// What a job has to do.
+/// The work of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {
     /// The event, as text: of this record alone.
@@ -106,6 +107,6 @@ fn named_store(plan: &RunPlan) -> String {
                 plan.event_json
             )
         }
-        PlannedInput::None | PlannedInput::Payload { .. } => plan.event_json.clone(),
+        PlannedInput::None | PlannedInput::Payload { .. } => plan.event_json.to_string(),
     }
 }

@@ -13,7 +13,7 @@ use super::message::{Envelope, Pointer};
 /// "A total of 8192 characters are allowed for overrides", which AWS Batch hands its own to).
 pub const OVERRIDES_LIMIT: usize = 8192;
 
-/// Who delegates.
+/// The function that delegates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sender {
     /// The function: also the name of its job definition and its queue.
@@ -62,7 +62,7 @@ impl Sender {
     }
 }
 
-/// What a job's container is told.
+/// The variables of a job's container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobVariables(Vec<(&'static str, String)>);
 
@@ -70,7 +70,7 @@ impl JobVariables {
     /// Everything in variables.
     ///
     /// # Errors
-    /// Why it cannot be: in a few words, for a message.
+    /// Why they cannot be inline, in a few words for a message.
     pub(super) fn inline(envelope: &Envelope, sender: &Sender) -> Result<Self, String> {
         // Nobody but us may send a job to read an object of their choice.
         if Pointer::read(envelope.event.as_bytes()).is_some() {

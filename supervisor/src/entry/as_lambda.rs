@@ -1,4 +1,4 @@
-//! `--as-lambda`: runs an event on this machine under what a function meets on AWS Lambda, and says what it used.
+//! `--as-lambda`: runs an event on this machine under the restrictions of AWS Lambda, and reports what it used.
 //!
 //! Two processes of this program take part. The outer one prepares the surroundings ([`scratch`], [`user`]), starts the
 //! program once more inside them ([`inside`]), samples it and enforces what the kernel cannot ([`watch`]), and reports
@@ -9,11 +9,12 @@ mod function;
 mod inside;
 mod processes;
 mod scratch;
+mod trial;
 mod usage;
 mod user;
 mod watch;
 
-use std::{ffi::OsString, io::Write as _, process::Stdio};
+use std::{io::Write as _, process::Stdio};
 
 use anyhow::Context as _;
 use serde_json::Value;
@@ -21,48 +22,19 @@ use tokio::io::AsyncReadExt as _;
 
 pub use function::{Function, settle};
 pub use inside::{MARK, user_files};
+pub use trial::{ReportFormat, Trial};
 pub use user::{Access, Need};
 
-use super::{block_on, complain};
-use config::FunctionConfig;
-use container::workspace::Retention;
-use environment::{Environment, end_signals::EndSignals};
+use super::process::{block_on, complain};
+use environment::end_signals::EndSignals;
 use scratch::Scratch;
 use usage::Usage;
 
-/// How the report is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// Lines on standard error, after those of the run.
-    Text,
-    /// As the member `as_lambda` of the run's own object.
-    Json,
-}
-
-/// One run under the imitation.
-#[derive(Debug)]
-pub struct Trial<'a> {
-    /// The user's environment.
-    pub environment: &'a Environment,
-    /// The function's configuration.
-    pub config: &'a FunctionConfig,
-    /// The function's size.
-    pub function: Function,
-    /// The whole command line, which the inner process gets again.
-    pub words: &'a [OsString],
-    /// What the run needs of this machine's files.
-    pub needs: Vec<Need>,
-    /// How the report is shown.
-    pub format: Format,
-    /// Whether the workspace stays.
-    pub retention: Retention,
-}
-
-/// Runs it, and answers the exit code: that of the run, or 1 when it was stopped because its `/tmp` was too full, or 124
-/// when it outlived the function's timeout.
+/// Runs the trial. Returns the exit code: that of the run, 1 when its `/tmp` was too full, or 124 when it outlived the
+/// function's timeout.
 ///
 /// # Errors
-/// When the imitation cannot be started at all. What merely cannot be imitated here is reported with the usage.
+/// When the imitation cannot be started at all. What cannot be imitated is reported with the usage.
 pub fn main(trial: &Trial<'_>) -> anyhow::Result<i32> {
     let mut missing = function::never_imitated(&trial.function);
     let (code, usage, output) = block_on(in_surroundings(trial, &mut missing))?;
@@ -92,7 +64,7 @@ async fn run(
 ) -> anyhow::Result<(i32, Usage, Vec<u8>)> {
     watch::adopt_orphans();
     let mut command = inside::command(trial, scratch, user)?;
-    if trial.format == Format::Json {
+    if trial.format == ReportFormat::Json {
         command.stdout(Stdio::piped());
     }
     let mut child = command.spawn().context(
@@ -122,7 +94,7 @@ fn show(
     output: &[u8],
 ) -> anyhow::Result<i32> {
     let text = usage::text(usage, &trial.function, missing);
-    if trial.format == Format::Text {
+    if trial.format == ReportFormat::Text {
         complain(&text);
         return Ok(code);
     }

@@ -3,8 +3,9 @@
 //!
 //! Everything is tried rather than guessed, and nothing is changed: no image is prepared, no layer downloaded.
 
+mod finding;
 mod image;
-mod place;
+mod machine;
 pub mod sandbox;
 
 use std::{ffi::OsString, fmt::Write as _, io::Write as _, path::PathBuf, process::ExitCode};
@@ -21,7 +22,12 @@ use container::{
 };
 use environment::{Environment, Platform};
 
-use super::{block_on, complain, ended, local, setup};
+use super::{
+    local,
+    process::{block_on, complain, ended},
+    setup,
+};
+use finding::{Finding, Verdict};
 
 /// The word that calls it.
 pub const NAME: &str = "doctor";
@@ -55,68 +61,12 @@ Examples:
 
 Exit status: 0 when containers can run here, 1 when something that is needed is missing; with --sandbox always 0.";
 
-/// What was found of one thing.
-#[derive(Debug)]
-struct Finding {
-    name: &'static str,
-    verdict: Verdict,
-    found: String,
-    /// What to do about it.
-    advice: Option<&'static str>,
-}
-
-/// What it means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    /// As it should be.
-    Good,
-    /// Worth knowing, needed by nothing here.
-    Note,
-    /// Needed, and not there.
-    Bad,
-}
-
-impl Finding {
-    fn new(name: &'static str, verdict: Verdict, found: impl Into<String>) -> Self {
-        Self {
-            name,
-            verdict,
-            found: found.into(),
-            advice: None,
-        }
-    }
-
-    fn advise(mut self, advice: &'static str) -> Self {
-        self.advice = Some(advice);
-        self
-    }
-}
-
-impl Verdict {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Good => "ok",
-            Self::Note => "note",
-            Self::Bad => "bad",
-        }
-    }
-
-    /// Good, or what it is where it is not needed.
-    fn of(there: bool, needed: bool) -> Self {
-        match (there, needed) {
-            (true, _) => Self::Good,
-            (false, true) => Self::Bad,
-            (false, false) => Self::Note,
-        }
-    }
-}
-
 /// Options of the doctor.
 pub(super) fn command_line() -> clap::Command {
     Arguments::command()
 }
 
-/// Examines this place.
+/// Examines this machine.
 pub fn main(environment: &Environment, arguments: &[OsString]) -> ExitCode {
     // The word itself is not an option.
     let words = arguments.iter().take(1).chain(arguments.iter().skip(2));
@@ -135,11 +85,11 @@ pub fn main(environment: &Environment, arguments: &[OsString]) -> ExitCode {
 
 async fn examine(environment: &Environment, arguments: &Arguments) -> anyhow::Result<i32> {
     let (file, image) = (arguments.config.as_ref(), arguments.image.as_ref());
-    let config = match (environment.place(), file, image) {
+    let config = match (environment.platform(), file, image) {
         (Platform::Lambda, None, None) => setup::lambda_config(environment)?,
         _ => local::with_image(environment, file, image)?,
     };
-    // What fails here is found out on purpose, and told in its place.
+    // Failures are findings here, and not worth log lines.
     let level = match config.log_level {
         LogLevel::Debug => LogLevel::Debug,
         _ => LogLevel::Critical,
@@ -149,15 +99,15 @@ async fn examine(environment: &Environment, arguments: &Arguments) -> anyhow::Re
     let services = Services::new(config, environment, stores);
     let workspace = Workspace::create(services.temp_dir(), Retention::Remove)?;
     let temp = workspace.udocker_tmp();
-    let hygiene = services.preparer().hygiene(&temp).await?;
-    let mut findings = place::findings(environment, &services, hygiene).await;
+    let policy = services.preparer().hygiene(&temp).await?;
+    let mut findings = machine::findings(environment, &services, policy).await;
     findings.extend(image::findings(&services).await);
 
     let settings = services.udocker().settings();
     let text = if arguments.json {
-        format!("{:#}\n", as_json(settings, hygiene, &findings))
+        format!("{:#}\n", as_json(settings, policy, &findings))
     } else {
-        as_text(settings, hygiene, &findings)?
+        as_text(settings, policy, &findings)?
     };
     std::io::stdout().write_all(text.as_bytes())?;
     let bad = findings
@@ -172,7 +122,7 @@ async fn examine(environment: &Environment, arguments: &Arguments) -> anyhow::Re
     Ok(i32::from(bad > 0))
 }
 
-fn as_json(settings: &UdockerSettings, hygiene: RollbackPolicy, findings: &[Finding]) -> Value {
+fn as_json(settings: &UdockerSettings, policy: RollbackPolicy, findings: &[Finding]) -> Value {
     let checks = findings.iter().map(|finding| {
         json!({
             "name": finding.name, "verdict": finding.verdict.name(), "found": finding.found, "advice": finding.advice,
@@ -181,7 +131,7 @@ fn as_json(settings: &UdockerSettings, hygiene: RollbackPolicy, findings: &[Find
     json!({
         "engine": settings.runs.name(),
         "execution_mode": settings.mode.to_string(),
-        "changes": hygiene.name(),
+        "changes": policy.name(),
         "ready": findings.iter().all(|finding| finding.verdict != Verdict::Bad),
         "checks": checks.collect::<Vec<_>>(),
     })
@@ -189,7 +139,7 @@ fn as_json(settings: &UdockerSettings, hygiene: RollbackPolicy, findings: &[Find
 
 fn as_text(
     settings: &UdockerSettings,
-    hygiene: RollbackPolicy,
+    policy: RollbackPolicy,
     findings: &[Finding],
 ) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
@@ -202,7 +152,7 @@ fn as_text(
     writeln!(
         text,
         "changes:  what a run changes in the image {}\n",
-        hygiene.meaning()
+        policy.meaning()
     )?;
     for finding in findings {
         let verdict = finding.verdict.name();

@@ -1,8 +1,9 @@
-//! `--explain`: says what an event would do, and does nothing.
+//! `--explain`: describes what an event would do, without doing it.
 
 mod native;
+mod shell;
 
-use std::{ffi::OsString, fmt::Write, path::Path};
+use std::{fmt::Write, path::Path};
 
 use crate::{
     invocation::{Invocation, Services, image_source, parse_and_plan},
@@ -18,13 +19,14 @@ use container::{
     workspace::RecordDir,
 };
 use image::ImageSource;
+use shell::command_line;
 
 /// The event, the plan, the udocker command lines and where outputs would go, as text.
 ///
 /// # Errors
 /// The failure the invocation would end with before doing anything.
-pub fn explain(services: &Services, invocation: &Invocation<'_>) -> anyhow::Result<String> {
-    let (event, plan) = parse_and_plan(services, invocation)
+pub fn explain(services: &Services, invocation: &Invocation) -> anyhow::Result<String> {
+    let (event, plan) = parse_and_plan(services.config(), invocation)
         .map_err(|(_, failure)| anyhow::anyhow!("{}: {}", failure.name, failure.message))?;
     let mut text = String::new();
     writeln!(text, "event: {}, {} to run", event.source, plan.runs.len())?;
@@ -209,18 +211,4 @@ fn shortened(value: &str) -> String {
         Some((at, _)) => format!("{}… ({} bytes)", &value[..at], value.len()),
         None => value.to_owned(),
     }
-}
-
-/// A line that a shell would take as it is printed.
-fn command_line(words: &[OsString]) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=/.:,@+%".contains(c);
-    let quoted = words.iter().map(|word| {
-        let word = word.to_string_lossy();
-        if !word.is_empty() && word.chars().all(plain) {
-            word.into_owned()
-        } else {
-            format!("'{}'", word.replace('\'', r"'\''"))
-        }
-    });
-    quoted.collect::<Vec<_>>().join(" ")
 }

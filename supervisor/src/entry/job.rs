@@ -1,14 +1,14 @@
 //! The job entry: one event, in an AWS Batch job or any other runner's, inside the user's own image.
 //!
-//! The event's command runs right here, see [`container::run::direct`]. Standard output carries the answer to a direct
-//! event and nothing else; everything that is said goes to standard error.
+//! The event's command runs beside the supervisor, see [`container::run::direct`]. Standard output carries the answer to a
+//! direct event and nothing else. All messages go to standard error.
 
 mod answer;
 mod input;
 mod message;
-mod place;
+mod runner;
 
-use std::{ffi::OsString, io::IsTerminal, process::ExitCode, time::Duration};
+use std::{ffi::OsString, io::IsTerminal, path::Path, process::ExitCode, time::Duration};
 
 use tokio::{sync::watch, time::Instant};
 
@@ -23,24 +23,25 @@ use container::{exec::log::Keep, workspace::Retention};
 use environment::{self as names, Environment};
 
 use super::{
-    block_on, complain, ended,
-    local::{explain_use, pass_on_signals},
+    local::explain_use,
+    process::{block_on, clear_up, complain, ended, pass_on_signals},
     setup, sink,
 };
+use runner::JobRunner;
 
 /// From SIGTERM to SIGKILL: Batch and most schedulers kill a job 30 s after they told it to end (AWS Batch user guide, "Job
 /// timeouts"), of which the larger part is for the uploads.
 const GRACE: Duration = Duration::from_secs(10);
 /// What is left then for uploading what the command had written. Three seconds more are for aborting what has not arrived.
 const UPLOADS_AFTER_SIGNAL: Duration = Duration::from_secs(15);
-/// Output kept for messages; whoever reads the log has seen everything.
+/// Output kept for messages. The log has all of it.
 const KEPT: Keep = Keep {
     head: 16 * 1024,
     tail: 64 * 1024,
 };
 
-/// Whether the supervisor was started as a job: without options, and with an event somewhere. A person at a terminal who
-/// types no options wants help.
+/// Whether the supervisor was started as a job: without options, and with an event in `EVENT` or on standard input. A
+/// person who types no options at a terminal gets help.
 pub fn is_meant(environment: &Environment, arguments: &[OsString]) -> bool {
     let no_options = arguments.get(1).is_none_or(|word| word == "--");
     let event = environment.get(names::EVENT).is_some() || !std::io::stdin().is_terminal();
@@ -54,14 +55,14 @@ pub fn main(environment: &Environment, command: Vec<String>) -> ExitCode {
         .map_or_else(explain_use, ended)
 }
 
-/// The exit code; none without anything to do.
+/// The exit code; `None` without anything to run.
 fn run(environment: &Environment, command: Vec<String>) -> anyhow::Result<Option<i32>> {
     let mut config = setup::job_config(environment)?;
     telemetry::start(config.log_level, telemetry::Format::Text);
-    // Both are for whoever starts the job: its event runs here, and delegating it once more would never end.
+    // Both are for the function that submits the job. A job that delegates would never end.
     config.execution_mode = DispatchMode::Lambda;
     config.multi_node_parallel = None;
-    let (environment, scratch) = place::make_room(environment.clone())?;
+    let (environment, scratch) = runner::make_room(environment.clone())?;
     let environment = &environment;
     let mut payload = input::event(environment)?;
     let mut script = input::script(environment, scratch.path())?;
@@ -72,50 +73,41 @@ fn run(environment: &Environment, command: Vec<String>) -> anyhow::Result<Option
         script = message.script.or(script);
     }
     config.init_script = script.or(config.init_script);
-    // A request without a body is an event, but only where something was set up for it.
+    // An empty event counts only if a command or script is set up for it.
     let set_up = config.init_script.is_some() || !command.is_empty();
     if payload.is_empty() && !set_up {
         return Ok(None);
     }
-    let runner = place::Runner::of(environment);
+    let runner = JobRunner::of(environment);
     let time = time_budget(runner, config.timeout, config.container.timeout_threshold);
     let answer = scratch.path().join("answer");
     let cancel = watch::Sender::new(None);
     let stores = setup::store_settings(&config, environment, None);
     let services = Services::new(config, environment, stores).here(environment, command);
     let invocation = Invocation {
-        payload: &payload,
+        payload: payload.into(),
         context: input::context(environment),
         time,
         keep: KEPT,
         answer_files: match runner {
-            // Its standard output is a log, which nobody takes files from.
-            place::Runner::Batch => AnswerFiles::Ignore,
-            place::Runner::Other => AnswerFiles::Write(answer.clone()),
+            // Its standard output is a log, not an answer.
+            JobRunner::Batch => AnswerFiles::Ignore,
+            JobRunner::Other => AnswerFiles::Write(answer.clone()),
         },
         retention: Retention::Remove,
         cancelled: cancel.subscribe(),
         when_cancelled: WhenCancelled::UploadWithin(UPLOADS_AFTER_SIGNAL),
         monitor: Monitor::default(),
     };
-    let outcome = block_on(execute(&services, &invocation, &cancel))?;
-    answer::print(&answer)?;
-    if let Outcome::Failed(failure) = &outcome {
-        complain(&format!("error: {}: {}\n", failure.name, failure.message));
-    }
-    Ok(Some(exit_code(&outcome)))
+    let execution = execute(&services, &invocation, &cancel, &answer);
+    block_on(execution).map(Some)
 }
 
-/// `timeout` is the function's. A Batch job exists because that did not suffice, and has a limit of its own, which comes as
-/// a signal.
-fn time_budget(
-    runner: place::Runner,
-    timeout: Option<Duration>,
-    threshold: Duration,
-) -> TimeBudget {
+/// `timeout` is the function's. It does not apply to a Batch job, which has a limit of its own and gets a signal then.
+fn time_budget(runner: JobRunner, timeout: Option<Duration>, threshold: Duration) -> TimeBudget {
     let total = match runner {
-        place::Runner::Batch => None,
-        place::Runner::Other => timeout,
+        JobRunner::Batch => None,
+        JobRunner::Other => timeout,
     };
     let time = TimeBudget::new(Instant::now(), total, threshold);
     match total {
@@ -129,9 +121,10 @@ fn time_budget(
 
 async fn execute(
     services: &Services,
-    invocation: &Invocation<'_>,
+    invocation: &Invocation,
     cancel: &watch::Sender<Option<i32>>,
-) -> anyhow::Result<Outcome> {
+    answer: &Path,
+) -> anyhow::Result<i32> {
     let writer = sink::Writer::default();
     let mut sink = sink::StandardError(writer.clone());
     let report = tokio::select! {
@@ -140,5 +133,10 @@ async fn execute(
     };
     services.finish().await;
     writer.flush().await;
-    Ok(report.outcome)
+    let printed = answer::print(answer);
+    if let (Ok(()), Outcome::Failed(failure)) = (&printed, &report.outcome) {
+        complain(&format!("error: {}: {}\n", failure.name, failure.message));
+    }
+    clear_up(services).await?;
+    printed.map(|()| exit_code(&report.outcome))
 }

@@ -14,11 +14,7 @@ use std::{
 
 use anyhow::Context as _;
 use clap::{CommandFactory, Parser};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::watch,
-    time::Instant,
-};
+use tokio::{sync::watch, time::Instant};
 
 use crate::{
     invocation::{AnswerFiles, Invocation, Monitor, Services, TimeBudget, WhenCancelled, invoke},
@@ -27,10 +23,14 @@ use crate::{
     telemetry,
 };
 use config::FunctionConfig;
-use container::{exec::log::Keep, workspace::Retention};
+use container::exec::log::Keep;
 use environment::Environment;
 
-use super::{as_lambda, block_on, complain, ended, explain, setup, sink, summary};
+use super::{
+    as_lambda, explain,
+    process::{block_on, clear_up, complain, ended, pass_on_signals},
+    setup, sink, summary,
+};
 use arguments::Arguments;
 use as_lambda::Function;
 
@@ -55,7 +55,7 @@ pub(super) fn command_line() -> clap::Command {
     Arguments::command()
 }
 
-/// For someone who started the program with nothing to do.
+/// Prints the help for somebody who gave the program no event.
 pub(super) fn explain_use() -> ExitCode {
     let help = Arguments::command().render_help();
     complain(&format!(
@@ -97,12 +97,12 @@ fn run(
     let services = Services::new(config, environment, stores);
     let cancel = watch::Sender::new(None);
     let invocation = Invocation {
-        payload: &payload,
+        payload: payload.into(),
         context: context(environment, arguments),
         time,
         keep: KEPT,
         answer_files: AnswerFiles::Ignore,
-        retention: retention(arguments),
+        retention: arguments.retention(),
         cancelled: cancel.subscribe(),
         when_cancelled: WhenCancelled::Drop,
         monitor: Monitor::default(),
@@ -118,14 +118,6 @@ fn run(
     block_on(execute(&services, &invocation, &cancel, arguments))
 }
 
-fn retention(arguments: &Arguments) -> Retention {
-    if arguments.keep {
-        Retention::Keep
-    } else {
-        Retention::Remove
-    }
-}
-
 /// For the JSON report; the terminal has seen everything.
 const KEPT: Keep = Keep {
     head: 512 * 1024,
@@ -134,7 +126,7 @@ const KEPT: Keep = Keep {
 
 async fn execute(
     services: &Services,
-    invocation: &Invocation<'_>,
+    invocation: &Invocation,
     cancel: &watch::Sender<Option<i32>>,
     arguments: &Arguments,
 ) -> anyhow::Result<i32> {
@@ -160,22 +152,8 @@ async fn execute(
     } else {
         complain(&summary::text(&report, code));
     }
+    clear_up(services).await?;
     Ok(code)
-}
-
-/// Ctrl-C and SIGTERM stop the container in order; the invocation then ends by itself.
-pub(super) async fn pass_on_signals(
-    cancel: &watch::Sender<Option<i32>>,
-) -> std::io::Result<std::convert::Infallible> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    loop {
-        let number = tokio::select! {
-            _ = interrupt.recv() => nix::libc::SIGINT,
-            _ = terminate.recv() => nix::libc::SIGTERM,
-        };
-        cancel.send_replace(Some(number));
-    }
 }
 
 fn configuration(

@@ -1,5 +1,4 @@
-//! What every entry needs before its first invocation: the configuration, found and read, and the
-//! facts of the environment that go into each invocation.
+//! What every entry needs before its first invocation: the configuration, and facts of the environment.
 
 use std::{
     fs, io,
@@ -46,8 +45,7 @@ pub enum SetupError {
     },
 }
 
-/// Reads the configuration of a Lambda function: the package's file, else the variable `FDL`.
-/// Neither is a function with every default.
+/// Reads the configuration of a Lambda function: the package's file, else the variable `FDL`, else the defaults.
 ///
 /// # Errors
 /// [`SetupError`] naming the file or variable.
@@ -60,8 +58,7 @@ pub fn lambda_config(environment: &Environment) -> Result<FunctionConfig, SetupE
     config_variable(names::FDL, &root, environment)
 }
 
-/// Reads the configuration of a job: the file its runner mounted, else the variable `FUNCTION_CONFIG`. Neither is a
-/// function with every default.
+/// Reads the configuration of a job: the mounted file, else the variable `FUNCTION_CONFIG`, else the defaults.
 ///
 /// # Errors
 /// [`SetupError`] naming the file or variable.
@@ -89,7 +86,7 @@ fn config_variable(
     parse(name, &text, base, environment)
 }
 
-/// The bytes that a base64 text stands for; tools that write it break lines.
+/// Decodes base64. Ignores white space, as tools break lines.
 pub fn decoded(text: &str) -> Option<Vec<u8>> {
     let text: String = text.split_ascii_whitespace().collect();
     BASE64_STANDARD.decode(text).ok()
@@ -168,7 +165,7 @@ fn region(environment: &Environment) -> Option<String> {
         .or_else(|| environment.text(names::AWS_DEFAULT_REGION))
 }
 
-/// The address this machine would use to reach others; nothing is sent to find out.
+/// The address this machine uses to reach others. Nothing is sent to find it.
 pub fn instance_ip() -> String {
     let local = || -> io::Result<String> {
         let socket = UdpSocket::bind(("0.0.0.0", 0))?;

@@ -1,4 +1,4 @@
-//! Where the container's output goes as it happens, one sink per place.
+//! Where the container's output goes while it runs: one sink for each entry.
 
 use std::pin::Pin;
 
@@ -48,7 +48,7 @@ pub struct Lambda {
     ids: Ids,
 }
 
-/// What a log line of an invocation is found by.
+/// The ids in the log lines of an invocation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ids {
     /// The request's id.

@@ -1,4 +1,4 @@
-//! The terminal's display: progress while it runs, a summary at the end, or the report as JSON.
+//! The terminal's display: progress during the run, then a summary or the report as JSON.
 
 use std::{convert::Infallible, fmt::Write, io::IsTerminal, time::Duration};
 
@@ -11,8 +11,8 @@ use crate::{
 };
 use storage::Progress;
 
-/// Shows the phase on a terminal, with a bar for the bytes under way; shows nothing elsewhere, and
-/// nothing while the container has the terminal. Never completes: drop it.
+/// Shows the phase on a terminal, with a bar for the bytes under way. Shows nothing elsewhere, and nothing while the
+/// container uses the terminal. Never completes: drop it.
 pub async fn progress(monitor: &Monitor) -> Infallible {
     if !std::io::stderr().is_terminal() {
         return std::future::pending().await;
@@ -126,7 +126,7 @@ pub fn json(report: &Report, code: i32) -> Value {
         value["label"] = json!(record.label);
         value["bytes_in"] = json!(record.bytes_in);
         value["log"] = json!(String::from_utf8_lossy(&record.log));
-        value["phases"] = phases(&record.phases);
+        value["phases"] = phases(&record.phases.times());
         value
     });
     let mut value = outcome(&report.outcome);
@@ -161,7 +161,7 @@ fn outcome(outcome: &Outcome) -> Value {
         Outcome::Failed(failure) => (
             "failed",
             None,
-            Some(json!({"name": failure.name, "message": failure.message})),
+            Some(json!({"name": failure.name.as_str(), "message": failure.message})),
         ),
     };
     json!({

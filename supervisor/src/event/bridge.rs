@@ -4,14 +4,17 @@
 use serde_json::Value;
 
 use super::document::{Document, string};
-use super::object::{Origin, Parsed, Scope, provider_of, record, single};
-use super::{Event, EventError, ObjectRef, Rejected, Source, invalid, missing};
+use super::error::{EventError, Rejected, invalid, missing};
+use super::object::{Origin, Parsed, provider_of, record, single};
+use super::record::{Event, ObjectRef};
+use super::scope::Scope;
+use super::source::Source;
 use config::location::{Bucket, Key};
 
 /// The type of the events that have an object to process.
 const CREATED: &str = "Object Created";
 
-/// The event, when the document is one of S3's on the bus. Other sources' events are not told from direct payloads.
+/// The event, when the document is one of S3's on the bus. Events of other sources count as direct payloads.
 pub(super) fn parse(document: &Document<'_>, scope: Scope<'_>) -> Option<Result<Event, Rejected>> {
     if document.text_of("source").as_deref() != Some("aws.s3") {
         return None;
@@ -56,5 +59,5 @@ fn created(document: &Document<'_>, scope: Scope<'_>) -> Result<Parsed, EventErr
         size_hint: object.get("size").and_then(Value::as_u64),
     };
     let time = document.checked_text("", "time")?;
-    Ok(record(object, "", time, document.text.to_owned()))
+    Ok(record(object, "", time, document.raw()))
 }

@@ -3,8 +3,11 @@
 //! only: the folder and the provider are those of the `input` that has a `WebDAV` provider.
 
 use super::document::Document;
-use super::object::{Parsed, Scope, record, single};
-use super::{Event, EventError, ObjectRef, Rejected, Source, invalid};
+use super::error::{EventError, Rejected, invalid, join};
+use super::object::{Parsed, record, single};
+use super::record::{Event, ObjectRef};
+use super::scope::Scope;
+use super::source::Source;
 use config::location::{Bucket, Key};
 use config::{InputRule, ProviderId, ProviderKind};
 
@@ -28,8 +31,8 @@ pub(super) fn parse(document: &Document<'_>, scope: Scope<'_>) -> Option<Result<
     let parsed = match unwanted(&mask) {
         Some(reason) => Ok(Parsed::Skipped(describe(inner, &reason))),
         None => object(inner, path, scope).map(|object| {
-            let path = super::join(path, "name");
-            record(object, &path, None, document.text.to_owned())
+            let path = join(path, "name");
+            record(object, &path, None, document.raw())
         }),
     };
     let event = parsed.map(|parsed| single(Source::Storage, parsed));
@@ -65,7 +68,7 @@ fn describe(inner: &Document<'_>, reason: &str) -> String {
 
 fn object(inner: &Document<'_>, path: &str, scope: Scope<'_>) -> Result<ObjectRef, EventError> {
     let name = inner.required_text(path, "name")?;
-    let field = || super::join(path, "name");
+    let field = || join(path, "name");
     if name.contains('/') || matches!(name.as_str(), "" | "." | "..") {
         let reason = format!("found {name:?}, expected the name of a file");
         return Err(invalid(field(), reason));
@@ -82,12 +85,12 @@ fn object(inner: &Document<'_>, path: &str, scope: Scope<'_>) -> Result<ObjectRe
 /// The folder that events are about: that of the only `input` with a `WebDAV` provider, or with the very provider that
 /// a surrounding event names.
 fn folder(scope: Scope<'_>) -> Result<(ProviderId, Bucket, String), String> {
-    let wanted = |rule: &&InputRule| match scope.provider() {
+    let wanted = |rule: &&InputRule| match scope.provider {
         Some(named) => rule.storage_provider == *named,
         None => rule.storage_provider.kind == ProviderKind::Webdav,
     };
     let rules: Vec<_> = scope.config.input.iter().filter(wanted).collect();
-    let whose = scope.provider().map_or_else(
+    let whose = scope.provider.map_or_else(
         || format!("a {} provider", ProviderKind::Webdav),
         ToString::to_string,
     );

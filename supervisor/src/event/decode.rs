@@ -1,4 +1,4 @@
-//! Text that stands for other text or bytes: form-encoded keys, base64.
+//! Decodes form-encoded keys and base64.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use percent_encoding::percent_decode;
 
 use config::location::Key;
 
-/// Standard alphabet; encoders that leave the padding out are understood.
+/// Standard alphabet. Padding may be left out.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -34,7 +34,7 @@ pub(super) fn decode_key(encoded: &str) -> Result<Key, String> {
     Key::new(decoded).map_err(|error| error.to_string())
 }
 
-/// Decodes what is said to be base64. Encoders wrap lines; white space carries nothing.
+/// Decodes text that is declared as base64. Ignores white space, as encoders wrap lines.
 pub(super) fn base64(text: &str) -> Result<Vec<u8>, DecodeError> {
     let encoded: Vec<u8> = text
         .bytes()

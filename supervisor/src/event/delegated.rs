@@ -1,11 +1,14 @@
-//! Delegated events: `{"event": …, "storage_provider": "minio.<id>"}`. Somebody passes on an event (an object, or a string
-//! that holds one) and says which of the configured providers its objects are to be read from.
+//! Delegated events: `{"event": …, "storage_provider": "minio.<id>"}`. A sender passes on an event (an object, or a string
+//! that holds one) and names the configured provider that its objects are read from.
 
-use std::borrow::Cow;
-
+use super::detect::detect;
 use super::document::Document;
-use super::object::{Scope, only_of};
-use super::{Event, EventError, Rejected, SOURCES, Source, detect, invalid};
+use super::error::{EventError, Rejected, invalid};
+use super::object::only_of;
+use super::record::Event;
+use super::scope::Scope;
+use super::source::Source;
+use super::text::SharedText;
 use config::{DEFAULT_ID, FunctionConfig, ProviderId};
 
 const EVENT: &str = "event";
@@ -17,12 +20,12 @@ pub(super) fn parse(document: &Document<'_>, scope: Scope<'_>) -> Option<Result<
     document.get(PROVIDER)?;
     // An event that is written as a string is the string's content; anything else stands for itself.
     let text = match serde_json::from_str::<String>(inner.get()) {
-        Ok(text) => Cow::Owned(text),
-        Err(_) => Cow::Borrowed(inner.get()),
+        Ok(text) => SharedText::from(text),
+        Err(_) => document.raw_of(inner),
     };
     let prepared = provider(document, scope.config).and_then(|id| Ok((id, scope.deeper(EVENT)?)));
     let parsed = match prepared {
-        Ok((id, scope)) => detect(text.as_bytes(), SOURCES, scope.of_provider(&id))
+        Ok((id, scope)) => detect(&text.bytes(), scope.parsers.sources, scope.of_provider(&id))
             .map_err(|Rejected { source, error }| (source, error.within(EVENT))),
         Err(error) => Err((Source::Direct, error)),
     };

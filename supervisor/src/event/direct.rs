@@ -1,32 +1,33 @@
 //! Direct payloads: whatever is no notification. The payload is the input file, byte for byte; a JSON object may
 //! also bring a `script` (base64) or `cmd_args` (a list, or a JSON-encoded string of one).
 
+use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::decode::base64;
 use super::document::Document;
-use super::{Event, EventError, Input, PAYLOAD_FILE_NAME, Record, Rejected, Source, invalid};
+use super::error::{EventError, Rejected, invalid};
+use super::record::{Event, Input, PAYLOAD_FILE_NAME, Record};
+use super::source::Source;
+use super::text::SharedText;
 
 const SCRIPT: &str = "script";
 const CMD_ARGS: &str = "cmd_args";
 
 /// Takes any bytes.
-pub(super) fn parse(payload: &[u8]) -> Result<Event, Rejected> {
-    let raw = String::from_utf8_lossy(payload).into_owned();
-    let record = record(payload, raw).map_err(|error| Rejected {
+pub(super) fn parse(payload: &Bytes) -> Result<Event, Rejected> {
+    let record = record(payload, SharedText::lossy(payload)).map_err(|error| Rejected {
         source: Source::Direct,
         error,
     })?;
     Ok(Event {
-        source: Source::Direct,
         records: vec![record],
-        skipped: Vec::new(),
-        items: Vec::new(),
+        ..Event::empty(Source::Direct)
     })
 }
 
 /// The record of a payload that came with the event `raw`.
-pub(super) fn record(payload: &[u8], raw: String) -> Result<Record, EventError> {
+pub(super) fn record(payload: &Bytes, raw: SharedText) -> Result<Record, EventError> {
     let document = Document::read(payload);
     let field = |name| document.as_ref().and_then(|document| document.get(name));
     Ok(Record {
@@ -44,26 +45,26 @@ pub(super) fn record(payload: &[u8], raw: String) -> Result<Record, EventError> 
 }
 
 /// The payload as a file, unless it says nothing: no bytes, white space, `null` or `{}`.
-fn input(payload: &[u8], document: Option<&Document<'_>>) -> Input {
+fn input(payload: &Bytes, document: Option<&Document<'_>>) -> Input {
     let says_nothing =
         matches!(payload.trim_ascii(), b"" | b"null") || document.is_some_and(Document::is_empty);
     if says_nothing {
         return Input::None;
     }
     Input::Payload {
-        bytes: payload.to_vec(),
+        bytes: payload.clone(),
         name: PAYLOAD_FILE_NAME.to_owned(),
     }
 }
 
-fn script(raw: &RawValue) -> Result<Vec<u8>, EventError> {
+fn script(raw: &RawValue) -> Result<Bytes, EventError> {
     let text: String = serde_json::from_str(raw.get())
         .map_err(|_| invalid(SCRIPT, "expected the script's text, encoded as base64"))?;
     let script = base64(&text).map_err(|error| invalid(SCRIPT, format!("not base64: {error}")))?;
     if script.trim_ascii().is_empty() {
         return Err(invalid(SCRIPT, "the script is empty"));
     }
-    Ok(script)
+    Ok(script.into())
 }
 
 fn arguments(raw: &RawValue) -> Result<Vec<String>, EventError> {

@@ -4,25 +4,52 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-use serde_json::value::RawValue;
+use bytes::Bytes;
+use serde_json::{Value, value::RawValue};
 
-use super::{EventError, invalid, join, missing};
+use super::{
+    error::{EventError, invalid, join, missing},
+    text::SharedText,
+};
 
 /// A JSON object.
 pub(super) struct Document<'a> {
+    /// The bytes that the text is a part of.
+    payload: &'a Bytes,
     /// The text it was read from.
-    pub(super) text: &'a str,
+    text: &'a str,
     /// Its fields, each as text.
     fields: BTreeMap<String, &'a RawValue>,
 }
 
 impl<'a> Document<'a> {
     /// `None` for anything but an object.
-    pub(super) fn read(payload: &'a [u8]) -> Option<Self> {
-        let text = std::str::from_utf8(payload).ok()?;
+    pub(super) fn read(payload: &'a Bytes) -> Option<Self> {
+        Self::part(payload, std::str::from_utf8(payload).ok()?)
+    }
+
+    /// A value inside this object; `None` for anything but an object.
+    pub(super) fn inner(&self, value: &'a RawValue) -> Option<Self> {
+        Self::part(self.payload, value.get())
+    }
+
+    fn part(payload: &'a Bytes, text: &'a str) -> Option<Self> {
         let fields = serde_json::from_str(text).ok()?;
-        Some(Self { text, fields })
+        Some(Self {
+            payload,
+            text,
+            fields,
+        })
+    }
+
+    /// The text it was read from, shared with the payload.
+    pub(super) fn raw(&self) -> SharedText {
+        SharedText::part(self.payload, self.text)
+    }
+
+    /// The text of a value inside this object, shared with the payload.
+    pub(super) fn raw_of(&self, value: &'a RawValue) -> SharedText {
+        SharedText::part(self.payload, value.get())
     }
 
     /// Whether there are no fields at all.
@@ -45,7 +72,7 @@ impl<'a> Document<'a> {
 
     /// A field that is an object; of any other type it counts as absent.
     pub(super) fn object(&self, name: &str) -> Option<Document<'a>> {
-        Document::read(self.get(name)?.get().as_bytes())
+        self.inner(self.get(name)?)
     }
 
     /// A field that is a list; of any other type it counts as absent.
@@ -116,10 +143,16 @@ pub(super) fn marked<'v>(
     wanted: &[&'v str],
 ) -> Option<&'v str> {
     let first = records.iter().find_map(|record| {
-        let found = Document::read(record.get().as_bytes())?.text_of(field)?;
+        let found = text_in(record, field)?;
         RECORD_SOURCES.contains(&&*found).then_some(found)
     })?;
     wanted.iter().find(|source| **source == first).copied()
+}
+
+/// A field of an object that is text.
+fn text_in(object: &RawValue, field: &str) -> Option<String> {
+    let fields: BTreeMap<String, &RawValue> = serde_json::from_str(object.get()).ok()?;
+    serde_json::from_str(fields.get(field)?.get()).ok()
 }
 
 /// A field of a parsed value that is text if it is there.

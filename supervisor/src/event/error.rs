@@ -1,4 +1,4 @@
-//! What can be wrong with an event: always a field, by its full path.
+//! Errors in an event. Each names a field by its full path.
 
 use std::fmt;
 
@@ -41,7 +41,7 @@ impl EventError {
     }
 }
 
-/// An event that cannot be used, and who is to be told.
+/// An event that cannot be used, and the source that gets the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
     /// Where the event came from.

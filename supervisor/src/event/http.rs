@@ -8,28 +8,20 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use serde_json::Value;
 
 use super::decode::{base64, form_decode, strict_base64};
+use super::detect::{detect_known, indivisible};
+use super::direct;
 use super::document::Document;
-use super::object::Scope;
-use super::source::{HeaderForm, HttpApi};
-use super::{
-    Event, EventError, Parser, Record, Rejected, Source, bridge, dcache, delegated, detect_known,
-    direct, indivisible, invalid, onedata, s3,
-};
+use super::error::{EventError, Rejected, invalid};
+use super::record::{Event, Record};
+use super::scope::Scope;
+use super::source::{HeaderForm, HttpApi, Source};
 use config::HttpStorageEvents;
 
 const BODY: &str = "body";
-
-/// What a body may be where it may be a storage event.
-const STORAGE_EVENTS: &[Parser] = &[
-    delegated::parse,
-    s3::parse,
-    onedata::parse,
-    dcache::parse,
-    bridge::parse,
-];
 
 /// The event, when the document is a request.
 pub(super) fn parse(document: &Document<'_>, scope: Scope<'_>) -> Option<Result<Event, Rejected>> {
@@ -63,7 +55,7 @@ fn request(document: &Document<'_>, api: HttpApi, scope: Scope<'_>) -> Result<Ev
     let (mut records, skipped) = if let Some(event) = storage_event(&body, scope)? {
         (event.records, event.skipped)
     } else {
-        let record = direct::record(&body, document.text.to_owned());
+        let record = direct::record(&body, document.raw());
         (
             vec![record.map_err(|error| error.within(BODY))?],
             Vec::new(),
@@ -86,22 +78,22 @@ fn complete(record: &mut Record, parameters: &[(String, String)], time: Option<&
 }
 
 /// The storage event that a body is, where the configuration believes it.
-fn storage_event(body: &[u8], scope: Scope<'_>) -> Result<Option<Event>, EventError> {
+fn storage_event(body: &Bytes, scope: Scope<'_>) -> Result<Option<Event>, EventError> {
     if scope.config.http_storage_events == HttpStorageEvents::Ignore {
         return Ok(None);
     }
-    let found = detect_known(body, STORAGE_EVENTS, scope.deeper(BODY)?);
+    let found = detect_known(body, scope.parsers.http_bodies, scope.deeper(BODY)?);
     let found = found.map(|event| event.and_then(indivisible)).transpose();
     found.map_err(|rejected| rejected.error.within(BODY))
 }
 
-fn body(document: &Document<'_>) -> Result<Vec<u8>, EventError> {
+fn body(document: &Document<'_>) -> Result<Bytes, EventError> {
     let encoded = document.checked_bool("", "isBase64Encoded")?;
     let Some(text) = document.checked_text("", BODY)? else {
-        return Ok(Vec::new());
+        return Ok(Bytes::new());
     };
     if encoded == Some(true) {
-        return base64(&text).map_err(|error| {
+        return base64(&text).map(Bytes::from).map_err(|error| {
             invalid(
                 BODY,
                 format!("not base64, although isBase64Encoded says so: {error}"),
@@ -111,9 +103,9 @@ fn body(document: &Document<'_>) -> Result<Vec<u8>, EventError> {
     if is_octet_stream(document)
         && let Some(bytes) = strict_base64(&text)
     {
-        return Ok(bytes);
+        return Ok(bytes.into());
     }
-    Ok(text.into_bytes())
+    Ok(text.into())
 }
 
 /// Whether the content type is `application/octet-stream`, its parameters left aside (RFC 9110, section 8.3.1).

@@ -1,57 +1,11 @@
-//! Objects that events speak of: which of them need no run, and which store holds them.
+//! The objects in events: which of them need no run, and which store holds them.
 
-use super::{Event, EventError, Input, ObjectRef, Record, Source, invalid};
+use super::record::{Event, Input, ObjectRef, Record};
+use super::scope::Scope;
+use super::source::Source;
+use super::text::SharedText;
 use config::location::{Bucket, Key};
 use config::{FunctionConfig, ProviderId, ProviderKind, ProviderSettings};
-
-/// How often an event may be inside another: a topic's envelope in a queue's message in a delegated event is three.
-const MAX_DEPTH: usize = 5;
-
-/// What surrounds the text being read.
-#[derive(Clone, Copy)]
-pub(super) struct Scope<'a> {
-    /// The function's configuration.
-    pub(super) config: &'a FunctionConfig,
-    /// The provider that a surrounding event names.
-    provider: Option<&'a ProviderId>,
-    depth: usize,
-}
-
-impl<'a> Scope<'a> {
-    /// Nothing surrounds it.
-    pub(super) fn new(config: &'a FunctionConfig) -> Self {
-        Self {
-            config,
-            provider: None,
-            depth: 0,
-        }
-    }
-
-    /// One event further inside, at `path`.
-    pub(super) fn deeper(self, path: &str) -> Result<Self, EventError> {
-        if self.depth >= MAX_DEPTH {
-            let reason = format!("events are nested more than {MAX_DEPTH} deep");
-            return Err(invalid(path, reason));
-        }
-        Ok(Self {
-            depth: self.depth + 1,
-            ..self
-        })
-    }
-
-    /// Inside an event that names the provider.
-    pub(super) fn of_provider(self, provider: &'a ProviderId) -> Self {
-        Self {
-            provider: Some(provider),
-            ..self
-        }
-    }
-
-    /// The provider that a surrounding event names.
-    pub(super) fn provider(self) -> Option<&'a ProviderId> {
-        self.provider
-    }
-}
 
 /// What kind of store an event is from, which decides among the providers that could hold the object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,7 +112,7 @@ pub(super) fn only_of(kind: ProviderKind, config: &FunctionConfig) -> Result<Pro
     }
 }
 
-/// What became of one part of an event.
+/// One part of an event, parsed.
 pub(super) enum Parsed {
     /// It is to be processed.
     Record(Box<Record>),
@@ -171,7 +125,7 @@ pub(super) fn record(
     object: ObjectRef,
     path: &str,
     event_time: Option<String>,
-    raw: String,
+    raw: SharedText,
 ) -> Parsed {
     let empty = object.size_hint.unwrap_or(0) == 0;
     if empty && object.key.as_str().ends_with('/') {
@@ -196,10 +150,9 @@ pub(super) fn single(source: Source, parsed: Parsed) -> Event {
         Parsed::Skipped(reason) => (Vec::new(), vec![reason]),
     };
     Event {
-        source,
         records,
         skipped,
-        items: Vec::new(),
+        ..Event::empty(source)
     }
 }
 

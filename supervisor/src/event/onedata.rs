@@ -3,8 +3,11 @@
 //! path of the one file, space first, and not encoded.
 
 use super::document::{Document, marked};
-use super::object::{Origin, Scope, provider_of, record, single};
-use super::{Event, EventError, ObjectRef, Rejected, Source, invalid, missing};
+use super::error::{EventError, Rejected, invalid, missing};
+use super::object::{Origin, provider_of, record, single};
+use super::record::{Event, ObjectRef};
+use super::scope::Scope;
+use super::source::Source;
 use config::ProviderSettings;
 use config::location::{Bucket, Key};
 
@@ -15,7 +18,8 @@ pub(super) fn parse(document: &Document<'_>, scope: Scope<'_>) -> Option<Result<
     let records = document.list("Records")?;
     marked(&records, "eventSource", &[EVENT_SOURCE])?;
     let time = match records.as_slice() {
-        [only] => Document::read(only.get().as_bytes())
+        [only] => document
+            .inner(only)
             .ok_or_else(|| missing("Records[0]", "eventSource"))
             .and_then(|only| only.plain_text("Records[0]", "eventTime")),
         _ => Err(invalid(
@@ -25,7 +29,7 @@ pub(super) fn parse(document: &Document<'_>, scope: Scope<'_>) -> Option<Result<
     };
     let parsed = time.and_then(|time| {
         let object = object(document, scope)?;
-        Ok(record(object, "Key", time, document.text.to_owned()))
+        Ok(record(object, "Key", time, document.raw()))
     });
     let event = parsed.map(|parsed| single(Source::Storage, parsed));
     Some(event.map_err(|error| Rejected {

@@ -6,9 +6,12 @@ use serde_json::value::RawValue;
 
 use super::decode::decode_key;
 use super::document::Document;
-use super::object::{Origin, Parsed, Scope, provider_of, record};
-use super::source::Operation;
-use super::{Event, EventError, Item, ObjectRef, Rejected, Source, invalid, missing};
+use super::error::{EventError, Rejected, invalid, missing};
+use super::object::{Origin, Parsed, provider_of, record};
+use super::record::{Event, Item, ObjectRef};
+use super::scope::Scope;
+use super::source::{Operation, Source};
+use super::text::SharedText;
 use config::location::Bucket;
 
 const VERSION: &str = "invocationSchemaVersion";
@@ -37,18 +40,15 @@ fn event(document: &Document<'_>, source: Source, scope: Scope<'_>) -> Result<Ev
     let tasks = document
         .list("tasks")
         .ok_or_else(|| invalid("tasks", "expected a list"))?;
-    let mut event = Event {
-        source,
-        records: Vec::new(),
-        skipped: Vec::new(),
-        items: Vec::new(),
-    };
+    let mut event = Event::empty(source);
     for (index, raw) in tasks.iter().enumerate() {
         let path = format!("tasks[{index}]");
-        let task = Document::read(raw.get().as_bytes()).ok_or_else(|| missing(&path, "taskId"))?;
+        let task = document
+            .inner(raw)
+            .ok_or_else(|| missing(&path, "taskId"))?;
         let id = task.required_text(&path, "taskId")?;
         let text = match tasks.len() {
-            1 => document.text.to_owned(),
+            1 => document.raw(),
             _ => alone(document, raw),
         };
         let parsed = object(&task, &path, scope).map(|object| record(object, &path, None, text));
@@ -67,8 +67,8 @@ fn event(document: &Document<'_>, source: Source, scope: Scope<'_>) -> Result<Ev
 }
 
 /// The event as if it had this task only.
-fn alone(document: &Document<'_>, task: &RawValue) -> String {
-    document.with("tasks", &format!("[{}]", task.get()))
+fn alone(document: &Document<'_>, task: &RawValue) -> SharedText {
+    document.with("tasks", &format!("[{}]", task.get())).into()
 }
 
 fn object(task: &Document<'_>, path: &str, scope: Scope<'_>) -> Result<ObjectRef, EventError> {

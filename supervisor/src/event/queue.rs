@@ -1,9 +1,12 @@
 //! Messages of an SQS queue: `{"Records":[{"eventSource":"aws:sqs","messageId":…,"body":…}]}` (Lambda developer guide, "Using
 //! Lambda with Amazon SQS"). Each is answered for on its own, so a malformed one does not stop the others.
 
+use super::detect::carried;
 use super::document::{Document, marked};
-use super::object::Scope;
-use super::{Event, EventError, Item, Rejected, Source, carried, invalid, missing};
+use super::error::{EventError, Rejected, invalid, missing};
+use super::record::{Event, Item};
+use super::scope::Scope;
+use super::source::Source;
 
 const EVENT_SOURCE: &str = "aws:sqs";
 
@@ -13,15 +16,10 @@ const EVENT_SOURCE: &str = "aws:sqs";
 pub(super) fn parse(document: &Document<'_>, scope: Scope<'_>) -> Option<Result<Event, Rejected>> {
     let messages = document.list("Records")?;
     marked(&messages, "eventSource", &[EVENT_SOURCE])?;
-    let mut event = Event {
-        source: Source::Queue,
-        records: Vec::new(),
-        skipped: Vec::new(),
-        items: Vec::new(),
-    };
+    let mut event = Event::empty(Source::Queue);
     for (index, raw) in messages.iter().enumerate() {
         let path = format!("Records[{index}]");
-        let message = Document::read(raw.get().as_bytes());
+        let message = document.inner(raw);
         let id = match message_id(message.as_ref(), &path) {
             Ok(id) => id,
             Err(error) => {
@@ -40,7 +38,7 @@ pub(super) fn parse(document: &Document<'_>, scope: Scope<'_>) -> Option<Result<
     Some(Ok(event))
 }
 
-/// Adds a message and what it carries, or what is wrong with that.
+/// Adds a message with what it carries, or with its error.
 fn add(event: &mut Event, id: String, content: Result<Event, EventError>) {
     let position = event.items.len();
     let rejected = match content {
@@ -73,5 +71,5 @@ fn content(message: &Document<'_>, path: &str, scope: Scope<'_>) -> Result<Event
         return Err(invalid(format!("{path}.eventSource"), reason));
     }
     let body = message.required_text(path, "body")?;
-    carried(&body, &format!("{path}.body"), scope)
+    carried(body, &format!("{path}.body"), scope)
 }

@@ -10,8 +10,12 @@ use serde_json::value::RawValue;
 
 use super::decode::decode_key;
 use super::document::{Document, marked, string};
-use super::object::{Origin, Parsed, Scope, provider_of, record, skipped};
-use super::{Event, EventError, ObjectRef, Record, Rejected, Source, invalid, missing};
+use super::error::{EventError, Rejected, invalid, missing};
+use super::object::{Origin, Parsed, provider_of, record, skipped};
+use super::record::{Event, ObjectRef, Record};
+use super::scope::Scope;
+use super::source::Source;
+use super::text::SharedText;
 use config::location::{Bucket, Key};
 
 /// `eventSource` of S3's records.
@@ -45,10 +49,9 @@ pub(super) fn parse(document: &Document<'_>, scope: Scope<'_>) -> Option<Result<
 
 fn event(records: Vec<Record>, skipped: Vec<String>) -> Event {
     Event {
-        source: Source::Storage,
         records,
         skipped,
-        items: Vec::new(),
+        ..Event::empty(Source::Storage)
     }
 }
 
@@ -71,9 +74,13 @@ fn parse_records(
     source: &str,
     scope: Scope<'_>,
 ) -> Result<Event, EventError> {
-    let whole = (records.len() == 1).then_some(document.text);
+    let only = records.len() == 1;
     collect(records.iter().enumerate().map(|(index, raw)| {
-        let text = whole.map_or_else(|| format!("{{\"Records\":[{}]}}", raw.get()), str::to_owned);
+        let text = if only {
+            document.raw()
+        } else {
+            format!("{{\"Records\":[{}]}}", raw.get()).into()
+        };
         parse_record(raw, index, source, text, scope)
     }))
 }
@@ -98,7 +105,7 @@ fn parse_minio(document: &Document<'_>, scope: Scope<'_>) -> Option<Result<Event
     };
     let parsed = object().map(|object| match removal(&name) {
         Some(reason) => skipped(&object, "Key", &reason),
-        None => record(object, "Key", None, document.text.to_owned()),
+        None => record(object, "Key", None, document.raw()),
     });
     Some(collect([parsed]))
 }
@@ -107,7 +114,7 @@ fn parse_record(
     raw: &RawValue,
     index: usize,
     expected: &str,
-    text: String,
+    text: SharedText,
     scope: Scope<'_>,
 ) -> Result<Parsed, EventError> {
     let path = format!("Records[{index}]");

@@ -1,4 +1,4 @@
-//! Where an event came from: what decides on the shape of the answer.
+//! Where an event came from, which decides the shape of the answer.
 
 use std::fmt;
 

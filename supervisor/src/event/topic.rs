@@ -2,18 +2,22 @@
 //! developer guide, "Using Lambda with Amazon SNS"), or in the envelope that a queue subscribed to the topic receives
 //! (`{"Type":"Notification","TopicArn":…,"Message":…}`, SNS developer guide, "Message formats").
 
+use super::detect::carried;
 use super::document::{Document, marked};
-use super::object::Scope;
-use super::{Event, EventError, Rejected, Source, carried, missing};
+use super::error::{EventError, Rejected, join, missing};
+use super::record::Event;
+use super::scope::Scope;
+use super::source::Source;
 
 /// The event, when the document is one of a topic.
 pub(super) fn parse(document: &Document<'_>, scope: Scope<'_>) -> Option<Result<Event, Rejected>> {
     let records = document.list("Records")?;
     marked(&records, "EventSource", &["aws:sns"])?;
-    let mut event = empty();
+    let mut event = Event::empty(Source::Notification);
     for (index, record) in records.iter().enumerate() {
         let path = format!("Records[{index}]");
-        let message = Document::read(record.get().as_bytes())
+        let message = document
+            .inner(record)
             .and_then(|record| record.object("Sns"))
             .ok_or_else(|| missing(&path, "Sns"));
         let path = format!("{path}.Sns");
@@ -45,21 +49,12 @@ pub(super) fn parse_envelope(
 fn message(message: &Document<'_>, path: &str, scope: Scope<'_>) -> Result<Event, EventError> {
     let text = message.required_text(path, "Message")?;
     let time = message.plain_text(path, "Timestamp")?;
-    let mut event = carried(&text, &super::join(path, "Message"), scope)?;
+    let mut event = carried(text, &join(path, "Message"), scope)?;
     for record in &mut event.records {
         record.event_time = record.event_time.take().or_else(|| time.clone());
     }
     event.source = Source::Notification;
     Ok(event)
-}
-
-fn empty() -> Event {
-    Event {
-        source: Source::Notification,
-        records: Vec::new(),
-        skipped: Vec::new(),
-        items: Vec::new(),
-    }
 }
 
 fn rejected(error: EventError) -> Rejected {

@@ -1,4 +1,4 @@
-//! The answer of a job runner, as a file: jobs have no size limit, so nothing of it is held in memory.
+//! The answer of a job, as a file. A job's answer has no size limit, so none of it is held in memory.
 
 use std::{
     fs::{self, File},
@@ -16,7 +16,7 @@ use super::archive::{add, files, naming, open_regular};
 /// any, no file is made.
 ///
 /// # Errors
-/// The operating system's, naming the file; what was made of `answer` by then is removed.
+/// The operating system's, naming the file. An unfinished `answer` is removed.
 pub(super) fn write(output: &Path, answer: &Path) -> io::Result<()> {
     let written = match files(output)?.as_slice() {
         [] => Ok(()),
@@ -26,7 +26,7 @@ pub(super) fn write(output: &Path, answer: &Path) -> io::Result<()> {
     written.inspect_err(|_| drop(fs::remove_file(answer)))
 }
 
-/// A second name for the same file where that is possible: it costs no space.
+/// Links the file where that is possible, which costs no space, and copies it elsewhere.
 fn copy(file: &OutputFile, answer: &Path) -> io::Result<()> {
     if fs::hard_link(&file.source, answer).is_ok() {
         return Ok(());

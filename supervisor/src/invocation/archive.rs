@@ -1,4 +1,4 @@
-//! What both forms of an answer with files are made with: the files of an output directory, and zip archives of them.
+//! The files of an output directory, and zip archives of them: what an answer with files is made from.
 
 use std::{
     fs::File,
@@ -11,7 +11,7 @@ use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use crate::stage_out::listing::{OutputFile, list};
 
-/// Fast: the answer is waited for.
+/// Fast, because a caller waits for the answer.
 const COMPRESSION_LEVEL: i64 = 3;
 
 /// The files below an output directory.
@@ -47,7 +47,7 @@ pub(super) fn add(
     io::copy(content, archive).map(drop)
 }
 
-/// Never follows a link that appeared since the listing, never waits for a FIFO's other end.
+/// Opens a listed file. Never follows a link that appeared since, and never waits for a FIFO's other end.
 pub(super) fn open_regular(path: &Path) -> io::Result<File> {
     let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
     File::options().read(true).custom_flags(flags).open(path)

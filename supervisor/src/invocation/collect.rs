@@ -24,19 +24,19 @@ use bounded::Bounded;
 /// Whether output files are kept for the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AnswerFiles {
-    /// There is an answer that can carry them, where the configuration asks for it (`response: files`).
+    /// The answer can carry them, if the configuration asks for it (`response: files`).
     Keep,
     /// The answer to a direct event is put into this file, which does not exist yet: the only output file as it is, or a
     /// zip archive of several. Without any there will be no file.
     Write(PathBuf),
-    /// There is not: a terminal's answer is an exit code.
+    /// No answer can carry them: a terminal's answer is an exit code.
     Ignore,
 }
 
 /// Files of more than this many times an answer's size are not compressed: it would take long and rarely fit.
 const WORTH_TRYING: u64 = 8;
 
-/// The collector of an invocation, when its answer carries files: to somebody who waits for one.
+/// The collector of an invocation whose answer carries files, which needs a caller who waits for it.
 pub(super) fn collector(
     config: &FunctionConfig,
     answer_files: &AnswerFiles,
@@ -73,7 +73,7 @@ enum Held {
         content: Vec<u8>,
     },
     Archive(Box<ZipWriter<Bounded>>),
-    /// Too much; sizes are still counted.
+    /// Too many bytes. Sizes are still counted.
     Dropped,
 }
 

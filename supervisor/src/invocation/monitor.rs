@@ -1,4 +1,4 @@
-//! What others see of an invocation while it runs.
+//! What a progress display sees of a running invocation.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub enum Phase {
     StagingOut,
 }
 
-/// What an invocation lets others see while it runs.
+/// What a progress display sees of a running invocation.
 #[derive(Debug, Clone)]
 pub struct Monitor {
     /// The phase.

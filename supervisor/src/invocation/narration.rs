@@ -1,14 +1,13 @@
-//! What the supervisor itself says about an invocation, in one place. Event bodies and variables
-//! are never part of it.
+//! The supervisor's own log lines about an invocation, in one place. They never contain event bodies or variables.
 
 use std::time::Duration;
 
 use crate::{event::Event, plan::Plan, response::Outcome};
 use config::DispatchMode;
 
-use super::{RecordReport, Report};
+use super::report::{RecordReport, Report};
 
-/// Only functions delegate; a terminal is where one looks at what a job would do.
+/// Says that `execution_mode` has no effect here: only functions delegate.
 pub(super) fn runs_here(mode: DispatchMode) {
     if mode != DispatchMode::Lambda {
         tracing::info!("execution_mode counts in Lambda only: the container runs here");
@@ -21,7 +20,7 @@ pub(super) fn delegating(label: &str, why: &str) {
 }
 
 /// The event was taken apart.
-pub(super) fn understood(event: &Event, plan: &Plan) {
+pub(super) fn parsed(event: &Event, plan: &Plan) {
     for reason in &event.skipped {
         tracing::info!("skipped: {reason}");
     }
@@ -44,7 +43,7 @@ pub(super) fn record_begins(index: usize, count: usize, label: &str) {
 
 /// A record is done.
 pub(super) fn record_done(record: &RecordReport) {
-    let (files, label) = (record.uploaded.len(), record.label.as_str());
+    let (files, label) = (record.upload.uploaded.len(), record.label.as_str());
     match &record.outcome {
         Outcome::Exited { code } => tracing::info!(record = label, code, files, "container exited"),
         Outcome::Killed { signal } => {
@@ -60,7 +59,12 @@ pub(super) fn record_done(record: &RecordReport) {
             tracing::info!(record = label, job_id, "delegated to AWS Batch");
         }
         Outcome::Failed(failure) => {
-            tracing::error!(record = label, error = failure.name, "{}", failure.message);
+            tracing::error!(
+                record = label,
+                error = failure.name.as_str(),
+                "{}",
+                failure.message
+            );
         }
     }
 }
@@ -68,7 +72,7 @@ pub(super) fn record_done(record: &RecordReport) {
 /// The invocation is done.
 pub(super) fn done(report: &Report) {
     if let (Outcome::Failed(failure), true) = (&report.outcome, report.records.is_empty()) {
-        tracing::error!(error = failure.name, "{}", failure.message);
+        tracing::error!(error = failure.name.as_str(), "{}", failure.message);
     }
     let phases = report.phases();
     tracing::info!(

@@ -1,25 +1,34 @@
-//! What an invocation is asked to do, found out before anything is touched.
+//! Steps 1 and 2: parses the event and plans the invocation, before anything is touched.
 
 use crate::{
     event::{self, Event, Source},
     plan::{self, Entry, Plan},
-    response::Failure,
+    response::{Failure, FailureName},
 };
 
-use super::{Invocation, Services, failure};
+use super::request::Invocation;
+use config::FunctionConfig;
 
 /// `bytes → Event → Plan`, before anything is touched.
 ///
 /// # Errors
-/// The failure that the invocation ends with, and who is to be told.
+/// The failure that ends the invocation, and the source that gets the answer.
 pub fn parse_and_plan(
-    services: &Services,
-    invocation: &Invocation<'_>,
+    config: &FunctionConfig,
+    invocation: &Invocation,
 ) -> Result<(Event, Plan), (Source, Failure)> {
-    let config = &services.config;
-    let event = event::parse(invocation.payload, config)
-        .map_err(|e| (e.source.clone(), failure("EventInvalid", e.to_string())))?;
-    let unusable = |message| (event.source.clone(), failure("ConfigInvalid", message));
+    let event = event::parse(&invocation.payload, config).map_err(|e| {
+        (
+            e.source.clone(),
+            Failure::new(FailureName::EventInvalid, e.to_string()),
+        )
+    })?;
+    let unusable = |message| {
+        (
+            event.source.clone(),
+            Failure::new(FailureName::ConfigInvalid, message),
+        )
+    };
     let plan =
         plan::plan(&event, config, &invocation.context).map_err(|e| unusable(e.to_string()))?;
     match missing_script(&plan) {
@@ -28,7 +37,7 @@ pub fn parse_and_plan(
     }
 }
 
-/// The configured script is looked for before anything is downloaded or prepared.
+/// An error message if the configured script does not exist. Checked before anything is downloaded or prepared.
 fn missing_script(plan: &Plan) -> Option<String> {
     plan.runs.iter().find_map(|run| match &run.entry {
         Entry::InitScript(path) if !path.is_file() => Some(format!(

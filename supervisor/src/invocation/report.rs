@@ -1,83 +1,14 @@
-//! What an invocation came to: the outcome, the log and the figures of the closing summary.
+//! The report of an invocation: the outcome, the log and the figures of the closing summary.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
+pub use super::phases::{PhaseOutcome, PhaseTimes, Phases, RecordPhase};
 use crate::{
     event::Source,
     plan::InvocationContext,
     response::{Failure, Files, Finished, FinishedItem, ITEM_LOG_LIMIT, Outcome, worst},
-    stage_out::Uploaded,
+    stage_out::{UploadReport, Uploaded},
 };
-
-/// How long each phase took, summed over the records. Preparing and staging in overlap.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PhaseTimes {
-    /// Pulling or loading the image and creating the container; 0 when warm.
-    pub prepare: Duration,
-    /// Downloading the input.
-    pub stage_in: Duration,
-    /// Running the container.
-    pub run: Duration,
-    /// Uploading the outputs.
-    pub stage_out: Duration,
-}
-
-impl PhaseTimes {
-    /// How long one of them took.
-    pub fn of(&self, phase: RecordPhase) -> Duration {
-        match phase {
-            RecordPhase::Prepare => self.prepare,
-            RecordPhase::StageIn => self.stage_in,
-            RecordPhase::Run => self.run,
-            RecordPhase::StageOut => self.stage_out,
-        }
-    }
-}
-
-/// The phases of a record, in order; the first two go on at the same time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RecordPhase {
-    /// The image is prepared.
-    Prepare,
-    /// The input is downloaded.
-    StageIn,
-    /// The container runs.
-    Run,
-    /// Outputs are uploaded.
-    StageOut,
-}
-
-impl RecordPhase {
-    /// All of them, and what metrics call them.
-    pub const ALL: [(Self, &'static str); 4] = [
-        (Self::Prepare, "Prepare"),
-        (Self::StageIn, "StageIn"),
-        (Self::Run, "Run"),
-        (Self::StageOut, "StageOut"),
-    ];
-}
-
-/// What became of a phase.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PhaseOutcome {
-    /// It did what it should.
-    Succeeded,
-    /// The record ended with it.
-    Failed,
-    /// The deadline came in it.
-    TimedOut,
-}
-
-impl PhaseOutcome {
-    /// What metrics call it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::TimedOut => "timed-out",
-        }
-    }
-}
 
 /// One record's part of the report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,18 +17,16 @@ pub struct RecordReport {
     pub label: String,
     /// The message or task it belongs to, a position in [`Report::items`].
     pub item: Option<usize>,
-    /// What it came to.
+    /// Its outcome.
     pub outcome: Outcome,
     /// What its container printed, cut to what the answer can carry.
     pub log: Vec<u8>,
     /// Bytes downloaded.
     pub bytes_in: u64,
-    /// Files uploaded.
-    pub uploaded: Vec<Uploaded>,
-    /// How long its phases took.
-    pub phases: PhaseTimes,
-    /// What became of each phase that was reached.
-    pub outcomes: BTreeMap<RecordPhase, PhaseOutcome>,
+    /// What arrived in the stores.
+    pub upload: UploadReport,
+    /// The phases that were reached.
+    pub phases: Phases,
 }
 
 impl RecordReport {
@@ -109,22 +38,16 @@ impl RecordReport {
             outcome: Outcome::Failed(failure),
             log: Vec::new(),
             bytes_in: 0,
-            uploaded: Vec::new(),
-            phases: PhaseTimes::default(),
-            outcomes: BTreeMap::new(),
+            upload: UploadReport::default(),
+            phases: Phases::default(),
         }
-    }
-
-    /// Notes what became of a phase.
-    pub(super) fn note(&mut self, phase: RecordPhase, outcome: PhaseOutcome) {
-        self.outcomes.insert(phase, outcome);
     }
 
     /// Bytes that a phase moved, where it moves any.
     pub fn bytes_of(&self, phase: RecordPhase) -> Option<u64> {
         match phase {
             RecordPhase::StageIn => Some(self.bytes_in),
-            RecordPhase::StageOut => Some(self.uploaded.iter().map(|u| u.bytes).sum()),
+            RecordPhase::StageOut => Some(self.upload.bytes),
             RecordPhase::Prepare | RecordPhase::Run => None,
         }
     }
@@ -139,7 +62,7 @@ pub struct Report {
     pub outcome: Outcome,
     /// One for each record, in the event's order.
     pub records: Vec<RecordReport>,
-    /// What the event held that needs no run, a line each.
+    /// Parts of the event that need no run, with the reason, a line each.
     pub skipped: Vec<String>,
     /// Ids of the messages or tasks that are answered for one by one, in the event's order.
     pub items: Vec<String>,
@@ -154,7 +77,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Nothing has run yet.
+    /// A report before anything has run.
     pub fn new(source: Source, skipped: Vec<String>) -> Self {
         Self {
             source,
@@ -169,7 +92,7 @@ impl Report {
         }
     }
 
-    /// Nothing could run. An event that was not understood has a caller all the same.
+    /// A report when nothing can run. An event that cannot be parsed has a caller all the same.
     pub fn failed(source: Source, failure: Failure) -> Self {
         Self {
             outcome: Outcome::Failed(failure),
@@ -177,7 +100,7 @@ impl Report {
         }
     }
 
-    /// Adds a record; the worst outcome speaks for all.
+    /// Adds a record. The worst outcome is that of the invocation.
     pub fn add(&mut self, record: RecordReport) {
         self.outcome = worst(vec![self.outcome.clone(), record.outcome.clone()]);
         self.records.push(record);
@@ -221,7 +144,7 @@ impl Report {
         self.records.iter().filter_map(job).collect()
     }
 
-    /// What became of each message or task: the worst of its records. One without any had nothing to process.
+    /// The outcome of each message or task: the worst of its records. One without records had nothing to process.
     fn finished_items(&self) -> Vec<FinishedItem> {
         let finished = self.items.iter().enumerate().map(|(position, id)| {
             let records = || self.records.iter().filter(|r| r.item == Some(position));
@@ -248,18 +171,12 @@ impl Report {
 
     /// Every file that arrived.
     pub fn uploaded(&self) -> impl Iterator<Item = &Uploaded> {
-        self.records.iter().flat_map(|r| &r.uploaded)
+        self.records.iter().flat_map(|r| &r.upload.uploaded)
     }
 
     /// The phases of all records together.
     pub fn phases(&self) -> PhaseTimes {
-        let mut sum = PhaseTimes::default();
-        for record in &self.records {
-            sum.prepare += record.phases.prepare;
-            sum.stage_in += record.phases.stage_in;
-            sum.run += record.phases.run;
-            sum.stage_out += record.phases.stage_out;
-        }
-        sum
+        let times = self.records.iter().map(|record| record.phases.times());
+        times.fold(PhaseTimes::default(), PhaseTimes::plus)
     }
 }

@@ -10,6 +10,7 @@ use crate::{batch::Delegator, plan::RESERVED};
 use config::{DispatchMode, FunctionConfig};
 use container::{
     Direct, UdockerSettings,
+    deferred::Deferred,
     exec::udocker::Udocker,
     prepare::{
         preparer::Preparer,
@@ -17,7 +18,7 @@ use container::{
     },
     workspace::{Retention, Workspace},
 };
-use environment::Environment;
+use environment::{Environment, Limits};
 use net::Network;
 use storage::{StoreSettings, Stores};
 
@@ -32,9 +33,11 @@ pub struct Services {
     pub(crate) delegator: Option<Delegator>,
     slots: Slots,
     temp_dir: PathBuf,
+    /// Removes the workspaces of invocations that are answered.
+    removing: Deferred,
 }
 
-/// Longest wait for stores at the end of the process. Whoever stops a container waits about ten seconds.
+/// Longest wait for stores at the end of the process. Container hosts kill after about ten seconds.
 const CLEARING_LIMIT: Duration = Duration::from_secs(3);
 
 /// Where commands run.
@@ -64,6 +67,7 @@ impl Services {
             delegator: None,
             slots: Slots::default(),
             temp_dir: environment.temp_dir(),
+            removing: Deferred::default(),
             config,
         }
     }
@@ -90,12 +94,12 @@ impl Services {
         self
     }
 
-    /// Waits for what interrupted uploads still have to clear away in their stores. To be called before the process ends.
+    /// Waits until interrupted uploads have cleaned up in their stores. Call it before the process ends.
     pub async fn finish(&self) {
         self.stores.finish_clearing(CLEARING_LIMIT).await;
     }
 
-    /// The function's package, where its container is to see it: where `extra_payload` is set and the package is there.
+    /// The function's package, if its container sees it: `extra_payload` is set and the package exists.
     pub fn extra_payload(&self) -> Option<&Path> {
         let task_root = self.udocker.settings().task_root.as_path();
         let asked = self.config.extra_payload.is_some();
@@ -112,15 +116,47 @@ impl Services {
         &self.temp_dir
     }
 
-    /// A new workspace.
+    /// Starts to clear up behind the invocations so far. Call it when their answers are posted.
+    pub async fn start_clearing(&self) {
+        self.removing.start().await;
+        self.preparer.start_clearing().await;
+    }
+
+    /// Clears up behind the invocations so far. Call it before the process ends, after the last answer.
+    pub async fn finish_clearing(&self) {
+        self.finish_removing().await;
+        self.preparer.finish_clearing().await;
+    }
+
+    async fn finish_removing(&self) {
+        if let Err(error) = self.removing.finish().await {
+            tracing::warn!(%error, "cannot remove a workspace");
+        }
+    }
+
+    /// Makes a workspace. Waits within `limits` until those of earlier invocations are removed: this one needs their
+    /// room.
     ///
     /// # Errors
     /// The operating system's.
-    pub(super) fn workspace(&self, retention: Retention) -> io::Result<Workspace> {
+    pub(super) async fn workspace(
+        &self,
+        retention: Retention,
+        limits: &Limits,
+    ) -> io::Result<Workspace> {
+        tokio::select! {
+            () = self.finish_removing() => {}
+            _too_late_for_any_record = limits.reached() => {}
+        }
         Workspace::create(&self.temp_dir, retention)
     }
 
-    /// For one invocation among those that run at once.
+    /// Removes a workspace once the answer is posted, see [`Self::start_clearing`].
+    pub(super) fn remove_later(&self, workspace: Workspace) {
+        self.removing.put(move || drop(workspace));
+    }
+
+    /// A slot for one of the invocations that run at once.
     pub(super) fn slot(&self) -> Slot {
         self.slots.take()
     }

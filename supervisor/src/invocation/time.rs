@@ -28,7 +28,7 @@ pub struct TimeBudget {
 
 impl TimeBudget {
     /// `total` is what the platform gives (Runtime API deadline, `timeout`), of which `threshold`
-    /// is kept back. A threshold that leaves less than [`MINIMUM_RUN`] is cut, and that is said.
+    /// is kept back. A threshold that leaves less than [`MINIMUM_RUN`] is cut, with a warning.
     pub fn new(now: Instant, total: Option<Duration>, threshold: Duration) -> Self {
         // Longer than the clock goes is no limit either.
         let Some(total) = total.filter(|total| now.checked_add(*total).is_some()) else {

@@ -74,7 +74,7 @@ impl OutputTarget {
         }
     }
 
-    /// Whether a file goes here. `relative` is its path below the output directory; what is compared is the file's
+    /// Whether this target takes a file. `relative` is its path below the output directory; what is compared is the file's
     /// own name, the part after the last slash. It must begin with one of the rule's prefixes and end with one of its
     /// suffixes, where an empty list means any.
     pub fn accepts(&self, relative: &[u8]) -> bool {

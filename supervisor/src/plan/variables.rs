@@ -10,12 +10,12 @@
 
 use std::collections::HashSet;
 
-use container::Variable;
 use serde::de::IgnoredAny;
 
-use super::{FunctionCredentials, InvocationContext, Paths, credentials};
-use crate::event::{Input, Record};
-use config::FunctionConfig;
+use super::context::{FunctionCredentials, InvocationContext};
+use crate::event::{Input, Record, SharedText};
+use config::{AwsCredentials, FunctionConfig};
+use container::Variable;
 
 /// Longest event that is passed as the variable `EVENT`, in bytes. Linux refuses a single environment string of
 /// 128 KiB (`MAX_ARG_STRLEN`, execve(2)); the rest is left for what engines put around it.
@@ -48,7 +48,7 @@ pub(super) fn collect(
     config: &FunctionConfig,
     ctx: &InvocationContext,
 ) -> Vec<Variable> {
-    let mut variables = Environment::default();
+    let mut variables = VariableList::default();
     variables.add_own(own(record, config, ctx));
     let command_line = ctx
         .extra_variables
@@ -68,6 +68,17 @@ pub(super) fn collect(
     variables.list
 }
 
+/// The function's credentials, unless the configuration withholds them.
+fn credentials<'a>(
+    config: &FunctionConfig,
+    ctx: &'a InvocationContext,
+) -> Option<&'a FunctionCredentials> {
+    match config.container.aws_credentials {
+        AwsCredentials::Pass => ctx.credentials.as_ref(),
+        AwsCredentials::Withhold => None,
+    }
+}
+
 /// The variable of a query parameter. A parameter whose name no shell could say after `CONT_VAR_`, or whose value no
 /// environment can hold, gets none; the whole request is in the event.
 fn parameter((name, value): &(String, String)) -> Option<Variable> {
@@ -81,19 +92,6 @@ fn parameter((name, value): &(String, String)) -> Option<Variable> {
     };
     tracing::debug!("query parameter {name:?} is left out: {reason}");
     None
-}
-
-/// The paths, then the variables that do not name any.
-pub(super) fn with_paths(variables: &[Variable], paths: &Paths<'_>) -> Vec<Variable> {
-    let path = |name, path: &std::path::Path| Variable::plain(name, path.to_string_lossy());
-    let mut all = vec![
-        path("TMP_INPUT_DIR", paths.input_dir),
-        path("TMP_OUTPUT_DIR", paths.output_dir),
-    ];
-    all.extend(paths.input_file.map(|file| path("INPUT_FILE_PATH", file)));
-    all.push(path("EVENT_FILE", paths.event_file));
-    all.extend_from_slice(variables);
-    all
 }
 
 fn own(record: &Record, config: &FunctionConfig, ctx: &InvocationContext) -> Vec<Variable> {
@@ -122,8 +120,12 @@ fn own(record: &Record, config: &FunctionConfig, ctx: &InvocationContext) -> Vec
 
 /// The event as one line of at most [`EVENT_LIMIT`] bytes; `None` when it cannot be that. Line breaks of JSON are white
 /// space, which may be spaces as well; a text that is not JSON and has line breaks stays in its file.
-fn one_line(event: &str) -> Option<String> {
-    if event.len() > EVENT_LIMIT || event.contains('\0') {
+fn one_line(event: &SharedText) -> Option<String> {
+    if event.len() > EVENT_LIMIT {
+        return None;
+    }
+    let event = event.as_str();
+    if event.contains('\0') {
         return None;
     }
     if !event.contains(['\n', '\r']) {
@@ -136,12 +138,12 @@ fn one_line(event: &str) -> Option<String> {
 
 /// Variables without a name twice: the first one added wins.
 #[derive(Default)]
-struct Environment {
+struct VariableList {
     list: Vec<Variable>,
     names: HashSet<String>,
 }
 
-impl Environment {
+impl VariableList {
     fn add_own(&mut self, own: Vec<Variable>) {
         self.names
             .extend(RESERVED.iter().map(|name| (*name).to_owned()));

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::failure::FailureName;
+
 /// Most destinations that an answer lists.
 const MAX_DESTINATIONS: usize = 100;
 
@@ -40,8 +42,9 @@ impl Files {
         } else {
             "they were stored, see outputs"
         };
+        let name = FailureName::ResponseTooLarge;
         let mut body = json!({
-            "exception": format!("ResponseTooLarge: the output files are larger than an answer can be; {advice}"),
+            "exception": format!("{name}: the output files are larger than an answer can be; {advice}"),
             "bytes": bytes,
             "limit": limit,
             "outputs": destinations.iter().take(MAX_DESTINATIONS).collect::<Vec<_>>(),

@@ -37,11 +37,8 @@ fn result(item: &FinishedItem) -> S3BatchJobResult {
     let code = match &item.outcome {
         Outcome::Exited { code: 0 } | Outcome::Delegated { .. } => "Succeeded",
         Outcome::Exited { .. } | Outcome::Killed { .. } => "PermanentFailure",
-        Outcome::TimedOut => "TemporaryFailure",
-        Outcome::Failed(failure) => match failure.name {
-            "EventInvalid" | "ConfigInvalid" => "PermanentFailure",
-            _ => "TemporaryFailure",
-        },
+        Outcome::Failed(failure) if failure.name.is_permanent() => "PermanentFailure",
+        Outcome::TimedOut | Outcome::Failed(_) => "TemporaryFailure",
     };
     let log = String::from_utf8_lossy(tail(&item.log, ITEM_LOG_LIMIT));
     let text = match (&item.outcome, log.trim()) {

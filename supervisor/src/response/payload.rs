@@ -10,7 +10,7 @@ use super::shorten::{shorten, shortened_text, tail};
 use super::{ERROR_LOG_LIMIT, Files, Finished, Outcome, body_limit, log_limit};
 use crate::event::{HeaderForm, HttpApi, Source};
 
-/// Longest header value taken over, in bytes, so that the envelope cannot outgrow its room.
+/// Longest header value, in bytes. Longer ones are cut, so that the envelope fits its room.
 const HEADER_LIMIT: usize = 512;
 
 const TEXT: &str = "text/plain; charset=utf-8";

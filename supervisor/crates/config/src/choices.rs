@@ -126,6 +126,31 @@ choice!(UdockerMode, "one of P1, P2, F1, F2, F3, F4, R1, R2, R3, S1",
     "p1" => P1, "p2" => P2, "f1" => F1, "f2" => F2, "f3" => F3, "f4" => F4,
     "r1" => R1, "r2" => R2, "r3" => R3, "s1" => S1);
 
+/// How the modes whose names begin with the same letter run a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModeFamily {
+    /// P modes: `PRoot` translates paths with ptrace.
+    Proot,
+    /// F modes: a library that is preloaded into the image's own programs translates paths.
+    Fakechroot,
+    /// R modes: runc or crun, in namespaces of their own.
+    Runc,
+    /// S modes: Singularity.
+    Singularity,
+}
+
+impl UdockerMode {
+    /// The family of the mode.
+    pub fn family(self) -> ModeFamily {
+        match self {
+            Self::P1 | Self::P2 => ModeFamily::Proot,
+            Self::F1 | Self::F2 | Self::F3 | Self::F4 => ModeFamily::Fakechroot,
+            Self::R1 | Self::R2 | Self::R3 => ModeFamily::Runc,
+            Self::S1 => ModeFamily::Singularity,
+        }
+    }
+}
+
 impl fmt::Display for UdockerMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The variants are spelled as udocker spells the modes.

@@ -21,8 +21,8 @@ use std::time::Duration;
 
 use crate::location::Bucket;
 pub use choices::{
-    AwsCredentials, DispatchMode, Engine, HttpStorageEvents, KeepLayers, LogLevel, OnFailure,
-    Prepare, ResponseContent, StageIn, TlsVerify, UdockerMode, UnknownChoice,
+    AwsCredentials, DispatchMode, Engine, HttpStorageEvents, KeepLayers, LogLevel, ModeFamily,
+    OnFailure, Prepare, ResponseContent, StageIn, TlsVerify, UdockerMode, UnknownChoice,
 };
 pub use error::ConfigError;
 pub use file::FUNCTION_KEYS;

@@ -1,5 +1,6 @@
 //! A run from the supervisor's side: its shim, its pipes, its log, and how it ended.
 
+pub mod leftovers;
 pub mod log;
 pub mod messages;
 pub mod outcome;

@@ -6,6 +6,7 @@
 //! `prepare` brings a container into udocker's store once and remembers it (through [`image`], or through udocker's
 //! own commands); `run` is then exactly one udocker command. Both start udocker below a [`shim`], which leaves no process behind.
 
+pub mod deferred;
 pub mod engine;
 mod error;
 pub mod exec;

@@ -22,6 +22,8 @@ use std::{
 use rootfs::remove_tree;
 use tempfile::TempDir;
 
+use crate::off_thread::off_thread;
+
 /// What happens to the workspace after the invocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retention {
@@ -87,6 +89,25 @@ impl Workspace {
             make_dir(&dir)?;
         }
         Ok(record)
+    }
+
+    /// Removes what record number `index` has in the workspace, unless that is kept.
+    pub async fn remove_record(&self, index: usize) {
+        if self.dir.is_none() {
+            return;
+        }
+        let (record, message) = (RecordDir::of(&self.path, index), self.job_message(index));
+        let removed = off_thread(move || {
+            remove_tree(&record.root);
+            remove_tree(&record.changes);
+            for file in [&record.log, &message] {
+                let _none = fs::remove_file(file);
+            }
+            Ok(())
+        });
+        if let Err(error) = removed.await {
+            tracing::warn!(%error, index, "cannot remove a record's files");
+        }
     }
 }
 

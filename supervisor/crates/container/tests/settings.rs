@@ -33,7 +33,7 @@ fn udocker_gets_its_variables_and_no_secrets() {
 #[test]
 fn empty_counts_as_unset() {
     let environment = environment(&[("AWS_LAMBDA_RUNTIME_API", ""), ("TMPDIR", "")]);
-    assert_eq!(environment.place(), Platform::Terminal);
+    assert_eq!(environment.platform(), Platform::Terminal);
     assert_eq!(environment.temp_dir(), Path::new("/tmp"));
 }
 

@@ -137,7 +137,7 @@ impl Environment {
 
     /// Whether this is a Lambda function that is a container image.
     pub fn is_image_function(&self) -> bool {
-        self.place() == Platform::Lambda && self.get(AWS_EXECUTION_ENV) == Some(IMAGE_FUNCTION)
+        self.platform() == Platform::Lambda && self.get(AWS_EXECUTION_ENV) == Some(IMAGE_FUNCTION)
     }
 
     /// This program's file. Containers without `/proc` cannot tell; then it is what the program was called by.
@@ -157,7 +157,7 @@ impl Environment {
     }
 
     /// Lambda or not.
-    pub fn place(&self) -> Platform {
+    pub fn platform(&self) -> Platform {
         if self.get(AWS_LAMBDA_RUNTIME_API).is_some() {
             Platform::Lambda
         } else {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     SandboxError,
-    calls::{Answer, Call, Certainty, table},
+    calls::{Answer, Call, Certainty, on_request, table},
 };
 
 /// A sandbox to imitate.
@@ -69,7 +69,8 @@ impl Policy {
     /// # Errors
     /// [`SandboxError::UnknownCall`] when the table has no such row.
     pub fn and(mut self, name: &str, answer: Option<Answer>) -> Result<Self, SandboxError> {
-        let rows: Vec<Call> = table().into_iter().filter(|row| row.name == name).collect();
+        let known = table().into_iter().chain(on_request());
+        let rows: Vec<Call> = known.filter(|row| row.name == name).collect();
         if rows.is_empty() {
             let name = name.to_owned();
             return Err(SandboxError::UnknownCall { name });

@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     /// 2015-08-30T12:36:00Z, the time of all vectors.
-    const TIME: Duration = Duration::from_secs(1_440_938_160);
+    const TIME: Duration = Duration::from_mins(24_015_636);
 
     /// The header that proves the signature.
     fn authorization(
@@ -151,10 +151,10 @@ mod tests {
             region: "us-east-1".to_owned(),
             credentials: None,
         };
-        let signed = signer.sign_at(UNIX_EPOCH + TIME, keys, request);
-        let signed = signed.unwrap();
-        assert_eq!(signed.headers()["x-amz-date"], "20150830T123600Z");
-        signed.headers()["authorization"]
+        let message = signer.sign_at(UNIX_EPOCH + TIME, keys, request);
+        let message = message.unwrap();
+        assert_eq!(message.headers()["x-amz-date"], "20150830T123600Z");
+        message.headers()["authorization"]
             .to_str()
             .unwrap()
             .to_owned()

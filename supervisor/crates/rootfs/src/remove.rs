@@ -1,26 +1,212 @@
-//! Removing what a container has left.
+//! Removes what a container has left, however deep it is and whatever its modes are.
+//!
+//! A tree is flattened from the top: a directory in a directory of the tree moves up to the top and is removed there. So any
+//! depth takes three descriptors and no stack. No link is followed.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    ffi::{OsStr, OsString},
+    fs, io,
+    os::{fd::AsFd, fd::OwnedFd, unix::ffi::OsStrExt as _},
+    path::Path,
+};
 
-/// Removes a directory that a container may have written to, as far as that is possible.
+use nix::{
+    dir::{Dir, Type},
+    errno::Errno,
+    fcntl::{AT_FDCWD, AtFlags, OFlag, openat, renameat},
+    sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, fstatat},
+    unistd::{UnlinkatFlags, unlinkat},
+};
+
+/// Removes a directory that a container may have written to, as far as that is possible. No process may write to it meanwhile.
 pub fn remove_tree(path: &Path) {
-    if fs::remove_dir_all(path).is_err() {
-        // Containers may leave directories without write permission behind.
-        open_up(path);
-        let _told_by_its_presence = fs::remove_dir_all(path);
+    // Its presence says what could not be removed to whoever must know.
+    let _as_far_as_possible = remove(path);
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    let top = open_directory(AT_FDCWD, path.as_os_str())?;
+    let mut flattening = Flattening { top, next: 0 };
+    while flattening.pass()? == Progress::Some {}
+    drop(flattening);
+    fs::remove_dir(path)
+}
+
+/// Whether one pass through the top removed anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Some,
+    None,
+}
+
+/// A tree that is being removed.
+#[derive(Debug)]
+struct Flattening {
+    top: OwnedFd,
+    /// The next name for a directory that moves up.
+    next: u64,
+}
+
+impl Flattening {
+    /// Removes what is in the top. What moved up meanwhile may have to wait for the next pass.
+    fn pass(&mut self) -> io::Result<Progress> {
+        let mut progress = Progress::None;
+        each(&self.top.try_clone()?, |name, kind| {
+            let removed = match kind {
+                Kind::Directory => self.remove_directory(name),
+                Kind::Other => unlinkat(&self.top, name, UnlinkatFlags::NoRemoveDir),
+            };
+            // Something is mounted there, or it is another user's: the rest goes all the same.
+            if removed.is_ok() {
+                progress = Progress::Some;
+            }
+        })?;
+        Ok(progress)
+    }
+
+    fn remove_directory(&mut self, name: &OsStr) -> nix::Result<()> {
+        match unlinkat(&self.top, name, UnlinkatFlags::RemoveDir) {
+            Err(Errno::ENOTEMPTY | Errno::EEXIST) => {}
+            done => return done,
+        }
+        let opened = open_directory(&self.top, name)?;
+        each(&opened, |inner, kind| {
+            let _next_pass_tries_again = match kind {
+                Kind::Directory => self.move_up(&opened, inner),
+                Kind::Other => unlinkat(&opened, inner, UnlinkatFlags::NoRemoveDir),
+            };
+        })?;
+        unlinkat(&self.top, name, UnlinkatFlags::RemoveDir)
+    }
+
+    fn move_up(&mut self, from: &OwnedFd, name: &OsStr) -> nix::Result<()> {
+        if unlinkat(from, name, UnlinkatFlags::RemoveDir).is_ok() {
+            return Ok(());
+        }
+        loop {
+            let new = OsString::from(self.next.to_string());
+            self.next += 1;
+            match renameat(from, name, &self.top, new.as_os_str()) {
+                // The name is taken.
+                Err(Errno::ENOTEMPTY | Errno::EEXIST | Errno::ENOTDIR) => {}
+                // To move, a directory must be writable: its own ".." changes.
+                Err(Errno::EACCES) => {
+                    make_accessible(from, name)?;
+                    return renameat(from, name, &self.top, new.as_os_str());
+                }
+                done => return done,
+            }
+        }
     }
 }
 
-/// Gives the owner write permission on every directory below `path`, without following links.
-fn open_up(path: &Path) {
-    let Ok(meta) = fs::symlink_metadata(path) else {
-        return;
-    };
-    if !meta.is_dir() {
-        return;
+/// What is removed in one way or the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Directory,
+    Other,
+}
+
+/// Shows each entry; entries may be removed, renamed and added meanwhile.
+fn each(directory: &OwnedFd, mut show: impl FnMut(&OsStr, Kind)) -> nix::Result<()> {
+    for entry in Dir::from_fd(open_directory(directory, OsStr::new("."))?)?.iter() {
+        let entry = entry?;
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        if name == "." || name == ".." {
+            continue;
+        }
+        let kind = match entry.file_type() {
+            Some(Type::Directory) => Kind::Directory,
+            Some(_) => Kind::Other,
+            None => match fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+                Ok(stat) if is_directory(stat.st_mode) => Kind::Directory,
+                _ => Kind::Other,
+            },
+        };
+        show(name, kind);
     }
-    let _best_effort = fs::set_permissions(path, fs::Permissions::from_mode(0o700));
-    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
-        open_up(&entry.path());
+    Ok(())
+}
+
+fn is_directory(mode: u32) -> bool {
+    SFlag::from_bits_truncate(mode) & SFlag::S_IFMT == SFlag::S_IFDIR
+}
+
+/// Opens a directory to empty it, whatever its mode is.
+fn open_directory(at: impl AsFd, name: &OsStr) -> nix::Result<OwnedFd> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let opened = match openat(&at, name, flags, Mode::empty()) {
+        Err(Errno::EACCES) => {
+            make_accessible(&at, name)?;
+            openat(&at, name, flags, Mode::empty())?
+        }
+        opened => opened?,
+    };
+    // What may be read need not be writable. A mode that cannot be changed shows in what cannot be removed.
+    let _another_users = nix::sys::stat::fchmod(&opened, Mode::S_IRWXU);
+    Ok(opened)
+}
+
+fn make_accessible(at: impl AsFd, name: &OsStr) -> nix::Result<()> {
+    fchmodat(at, name, Mode::S_IRWXU, FchmodatFlags::NoFollowSymlink)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use nix::sys::{
+        resource::{Resource, getrlimit, setrlimit},
+        stat::mkdirat,
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_tree_deeper_than_there_are_descriptors_goes() {
+        let parent = tempfile::tempdir().unwrap();
+        let tree = parent.path().join("tree");
+        fs::create_dir(&tree).unwrap();
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        let mut at = open_directory(AT_FDCWD, tree.as_os_str()).unwrap();
+        for _ in 0..5_000 {
+            mkdirat(&at, "d", Mode::S_IRWXU).unwrap();
+            // Names that a directory which moves up would get.
+            for name in ["0", "1"] {
+                let file = openat(&at, name, OFlag::O_CREAT | OFlag::O_WRONLY, Mode::S_IRUSR);
+                drop(file.unwrap());
+            }
+            at = open_directory(&at, "d".as_ref()).unwrap();
+        }
+        drop(at);
+        // Other tests of this process need some.
+        setrlimit(Resource::RLIMIT_NOFILE, soft.min(256), hard).unwrap();
+        // A stack that a function for each level does not fit.
+        let thread = std::thread::Builder::new().stack_size(128 << 10);
+        let removed = thread.spawn(move || remove_tree(&tree)).unwrap().join();
+        setrlimit(Resource::RLIMIT_NOFILE, soft, hard).unwrap();
+        assert!(removed.is_ok());
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn neither_modes_nor_links_are_in_the_way() {
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("precious"), "").unwrap();
+        let parent = tempfile::tempdir().unwrap();
+        let tree = parent.path().join("tree");
+        fs::create_dir_all(tree.join("a/b/c")).unwrap();
+        fs::create_dir_all(tree.join("0/1/2")).unwrap();
+        fs::write(tree.join("a/b/c/file"), "").unwrap();
+        symlink(outside.path(), tree.join("a/link")).unwrap();
+        symlink(outside.path(), tree.join("a/b/c/link")).unwrap();
+        for path in ["a/b/c", "a/b", "a", "0", ""] {
+            let closed = fs::Permissions::from_mode(0o000);
+            fs::set_permissions(tree.join(path), closed).unwrap();
+        }
+        remove_tree(&tree);
+        assert!(!tree.exists());
+        assert!(outside.path().join("precious").exists());
+        remove_tree(&tree);
     }
 }

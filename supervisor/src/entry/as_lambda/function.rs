@@ -1,4 +1,4 @@
-//! The function that is imitated: its size, and what Lambda makes of its configuration.
+//! The imitated function: its size, and the defaults that Lambda has for its configuration.
 
 use std::{str::FromStr as _, time::Duration};
 
@@ -109,7 +109,7 @@ pub fn settle(config: &mut FunctionConfig, environment: &Environment) -> anyhow:
     Ok(())
 }
 
-/// What is different here whatever this machine allows.
+/// Differences from Lambda on every machine.
 pub(super) fn never_imitated(function: &Function) -> Vec<String> {
     let share = f64::from(function.memory) / ONE_PROCESSOR;
     vec![

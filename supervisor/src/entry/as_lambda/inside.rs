@@ -1,4 +1,4 @@
-//! The program once more, inside the imitation: its command line, its variables, and what is done between fork and exec.
+//! Starts the program once more inside the imitation: its command line, its variables, and the work between fork and exec.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -21,13 +21,13 @@ use nix::{
 };
 use tokio::process::Command;
 
-use super::{Trial, processes, scratch::Scratch, user::User};
+use super::{processes, scratch::Scratch, trial::Trial, user::User};
 use container::engine::settings::UdockerSettings;
 use environment::{
     self as names, AWS_LAMBDA_FUNCTION_MEMORY_SIZE, AWS_LAMBDA_FUNCTION_NAME, Environment, TMPDIR,
 };
 
-/// The option that tells the inner process what it is; not for people.
+/// The hidden option that marks the inner process.
 pub const MARK: &str = "imitated";
 /// Parts of the image store that would be outside the function's `/tmp`.
 const ELSEWHERE: [&str; 3] = ["UDOCKER_CONTAINERS", "UDOCKER_REPOS", "UDOCKER_LAYERS"];
@@ -102,7 +102,8 @@ fn already_running() -> u64 {
     own.map(|process| process.threads).sum()
 }
 
-/// Variables that are other than this process's: the image store is in the function's `/tmp`, and engines stay where they are.
+/// The variables that differ from this process's: the image store is in the function's `/tmp`, and engines stay where they
+/// are.
 fn variables(trial: &Trial<'_>, scratch: &Scratch, user: User) -> Vec<(&'static str, OsString)> {
     let container = &trial.config.container;
     let settings = UdockerSettings::new(trial.environment, container.engine, container.execmode);
@@ -133,7 +134,7 @@ fn variables(trial: &Trial<'_>, scratch: &Scratch, user: User) -> Vec<(&'static 
     variables
 }
 
-/// What there is in the home directory that a run may use: credentials.
+/// The credentials in the home directory that a run may use.
 pub fn user_files(environment: &Environment) -> impl Iterator<Item = PathBuf> {
     let home = environment.path("HOME");
     USER_FILES

@@ -1,4 +1,4 @@
-//! What processes there are and what they use, from `/proc` (proc(5)).
+//! The processes of this machine and what they use, from `/proc` (proc(5)).
 
 use std::{collections::HashMap, fs};
 
@@ -45,7 +45,7 @@ impl Process {
             .map_or(self.resident, |kib| kib * 1024)
     }
 
-    /// What people call its program. In F modes the kernel knows the loader only, which is given the program as an argument.
+    /// The name of its program. In F modes the kernel knows only the loader, which gets the program as an argument.
     pub(super) fn program(&self) -> String {
         let line = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
         program(&self.name, &String::from_utf8_lossy(&line))

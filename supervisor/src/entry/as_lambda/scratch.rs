@@ -19,14 +19,14 @@ use nix::{
     unistd::geteuid,
 };
 
-use super::{Trial, devices};
+use super::{devices, trial::Trial};
 use container::{
     shim::probe::{self, Probe},
     workspace::Retention,
 };
 
 const MIB: u64 = 1024 * 1024;
-/// A measurement that reads every directory may take one part in this many of the time.
+/// Share of the time that measuring directories may take: one part in this many.
 const SHARE: u32 = 10;
 
 /// How the size is kept to.
@@ -147,7 +147,7 @@ impl Scratch {
     }
 }
 
-/// Has this process and what it starts see mounts that nobody else sees. To be called while there is one thread.
+/// Gives this process and its children mounts of their own. Call it while there is one thread.
 fn own_namespace(supervisor: &Path) -> nix::Result<()> {
     if geteuid().is_root() {
         unshare(CloneFlags::CLONE_NEWNS)?;

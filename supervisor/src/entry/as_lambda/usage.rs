@@ -1,4 +1,4 @@
-//! What a run used of what Lambda gives it, as lines for people and as JSON.
+//! What a run used of each of Lambda's limits, as lines for people and as JSON.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -9,10 +9,10 @@ use super::Function;
 use crate::invocation::MINIMUM_RUN;
 
 const MIB: u64 = 1024 * 1024;
-/// Beyond this part of a limit, in percent, there is advice.
+/// Use of a limit, in percent, beyond which advice is given.
 const CLOSE: u64 = 80;
 
-/// The highest values that were seen.
+/// The highest values of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Usage {
     /// From start to end.

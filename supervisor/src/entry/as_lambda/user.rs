@@ -1,5 +1,5 @@
-//! Which user the run is. On Lambda it is an unprivileged one; only root can be that user here, and only where the files of the
-//! run may be used by it.
+//! The user of the run. On Lambda it is an unprivileged one. Only root can become that user, and only if that user may use
+//! the run's files.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ const USER: u32 = 993;
 /// Its group.
 const GROUP: u32 = 990;
 
-/// Who the run is.
+/// The user of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum User {
     /// Lambda's user and group, without other groups.
@@ -87,10 +87,10 @@ pub(super) fn choose(
         access: Access::Write,
     });
     let obstacle = match first_obstacle(&all, user, group)? {
-        Verdict::Able if given => return Ok(User::Function(user, group)),
-        Verdict::Able => "its /tmp cannot be given to it".to_owned(),
-        Verdict::NoSuchUser => "it is unknown to this container".to_owned(),
-        Verdict::Obstacle(need) => {
+        Ability::Able if given => return Ok(User::Function(user, group)),
+        Ability::Able => "its /tmp cannot be given to it".to_owned(),
+        Ability::NoSuchUser => "it is unknown to this container".to_owned(),
+        Ability::Obstacle(need) => {
             let (verb, path) = (need.access.verb(), need.path.display());
             format!("it may not {verb} {path}")
         }
@@ -104,7 +104,7 @@ pub(super) fn choose(
 }
 
 /// What Lambda's user can do here.
-enum Verdict<'a> {
+enum Ability<'a> {
     /// Everything that is needed.
     Able,
     /// Not this.
@@ -113,8 +113,8 @@ enum Verdict<'a> {
     NoSuchUser,
 }
 
-/// The first need that the user cannot meet. Asked as that user: this process takes its place for a moment.
-fn first_obstacle(needs: &[Need], user: Uid, group: Gid) -> anyhow::Result<Verdict<'_>> {
+/// The first need that the user cannot meet. This process becomes that user for a moment to find out.
+fn first_obstacle(needs: &[Need], user: Uid, group: Gid) -> anyhow::Result<Ability<'_>> {
     let groups = getgroups().context("which groups is this process in?")?;
     let there: Vec<&Need> = needs.iter().filter(|need| need.path.exists()).collect();
     let became = setgroups(&[])
@@ -125,11 +125,11 @@ fn first_obstacle(needs: &[Need], user: Uid, group: Gid) -> anyhow::Result<Verdi
         faccessat(AT_FDCWD, &need.path, flags, AtFlags::AT_EACCESS).is_ok()
     };
     let verdict = match became {
-        Err(_) => Verdict::NoSuchUser,
+        Err(_) => Ability::NoSuchUser,
         Ok(()) => there
             .into_iter()
             .find(|need| !able(need))
-            .map_or(Verdict::Able, Verdict::Obstacle),
+            .map_or(Ability::Able, Ability::Obstacle),
     };
     let restored = seteuid(Uid::from_raw(0))
         .and_then(|()| setegid(Gid::current()))

@@ -1,4 +1,4 @@
-//! The outer process during a run: takes samples, passes signals on, and enforces what no limit of the kernel does here.
+//! The outer process during a run: takes samples, passes signals on, and enforces the limits that the kernel cannot.
 //!
 //! Memory is one of those: a control group would count the files of the function's `/tmp`, which are in this machine's
 //! memory and on Lambda on a disk.
@@ -29,27 +29,27 @@ use super::{
 };
 
 const MIB: u64 = 1024 * 1024;
-/// How often there is a look at `/tmp`, which costs next to nothing.
+/// How often `/tmp` is measured, which is cheap.
 const TICK: Duration = Duration::from_millis(5);
-/// How often there is a look at the processes, at most.
+/// How often processes are measured, at most.
 const LONG_TICK: Duration = Duration::from_millis(20);
-/// What that took is waited for this many times over before the next one.
+/// Pause after a measurement of the processes, as a multiple of the time it took.
 const SHARE: u32 = 5;
-/// How much longer than its timeout a function may run here: its start and its end are not the platform's.
+/// How much longer than its timeout a function may run here: start and end take longer than on the platform.
 const LENIENCE: Duration = Duration::from_millis(500);
-/// Longest that what was killed may take to go.
+/// Longest wait for killed processes to end.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Exit codes of a run that was stopped from here.
 const FAILED: i32 = 1;
 const TIMED_OUT: i32 = 124;
 
-/// Has orphans of the run become children of this process, where they are seen. On Lambda they are pid 1's, which does not
-/// wait for them; neither does this process, before the end.
+/// Makes orphans of the run children of this process, which sees them there. On Lambda they are children of pid 1, which
+/// does not reap them. Neither does this process before the end.
 pub(super) fn adopt_orphans() {
     let _not_permitted = set_child_subreaper(true);
 }
 
-/// Watches the inner process until it has ended, and everything it left with it. Answers the exit code.
+/// Watches the inner process to its end, and kills what it leaves. Returns the exit code.
 ///
 /// # Errors
 /// The operating system's.
@@ -188,7 +188,7 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// Nothing of a run survives this process.
+/// Kills every process of the run that is left.
 async fn kill_what_is_left() {
     let begun = Instant::now();
     loop {

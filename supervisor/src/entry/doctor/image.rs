@@ -1,4 +1,4 @@
-//! What is found of the configured image: whether it can be had, and what would keep its programs inside.
+//! Findings about the configured image: whether it can be pulled, and which engine runs its programs.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::invocation::{Services, image_source};
 use container::engine::{Guest, guest::Means, guest_os};
 use image::{ImageSource, look_up};
 
-use super::{Finding, Verdict};
+use super::finding::{Finding, Verdict};
 
 /// A registry that does not answer in this time is out of reach.
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -1,4 +1,4 @@
-//! What a run without udocker would start.
+//! Describes a run without udocker.
 
 use std::fmt::Write;
 
@@ -10,9 +10,9 @@ use container::{
     workspace::RecordDir,
 };
 
-use super::command_line;
+use super::shell::command_line;
 
-/// What the native engine would start; that depends on what is in the image.
+/// Describes what the native engine would start, which depends on the image's content.
 pub(super) fn native_line(
     text: &mut String,
     services: &Services,

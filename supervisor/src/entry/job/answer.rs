@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context as _;
 use base64::{prelude::BASE64_STANDARD, write::EncoderWriter};
 
-/// Prints the file, if there is one. Not even a newline follows: what is printed is the answer.
+/// Prints the file, if it exists, without a newline after it.
 ///
 /// # Errors
 /// When the file cannot be read, or standard output was closed before all of it was taken.

@@ -1,4 +1,4 @@
-//! What a job is told: by variables, by files its runner mounted, and on standard input.
+//! The inputs of a job: variables, mounted files and standard input.
 
 use std::{
     fs,
@@ -18,7 +18,7 @@ use crate::{
 };
 use environment::{self as names, Environment};
 
-/// The event: the variable, which shells on the way cannot have changed, else standard input.
+/// The event: the variable, byte for byte, else standard input.
 pub(super) fn event(environment: &Environment) -> anyhow::Result<Vec<u8>> {
     if let Some(event) = environment.get_os(names::EVENT).filter(|e| !e.is_empty()) {
         return Ok(event.as_encoded_bytes().to_vec());
@@ -29,8 +29,8 @@ pub(super) fn event(environment: &Environment) -> anyhow::Result<Vec<u8>> {
     event_of_standard_input()
 }
 
-/// The script for events that bring none, as a file: that of the variable, else the one the runner mounted. `None` leaves
-/// it to the configuration.
+/// The script for events without one, as a file: that of the variable, else the mounted one. `None` means that of the
+/// configuration.
 pub(super) fn script(environment: &Environment, scratch: &Path) -> anyhow::Result<Option<PathBuf>> {
     if let Some(encoded) = environment.get(names::SCRIPT) {
         let script = setup::decoded(encoded).context(
@@ -44,7 +44,7 @@ pub(super) fn script(environment: &Environment, scratch: &Path) -> anyhow::Resul
     Ok(mounted.is_file().then_some(mounted))
 }
 
-/// Who asks: the invocation that delegated the job, else the job itself.
+/// The context: that of the invocation that delegated the job, else the job's own.
 pub(super) fn context(environment: &Environment) -> InvocationContext {
     let context = environment.get(names::CONTEXT).unwrap_or_default();
     let delegated: Value = serde_json::from_str(context).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The event of a job whose variable `EVENT` only says where it is, see [`crate::batch::message`].
+//! Fetches the event of a job whose variable `EVENT` is a pointer, see [`crate::batch::message`].
 
 use std::{
     fs,
@@ -17,7 +17,7 @@ use config::{
 };
 use storage::{Download, Progress, StoreSettings, Stores};
 
-/// What the object held.
+/// The content of the object.
 pub(super) struct Message {
     pub(super) event: Vec<u8>,
     /// The script, as a file.

@@ -7,7 +7,10 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     entry::sink::Ids,
-    invocation::{RecordReport, Report, report::RecordPhase},
+    invocation::{
+        RecordReport, Report,
+        report::{PhaseOutcome, RecordPhase},
+    },
     response::Outcome,
 };
 use environment::{self as names, Environment};
@@ -62,10 +65,10 @@ fn line(function: &str, record: &RecordReport, ids: &Ids, now: u128) -> Value {
         values.insert(name, value);
     };
     for (phase, name) in RecordPhase::ALL {
-        if !record.outcomes.contains_key(&phase) {
+        if record.phases.outcome(phase).is_none() {
             continue;
         }
-        let time = record.phases.of(phase);
+        let time = record.phases.time(phase);
         // Microseconds count for phases that are mostly warm.
         let millis = json!(time.as_secs_f64() * 1000.0);
         metric(format!("{name}Time"), "Milliseconds", millis);
@@ -78,8 +81,8 @@ fn line(function: &str, record: &RecordReport, ids: &Ids, now: u128) -> Value {
         metric(name.to_owned(), "Count", json!(count));
     }
     for (phase, name) in RecordPhase::ALL {
-        let outcome = record.outcomes.get(&phase);
-        let outcome = outcome.map_or("not-reached", |outcome| outcome.name());
+        let outcome = record.phases.outcome(phase);
+        let outcome = outcome.map_or("not-reached", PhaseOutcome::name);
         values.insert(format!("{name}Outcome"), json!(outcome));
     }
     let timestamp = u64::try_from(now).unwrap_or(u64::MAX);

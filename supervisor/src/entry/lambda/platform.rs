@@ -1,9 +1,10 @@
-//! The calls to the platform beside invocations: an initialisation that failed, and the wish to be told of the end.
+//! Calls to the platform beside invocations: reports a failed initialisation, and asks for SIGTERM at the end.
 
 use anyhow::Context as _;
 use lambda_runtime_api_client::{PooledClient, body::Body, build_request};
 use serde_json::json;
 
+use crate::response::FailureName;
 use environment::{self as names, Environment};
 
 /// Name of the internal extension; it must be no other's in the function.
@@ -26,9 +27,10 @@ impl PlatformApi {
         ))
     }
 
-    /// Tells why there will be no invocations (Lambda Runtime API 2018-06-01, "Initialization error"): the caller of the
-    /// function then sees it. Whether the platform took it.
-    pub(super) async fn report_init_error(&self, error_type: &str, message: &str) -> bool {
+    /// Reports why the initialisation failed (Lambda Runtime API 2018-06-01, "Initialization error"), for the caller of the
+    /// function. Returns whether the platform accepted the report.
+    pub(super) async fn report_init_error(&self, name: FailureName, message: &str) -> bool {
+        let error_type = name.as_str();
         let body = json!({ "errorType": error_type, "errorMessage": message, "stackTrace": [] });
         let request = build_request()
             .method("POST")

@@ -1,4 +1,4 @@
-//! What a function's processes may use up or leave, beside their runs.
+//! Limits on a function's processes: core files and zombies.
 
 use std::{
     ffi::OsStr,
@@ -11,8 +11,7 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 
 use container::shim::process_tree::lasting_zombies;
 
-/// Has no process of this function write its memory to a file when it crashes: on Lambda the limit is none, and the file goes
-/// to `/tmp`, where the room is for outputs.
+/// Disables core files. On Lambda their size is unlimited, and they would fill `/tmp`, where outputs need the room.
 pub(super) fn write_no_cores() {
     let set = getrlimit(Resource::RLIMIT_CORE)
         .and_then(|(_, most)| setrlimit(Resource::RLIMIT_CORE, 0, most));
@@ -21,21 +20,21 @@ pub(super) fn write_no_cores() {
     }
 }
 
-/// Counts processes that have ended and that nobody collects: nothing on Lambda asks for the end of an orphan, and each counts
-/// against the limit of processes for as long as the environment lives.
+/// Counts zombies. On Lambda nothing reaps an orphan, and each counts against the limit of processes for as long as the
+/// environment lives.
 #[derive(Debug, Default)]
 pub(super) struct Zombies {
-    /// How many there were when that was last said.
+    /// How many there were at the last warning.
     said: AtomicU64,
 }
 
 impl Zombies {
-    /// Says it once half of the limit is used up, and again with every sixteenth more.
+    /// Warns when half of the limit is used up, and again for every sixteenth more.
     pub(super) fn look(&self) {
         let Ok((limit, _)) = getrlimit(Resource::RLIMIT_NPROC) else {
             return;
         };
-        // To count them is to read a file for each process: where there are few of any kind, nothing has to be said.
+        // Counting zombies reads a file for each process, which few processes are not worth.
         if limit == RLIM_INFINITY || processes() < limit / 2 {
             return;
         }
@@ -53,7 +52,7 @@ impl Zombies {
     }
 }
 
-/// How many processes are seen here.
+/// How many processes are visible.
 fn processes() -> u64 {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let is_process = |name: &OsStr| name.as_bytes().first().is_some_and(u8::is_ascii_digit);

@@ -6,6 +6,7 @@ use clap::Parser;
 
 use crate::entry::as_lambda;
 use config::UdockerMode;
+use container::workspace::Retention;
 
 /// Runs a container image on an event: a file lands in a bucket, your unmodified image processes it.
 ///
@@ -64,6 +65,17 @@ pub(super) struct Arguments {
     /// This is the process inside the imitation.
     #[arg(long = as_lambda::MARK, hide = true, requires = "as_lambda")]
     pub(super) imitated: bool,
+}
+
+impl Arguments {
+    /// Whether the workspace stays.
+    pub(super) fn retention(&self) -> Retention {
+        if self.keep {
+            Retention::Keep
+        } else {
+            Retention::Remove
+        }
+    }
 }
 
 const EXAMPLES: &str = "\

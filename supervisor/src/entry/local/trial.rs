@@ -8,8 +8,8 @@ use std::{
 
 use anyhow::bail;
 
-use super::{arguments::Arguments, retention};
-use crate::entry::as_lambda::{self, Access, Format, Function, Need, Trial};
+use super::arguments::Arguments;
+use crate::entry::as_lambda::{self, Access, Function, Need, ReportFormat, Trial};
 use config::FunctionConfig;
 use container::engine::settings::UdockerSettings;
 use environment::{self as names, Environment};
@@ -34,9 +34,9 @@ pub(super) fn run(
     function: Function,
 ) -> anyhow::Result<i32> {
     let format = if arguments.json {
-        Format::Json
+        ReportFormat::Json
     } else {
-        Format::Text
+        ReportFormat::Text
     };
     as_lambda::main(&Trial {
         environment,
@@ -45,7 +45,7 @@ pub(super) fn run(
         words,
         needs: needs(environment, arguments, config),
         format,
-        retention: retention(arguments),
+        retention: arguments.retention(),
     })
 }
 

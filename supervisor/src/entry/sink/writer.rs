@@ -1,5 +1,5 @@
-//! Writes to standard output and error on a thread of its own: whoever reads them may be slow or
-//! stuck, and deadlines and signals must be seen to meanwhile.
+//! Writes to standard output and error on a thread of its own. A reader may be slow or stuck, and deadlines and signals
+//! must be handled meanwhile.
 
 use std::{
     io::{Write, stderr, stdout},
@@ -16,9 +16,9 @@ use tokio::sync::Notify;
 
 use container::exec::log::Stream;
 
-/// Output waiting to be written, in bytes, from which on no more is taken from the container.
+/// Most bytes that wait to be written. Beyond it, no more is read from the container.
 const BACKLOG_LIMIT: usize = 1024 * 1024;
-/// At the end, a reader that is stuck is waited for this long.
+/// Longest wait for a stuck reader at the end.
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
 /// A handle to the thread, which is started by the first write.
@@ -50,7 +50,7 @@ impl Writer {
         self.wait_until_at_most(BACKLOG_LIMIT).await;
     }
 
-    /// Completes when everything is written, or nobody reads it.
+    /// Completes when everything is written, or after a second without a reader.
     pub async fn flush(&self) {
         let _stuck = tokio::time::timeout(FLUSH_LIMIT, self.wait_until_at_most(0)).await;
     }

@@ -2,8 +2,8 @@
 
 use std::io::{self, Seek, SeekFrom, Write};
 
-/// Bytes in memory, never more than a limit: what goes beyond is counted and nothing is kept. It is no error, as an
-/// archive's writer complains of errors on standard error when it is dropped.
+/// Bytes in memory, up to a limit. Beyond it, bytes are only counted and nothing is kept. That is no error, because the
+/// writer of an archive prints errors to standard error when it is dropped.
 pub(super) struct Bounded {
     /// `None` once there were too many.
     pub(super) bytes: Option<Vec<u8>>,

@@ -14,7 +14,7 @@
 //!                       negative; they may change at any time (replace the file, as it may be read at any time)
 //! ```
 //!
-//! Inside: user 993, group 990, no groups, no capabilities; a user and a pid namespace whose first process, this program, reaps nobody
+//! Inside: user 993, group 990, no groups, no capabilities; a user, an IPC and a pid namespace whose first process, this program, reaps nobody
 //! and forwards signals; an extension (a process that only waits, and starts a child
 //! when it is sent SIGUSR2) as pid 7 and the program as pid 8; a `/dev` of five
 //! devices and three links; `/proc`; standard input from `/dev/null`. The filter comes last.
@@ -62,7 +62,8 @@ fn main() -> ExitCode {
 #[allow(unsafe_code)]
 fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let filter = options.filter()?;
-    unshare(CloneFlags::CLONE_NEWPID).context("a pid namespace, which needs root")?;
+    unshare(CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWIPC)
+        .context("a pid and an IPC namespace, which needs root")?;
     let (said, ended) = io::pipe()?;
     let users = UserNamespace::new()?;
     let clock = options.clock.as_deref().map(WallClock::new).transpose()?;

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use config::UdockerMode;
+use config::{ModeFamily, UdockerMode};
 
 use crate::shim::argv0::{INIT_NAME, INIT_PATH};
 
@@ -21,17 +21,16 @@ pub enum Family {
 impl Family {
     /// The family of a mode.
     pub fn of(mode: UdockerMode) -> Self {
-        if mode.to_string().starts_with('F') {
-            Self::Preload
-        } else {
-            Self::Inside
+        match mode.family() {
+            ModeFamily::Fakechroot => Self::Preload,
+            ModeFamily::Proot | ModeFamily::Runc | ModeFamily::Singularity => Self::Inside,
         }
     }
 }
 
 /// R modes bring their own `/dev` and `/proc` (a bind on top is refused) and cannot bind a file of ours.
 pub fn is_runc(mode: UdockerMode) -> bool {
-    mode.to_string().starts_with('R')
+    mode.family() == ModeFamily::Runc
 }
 
 /// What the image says it runs (OCI image specification, `config.Entrypoint` and `config.Cmd`).

@@ -54,8 +54,9 @@ pub struct UdockerSettings {
     pub supervisor: PathBuf,
     /// The function's package, bound when there is an extra payload.
     pub task_root: PathBuf,
-    /// Whether layers go once the container exists, where the configuration does not say.
-    pub place: Platform,
+    /// Where the supervisor runs. It decides whether layers go once the container exists, where the configuration does not
+    /// say.
+    pub platform: Platform,
     /// Whether more containers of the same image may be wanted.
     pub invocations: Invocations,
     /// Whether an overlay may keep a run's changes away from the image.
@@ -72,7 +73,8 @@ pub enum Invocations {
 }
 
 impl Invocations {
-    fn of(environment: &Environment) -> Self {
+    /// As the platform says.
+    pub fn of(environment: &Environment) -> Self {
         let limit = environment.get(names::AWS_LAMBDA_MAX_CONCURRENCY);
         match limit.and_then(|limit| limit.parse::<u32>().ok()) {
             None | Some(0 | 1) => Self::OneByOne,
@@ -108,11 +110,11 @@ impl UdockerSettings {
         engine: Engine,
         configured_mode: Option<UdockerMode>,
     ) -> Self {
-        let place = environment.place();
+        let platform = environment.platform();
         let exec = launcher(environment);
         let mut variables = environment.for_udocker();
         let has_layer = exec.as_path() == Path::new(LAYER_EXEC) && exec.is_file();
-        if place == Platform::Lambda || has_layer {
+        if platform == Platform::Lambda || has_layer {
             for (name, value) in LAYER_DEFAULTS {
                 variables.entry(name.into()).or_insert(value.into());
             }
@@ -144,7 +146,7 @@ impl UdockerSettings {
             registry: registry(environment, &home),
             supervisor: environment.own_binary(),
             task_root: environment.task_root(),
-            place,
+            platform,
             invocations: Invocations::of(environment),
             overlay: Overlay::of(environment),
         }
@@ -213,7 +215,7 @@ fn mode(environment: &Environment, configured: Option<UdockerMode>) -> UdockerMo
     let default = environment.get(names::UDOCKER_DEFAULT_EXECUTION_MODE);
     configured
         .or_else(|| UdockerMode::from_str(default?).ok())
-        .unwrap_or(match environment.place() {
+        .unwrap_or(match environment.platform() {
             // Only a preloaded library works there: ptrace and user namespaces are denied.
             Platform::Lambda => UdockerMode::F1,
             Platform::Terminal => UdockerMode::P1,

@@ -96,7 +96,7 @@ impl Udocker {
             engine_spec: EngineSpec {
                 first: FirstProcess::Inside,
                 handoff: PathBuf::new(),
-                neighbours: Neighbours::of(self.settings.place),
+                neighbours: Neighbours::of(self.settings.platform),
                 variables: all,
                 line,
             },

@@ -60,7 +60,8 @@ impl Builder {
             KeepLayers::Drop => false,
             KeepLayers::Default => {
                 let settings = self.udocker.settings();
-                settings.place == Platform::Terminal || settings.invocations == Invocations::AtOnce
+                settings.platform == Platform::Terminal
+                    || settings.invocations == Invocations::AtOnce
             }
         }
     }

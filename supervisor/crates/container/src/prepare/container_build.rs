@@ -13,7 +13,7 @@ use crate::{
     engine::{EngineKind, command::Family, setup},
     error::ContainerError,
     off_thread::off_thread,
-    rollback::journal::Journal,
+    rollback::{self, journal::Journal},
 };
 use environment::Limits;
 use image::ImageSource;
@@ -35,7 +35,7 @@ pub(crate) struct ContainerBuild<'a> {
 
 impl ContainerBuild<'_> {
     pub(crate) async fn make(&self) -> Result<(), ContainerError> {
-        let store = &self.builder.store;
+        let (store, began) = (&self.builder.store, Instant::now());
         store.clear_ready(self.name);
         self.end_creating(false).await;
         if store.has_name(self.name) {
@@ -55,13 +55,14 @@ impl ContainerBuild<'_> {
         }
         // What is known of the runs of another container of that name.
         let journal = store.journal(self.name);
-        if journal.exists() {
-            Journal::renewed(&journal).map_err(|error| {
-                ContainerError::io("forget an old journal")(std::io::Error::other(error))
-            })?;
+        if journal.exists()
+            && let Err(error) = Journal::renewed(&journal)
+        {
+            tracing::debug!(%error, "a journal that cannot be used is removed");
+            rollback::scratch::remove(&journal);
         }
         store
-            .set_ready(self.name)
+            .set_ready(self.name, began.elapsed())
             .map_err(ContainerError::io("note that the image is prepared"))
     }
 

@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use config::UdockerMode;
 
 use crate::{
+    deferred::Deferred,
     engine::{Guest, command::ImageCommand},
     rollback::policy::Undo,
     shim::overlay::OverlayMount,
@@ -26,6 +27,8 @@ pub struct Prepared {
     pub mode: UdockerMode,
     /// What becomes of a run's changes in the image.
     pub undo: Undo,
+    /// Clears up behind its runs, so that the next one finds it as it was.
+    pub clearing: Arc<Deferred>,
     /// What the native engine knows of it, where that runs it.
     pub guest: Option<Arc<Guest>>,
 }
@@ -39,7 +42,7 @@ impl Prepared {
                 root: root(),
                 changes: Some(record.changes().to_owned()),
             },
-            Undo::Journal(_) => OverlayMount {
+            Undo::Journal(_) | Undo::Rebuild => OverlayMount {
                 root: root(),
                 changes: None,
             },

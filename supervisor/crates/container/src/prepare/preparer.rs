@@ -6,7 +6,7 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use nix::fcntl::Flock;
@@ -15,6 +15,7 @@ use config::{KeepLayers, Prepare};
 
 use super::{builder::Builder, prepared::Prepared, slots::Slot, store};
 use crate::{
+    deferred::Deferred,
     engine::{EngineKind, Guest, document::image_command},
     error::ContainerError,
     exec::udocker::Udocker,
@@ -69,7 +70,7 @@ impl Preparer {
             (RollbackPolicy::Overlay, EngineKind::Native) => first.clone(),
             _ => slot.name(&first),
         };
-        if let Some(prepared) = self.remembered(&place) {
+        if let Some(prepared) = self.remembered(&place, limits).await? {
             return Ok(prepared);
         }
         let lock = tokio::select! {
@@ -92,7 +93,7 @@ impl Preparer {
             && self.builder.store.is_ready(&name)
             && Journal::is_unfinished(&self.builder.store.journal(&name))
         {
-            tracing::info!("a run was interrupted: the container is made anew");
+            tracing::info!("a run was interrupted: the container is rebuilt");
             self.builder.store.clear_ready(&name);
         }
         if !self.builder.store.is_ready(&name) {
@@ -120,22 +121,23 @@ impl Preparer {
             }
             _ => {}
         }
-        if let Ok(mut ready) = self.ready.lock() {
-            ready.insert(place, prepared.clone());
-        }
+        self.ready().insert(place, prepared.clone());
         Ok(prepared)
     }
 
-    /// Takes stock of the container; where that cannot be, its scratch directories must do.
+    /// Takes stock of the container; where that cannot be, it is rebuilt for each run.
     async fn begin_journal(&self, prepared: &mut Prepared, claim: Flock<File>) {
         let root = prepared.directory.join("ROOT");
         let notes = self.builder.store.journal(&prepared.name);
         match off_thread(move || Journal::begin(&root, &notes).map_err(io::Error::other)).await {
             Ok(journal) => prepared.undo = Undo::journal(journal, claim),
-            Err(error) => tracing::warn!(
-                %error,
-                "what runs change in the image cannot be undone here, but for additions in /tmp and the like"
-            ),
+            Err(error) => {
+                prepared.undo = Undo::Rebuild;
+                tracing::warn!(
+                    %error,
+                    "what runs change in the image cannot be undone here: the container is rebuilt for each run"
+                );
+            }
         }
     }
 
@@ -199,6 +201,7 @@ impl Preparer {
             image,
             mode: settings.mode,
             undo: Undo::Scratch(baseline),
+            clearing: Arc::default(),
             guest,
             command,
             name: name.to_owned(),
@@ -221,14 +224,56 @@ impl Preparer {
         })
     }
 
-    fn remembered(&self, name: &str) -> Option<Prepared> {
-        let mut ready = self.ready.lock().ok()?;
-        let prepared = ready.get(name)?;
-        if self.builder.store.is_ready(&prepared.name) {
-            return Some(prepared.clone());
+    /// The container as the last run of this process found it, once that is cleared up behind.
+    async fn remembered(
+        &self,
+        place: &str,
+        limits: &Limits,
+    ) -> Result<Option<Prepared>, ContainerError> {
+        let Some(prepared) = self.ready().get(place).cloned() else {
+            return Ok(None);
+        };
+        let cleared = tokio::select! {
+            cleared = prepared.clearing.finish() => cleared,
+            why = limits.reached() => {
+                let image = prepared.image.clone();
+                return Err(ContainerError::Stopped { why, step: "clear up", image });
+            }
+        };
+        if cleared.is_ok() && self.builder.store.is_ready(&prepared.name) {
+            return Ok(Some(prepared));
         }
-        // With its claim on the container.
-        ready.remove(name);
-        None
+        self.builder.store.clear_ready(&prepared.name);
+        // With its claim on the container, of which this is the last copy.
+        self.ready().remove(place);
+        Ok(None)
+    }
+
+    /// Starts to clear up behind the runs so far, when nobody waits for their answers any more.
+    pub async fn start_clearing(&self) {
+        for (_, clearing) in self.clearing() {
+            clearing.start().await;
+        }
+    }
+
+    /// Clears up behind the runs so far.
+    pub async fn finish_clearing(&self) {
+        for (name, clearing) in self.clearing() {
+            if clearing.finish().await.is_err() {
+                self.builder.store.clear_ready(&name);
+            }
+        }
+    }
+
+    /// What is cleared up behind each container's runs, by the container's name. Not the containers themselves: who holds one
+    /// holds its claim, too.
+    fn clearing(&self) -> Vec<(String, Arc<Deferred>)> {
+        let ready = self.ready();
+        let of = |prepared: &Prepared| (prepared.name.clone(), Arc::clone(&prepared.clearing));
+        ready.values().map(of).collect()
+    }
+
+    fn ready(&self) -> MutexGuard<'_, HashMap<String, Prepared>> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

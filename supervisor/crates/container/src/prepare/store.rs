@@ -78,12 +78,18 @@ impl Store {
         self.own.join(name).is_file() && self.container(name).is_some()
     }
 
-    /// Notes that the container was prepared to the end.
+    /// Notes that the container was prepared to the end, and how long that took.
     ///
     /// # Errors
     /// The operating system's.
-    pub fn set_ready(&self, name: &str) -> io::Result<()> {
-        fs::write(self.own.join(name), b"")
+    pub fn set_ready(&self, name: &str, build_time: Duration) -> io::Result<()> {
+        fs::write(self.own.join(name), format!("{}\n", build_time.as_millis()))
+    }
+
+    /// How long it took to prepare the container, where that was noted.
+    pub fn build_time(&self, name: &str) -> Option<Duration> {
+        let noted = fs::read_to_string(self.own.join(name)).ok()?;
+        noted.trim().parse().ok().map(Duration::from_millis)
     }
 
     /// Takes the note back, before the container is touched.
@@ -110,7 +116,7 @@ impl Store {
         {
             remove_tree(&directory);
             if directory.exists() {
-                fs::remove_dir_all(directory)?;
+                return Err(io::ErrorKind::DirectoryNotEmpty.into());
             }
         }
         fs::remove_file(link)

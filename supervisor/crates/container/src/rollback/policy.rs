@@ -1,4 +1,4 @@
-//! How the changes that a run makes in its container's ROOT are kept from the next one.
+//! How the next run is kept from the changes that a run makes in its container's ROOT.
 
 use std::{
     fs::File,
@@ -11,7 +11,8 @@ use nix::fcntl::Flock;
 use tokio::sync::OnceCell;
 
 use super::{
-    journal::{Journal, Restored},
+    budget::Budget,
+    journal::{Inside, Journal, Restored},
     scratch::Baseline,
 };
 use crate::{
@@ -24,8 +25,8 @@ use crate::{
     shim::overlay::OverlayMount,
 };
 
-/// How long the attempt to mount an overlay may take, whatever the first invocation's own limits are: what it tells is for
-/// all of them.
+/// How long the attempt to mount an overlay may take, whatever the first invocation's own limits are: its result is for all
+/// of them.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is done about changes.
@@ -33,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub enum RollbackPolicy {
     /// They go to a directory of the run, see [`crate::shim::overlay`]; runs in one container do not see each other's.
     Overlay,
-    /// They are found and undone after the run, which has the container to itself.
+    /// They are found and undone before the next run; each run has the container to itself.
     Journal,
     /// Additions in scratch directories are removed: the engine's own mounts or users stand against more.
     Scratch,
@@ -70,6 +71,8 @@ pub enum Undo {
     Journal(Arc<Mutex<Claimed>>),
     /// See [`RollbackPolicy::Scratch`].
     Scratch(Baseline),
+    /// The container is rebuilt after each run: changes in it cannot be found here.
+    Rebuild,
 }
 
 /// A container that no other process uses, and what is known of it.
@@ -84,8 +87,12 @@ pub struct Claimed {
 pub enum State {
     /// It does.
     Clean,
-    /// These paths inside are not what they were, and nobody has what they were: the container must be made anew.
+    /// These paths inside are not what they were, and nobody has what they were: the container must be rebuilt.
     Lost(Vec<PathBuf>),
+    /// To rebuild the container takes less time than to undo the run's changes.
+    TooSlow,
+    /// Nobody knows: the container must be rebuilt.
+    Unknown,
 }
 
 impl Undo {
@@ -98,17 +105,17 @@ impl Undo {
         Self::Journal(Arc::new(Mutex::new(claimed)))
     }
 
-    /// To be called right before a run. `shared` is a directory of this machine that the container gets a link to, if any.
-    pub fn before_run(&self, shared: Option<&Path>) {
+    /// To be called right before a run. `shared` is the run's own directory on this machine, and `inside` what the engine needs at
+    /// its path in ROOT.
+    pub fn before_run(&self, shared: &Path, inside: Option<Inside>) {
         let Self::Journal(journal) = self else { return };
         let journal = &mut lock(journal).journal;
         if let Err(error) = journal.mark_dirty() {
             tracing::warn!(%error, "should this process be killed now, the next one would not know that the image has changed");
         }
-        let linked = shared.map_or(Ok(()), |shared| journal.link(shared));
-        if let Err(error) = linked {
-            // The shim makes it, or says why it cannot.
-            tracing::debug!(%error, "no link in advance");
+        if let Err(error) = journal.share(shared, inside) {
+            // The shim or udocker makes it, or says why it cannot.
+            tracing::debug!(%error, "nothing is made in advance for the run's directory");
         }
     }
 
@@ -119,22 +126,27 @@ impl Undo {
         }
     }
 
-    /// To be called when all processes of a run are gone, and no other uses the container.
-    pub fn after_run(&self, directory: &Path) -> State {
+    /// To be called when all processes of a run are gone, and no other uses the container. To undo changes in a journal may take
+    /// as long as `build_time`, which is what the container took to be built, where that is known.
+    pub fn after_run(&self, directory: &Path, build_time: Option<Duration>) -> State {
         match self {
             Self::Overlay => State::Clean,
             Self::Scratch(baseline) => {
                 baseline.restore(&directory.join("ROOT"));
                 State::Clean
             }
-            Self::Journal(journal) => match lock(journal).journal.restore() {
-                Ok(Restored::Clean | Restored::Undone) => State::Clean,
-                Ok(Restored::Lost { paths }) => State::Lost(paths),
-                Err(error) => {
-                    tracing::warn!(%error, "what a run changed in the image is not undone");
-                    State::Lost(Vec::new())
+            Self::Rebuild => State::Unknown,
+            Self::Journal(journal) => {
+                match lock(journal).journal.restore(Budget::new(build_time)) {
+                    Ok(Restored::Clean | Restored::Undone) => State::Clean,
+                    Ok(Restored::Lost { paths }) => State::Lost(paths),
+                    Ok(Restored::TooSlow) => State::TooSlow,
+                    Err(error) => {
+                        tracing::warn!(%error, "a run's changes in the image cannot be undone");
+                        State::Unknown
+                    }
                 }
-            },
+            }
         }
     }
 }

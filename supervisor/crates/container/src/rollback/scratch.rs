@@ -74,7 +74,10 @@ pub(crate) fn is_plain_directory(root: &Path, path: &Path) -> bool {
 /// lead to.
 pub(crate) fn remove(path: &Path) {
     let removed = match fs::symlink_metadata(path) {
-        Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),
+        Ok(meta) if meta.is_dir() => {
+            rootfs::remove_tree(path);
+            return;
+        }
         Ok(_) => fs::remove_file(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return,
         Err(error) => Err(error),

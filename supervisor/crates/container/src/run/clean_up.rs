@@ -6,6 +6,7 @@ use std::{
     ffi::OsString,
     fs,
     path::{Component, Path},
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -28,11 +29,15 @@ pub enum Last {
     No,
 }
 
-/// Clears up behind one run of `prepared`; `record` was the directory it shared with the host. Tells whether the next run
-/// finds the image as it was made.
-pub fn after_run(prepared: &Prepared, record: &Path, last: Last) -> State {
+/// Clears up behind one run of `prepared`; `record` was the directory it shared with the host. Reports whether the next run
+/// finds the image as it was made. `build_time` is what the container took to be built, where that is known.
+pub fn after_run(
+    prepared: &Prepared,
+    record: &Path,
+    last: Last,
+    build_time: Option<Duration>,
+) -> State {
     let root = prepared.directory.join("ROOT");
-    prepared.undo.run_is_over();
     remove_mount_point(&root, record);
     remove_mount_notes(&prepared.directory, record);
     if last == Last::No {
@@ -41,7 +46,7 @@ pub fn after_run(prepared: &Prepared, record: &Path, last: Last) -> State {
     if is_runc(prepared.mode) {
         remove_runc_state(&prepared.directory);
     }
-    prepared.undo.after_run(&prepared.directory)
+    prepared.undo.after_run(&prepared.directory, build_time)
 }
 
 /// The directories udocker made in the image to mount the record's on, or the native engine to put a link to it in: its own
@@ -118,7 +123,7 @@ mod tests {
         rollback::{policy::Undo, scratch::Baseline},
     };
     use config::UdockerMode;
-    use std::os::unix::fs::symlink;
+    use std::{os::unix::fs::symlink, sync::Arc};
 
     fn container(working: Option<&str>) -> (tempfile::TempDir, Prepared) {
         let dir = tempfile::tempdir().unwrap();
@@ -133,6 +138,7 @@ mod tests {
             command: ImageCommand::default(),
             mode: UdockerMode::R1,
             undo: Undo::Scratch(Baseline::of(dir.path(), working)),
+            clearing: Arc::default(),
             guest: None,
         };
         (dir, prepared)
@@ -150,7 +156,7 @@ mod tests {
         fs::write(dir.path().join("config.json"), "secrets").unwrap();
         fs::create_dir(dir.path().join("execution")).unwrap();
         fs::write(dir.path().join("execution/state.json"), "{}").unwrap();
-        after_run(&prepared, Path::new("/tmp/faas-a/0"), Last::Yes);
+        after_run(&prepared, Path::new("/tmp/faas-a/0"), Last::Yes, None);
         for gone in [
             "ROOT/tmp/faas-a",
             "ROOT/tmp/new",
@@ -178,7 +184,7 @@ mod tests {
         symlink(host.path(), root.join("var")).unwrap();
         fs::remove_dir_all(root.join("tmp")).unwrap();
         symlink(host.path().join("tmp"), root.join("tmp")).unwrap();
-        after_run(&prepared, Path::new("/tmp/faas-a/0"), Last::Yes);
+        after_run(&prepared, Path::new("/tmp/faas-a/0"), Last::Yes, None);
         assert!(host.path().join("tmp/precious").exists());
         assert!(host.path().join("tmp/faas-a/0").exists());
     }
@@ -187,7 +193,7 @@ mod tests {
     fn what_others_use_is_left_alone() {
         let (dir, prepared) = container(None);
         fs::write(dir.path().join("ROOT/tmp/theirs"), "").unwrap();
-        after_run(&prepared, Path::new("/tmp/faas-a/0"), Last::No);
+        after_run(&prepared, Path::new("/tmp/faas-a/0"), Last::No, None);
         assert!(dir.path().join("ROOT/tmp/theirs").exists());
     }
 }

@@ -11,11 +11,16 @@ use config::AwsCredentials;
 use environment::{Environment, Platform};
 
 use crate::{
-    engine::command::ImageCommand,
+    engine::{command::ImageCommand, settings::Invocations},
     error::ContainerError,
     exec::{
-        log::LogSink, outcome::RunReport, process::Running, request::RunRequest,
-        run_pipes::RunPipes, wait::wait_for_exit,
+        leftovers::{Leftovers, Tenancy},
+        log::LogSink,
+        outcome::RunReport,
+        process::Running,
+        request::RunRequest,
+        run_pipes::RunPipes,
+        wait::wait_for_exit,
     },
     shim::{
         launch_spec::{CommandSpec, EngineSpec, FirstProcess, LaunchSpec, variables},
@@ -31,6 +36,8 @@ pub struct Direct {
     supervisor: PathBuf,
     /// What every command inherits: the image's variables and the platform's.
     environment: BTreeMap<OsString, OsString>,
+    /// Whose the user is.
+    tenancy: Tenancy,
     /// Who else starts processes here.
     neighbours: Neighbours,
     /// The image's own command, as the words after `supervisor --` tell it.
@@ -49,7 +56,7 @@ impl Direct {
     ) -> Self {
         let mut inherited = environment.for_command(credentials);
         inherited.retain(|name, _| name.to_str().is_none_or(|name| !reserved.contains(&name)));
-        if environment.place() == Platform::Lambda {
+        if environment.platform() == Platform::Lambda {
             // Unset on Lambda, where nothing but this directory could be anybody's home.
             let home = environment.temp_dir();
             inherited.entry("HOME".into()).or_insert(home.into());
@@ -57,7 +64,8 @@ impl Direct {
         Self {
             supervisor,
             environment: inherited,
-            neighbours: Neighbours::of(environment.place()),
+            tenancy: Tenancy::of(environment.platform(), Invocations::of(environment)),
+            neighbours: Neighbours::of(environment.platform()),
             command: ImageCommand {
                 cmd: command,
                 ..ImageCommand::default()
@@ -96,8 +104,10 @@ impl Direct {
                 argv,
             },
         };
+        let leftovers = Leftovers::before_run(self.tenancy);
         let running = Running::start(&self.supervisor, &OverlayMount::default(), &order)?;
         let seen = wait_for_exit(running, pipes, &request, sink).await;
+        leftovers.remove_new();
         seen.report(started, |status, message| ContainerError::NotStarted {
             status,
             message,

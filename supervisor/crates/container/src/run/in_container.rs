@@ -11,6 +11,7 @@ use crate::{
     engine::command::{Family, is_runc},
     error::ContainerError,
     exec::{
+        leftovers::{Leftovers, Tenancy},
         log::LogSink,
         outcome::RunReport,
         process::Running,
@@ -21,7 +22,10 @@ use crate::{
     },
     off_thread::off_thread,
     prepare::{prepared::Prepared, store::Store},
-    rollback::policy::{State, Undo},
+    rollback::{
+        journal::Inside,
+        policy::{State, Undo},
+    },
     run::{clean_up, container::Container},
     shim::launch_spec::{FirstProcess, LaunchSpec},
     workspace::RecordDir,
@@ -54,13 +58,21 @@ pub async fn run(
     };
     // What the run needs outside of ROOT is there before the journal looks.
     let pipes = run_pipes(&spec, &argv, &request)?;
-    // udocker makes what it needs itself.
-    let shared = prepared.guest.is_some() && Family::of(prepared.mode) == Family::Preload;
-    prepared
-        .undo
-        .before_run(shared.then(|| request.record.root()));
+    let inside = match (&prepared.guest, Family::of(prepared.mode)) {
+        (Some(_), Family::Preload) => Some(Inside::Link),
+        (Some(_), Family::Inside) => None,
+        (None, _) => Some(Inside::MountPoint),
+    };
+    prepared.undo.before_run(request.record.root(), inside);
+    if matches!(prepared.undo, Undo::Rebuild) {
+        // Also for whoever comes after this process, should it be killed.
+        store.clear_ready(&prepared.name);
+    }
+    let settings = udocker.settings();
+    let leftovers = Leftovers::before_run(Tenancy::of(settings.platform, settings.invocations));
     let seen = attempt(udocker, prepared, &spec, pipes, &request, sink).await;
-    clear_up(&store, prepared, request.record, in_use).await;
+    leftovers.remove_new();
+    clear_up(store, prepared, request.record, in_use).await;
     seen?.report(started, |status, message| ContainerError::Step {
         step: "run",
         image: prepared.image.clone(),
@@ -105,7 +117,7 @@ async fn use_container(
     limits: &Limits,
 ) -> Result<Flock<File>, ContainerError> {
     let name = &prepared.name;
-    let alone = is_runc(prepared.mode) || matches!(prepared.undo, Undo::Journal(_));
+    let alone = is_runc(prepared.mode) || matches!(prepared.undo, Undo::Journal(_) | Undo::Rebuild);
     let how = if alone {
         FlockArg::LockExclusiveNonblock
     } else {
@@ -122,43 +134,56 @@ async fn use_container(
     }
 }
 
-/// Clears up behind a run. Where that means to look through the image, invocations that go on at the same time do not wait.
-async fn clear_up(store: &Store, prepared: &Prepared, record: &RecordDir, in_use: Flock<File>) {
-    if !matches!(prepared.undo, Undo::Journal(_)) {
-        return clear(store, prepared, record.root(), in_use);
+/// Clears up behind a run: at once where runs share the container and little is to be done, else when the answer is posted.
+async fn clear_up(store: Store, prepared: &Prepared, record: &RecordDir, in_use: Flock<File>) {
+    let (owned, record) = (prepared.clone(), record.root().to_owned());
+    if matches!(prepared.undo, Undo::Overlay) {
+        return clear(&store, &owned, &record, in_use);
     }
-    let (own_store, own_prepared) = (store.clone(), prepared.clone());
-    let record = record.root().to_owned();
-    let cleared = off_thread(move || {
-        clear(&own_store, &own_prepared, &record, in_use);
+    // What came in the run's own directories is looked at while it is there.
+    let undo = prepared.undo.clone();
+    let looked = off_thread(move || {
+        undo.run_is_over();
         Ok(())
     });
-    if let Err(error) = cleared.await {
-        tracing::error!(%error, "what the run changed in the image may be there still: the container will be made anew");
+    if let Err(error) = looked.await {
+        tracing::error!(%error, "what the run changed in the image is unknown: the container will be rebuilt");
         store.clear_ready(&prepared.name);
     }
+    prepared
+        .clearing
+        .put(move || clear(&store, &owned, &record, in_use));
 }
 
-/// The last one out turns off the light: only then is the container nobody else's.
+/// Until then, what was in use by nobody else stays so. Else the last one out turns off the light: only then is the container nobody
+/// else's.
 fn clear(store: &Store, prepared: &Prepared, record: &Path, in_use: Flock<File>) {
-    // What was in use by nobody else stays so, until it is clean.
+    let name = prepared.name.as_str();
     let alone = match prepared.undo {
-        Undo::Journal(_) => Some(in_use),
+        Undo::Journal(_) | Undo::Rebuild => Some(in_use),
         Undo::Overlay | Undo::Scratch(_) => {
             drop(in_use);
-            store.own_container(&prepared.name)
+            store.own_container(name)
         }
     };
     let last = match alone {
         Some(_) => clean_up::Last::Yes,
         None => clean_up::Last::No,
     };
-    if let State::Lost(paths) = clean_up::after_run(prepared, record, last) {
-        tracing::warn!(
+    match clean_up::after_run(prepared, record, last, store.build_time(name)) {
+        State::Clean => return,
+        State::Lost(paths) => tracing::warn!(
             ?paths,
-            "the run changed large files of the image in place: the container will be made anew"
-        );
-        store.clear_ready(&prepared.name);
+            "the run changed large files of the image in place: the container will be rebuilt"
+        ),
+        State::TooSlow => tracing::warn!(
+            "to undo what the run changed in the image takes longer than to rebuild the container: it will be rebuilt"
+        ),
+        State::Unknown => tracing::info!("the container will be rebuilt before the next run"),
+    }
+    store.clear_ready(name);
+    if let Err(error) = store.remove_container(name) {
+        tracing::debug!(%error, container = name, "the next preparation removes the container");
     }
 }
 

@@ -129,7 +129,7 @@ pub(crate) fn launch_spec(
         engine_spec: EngineSpec {
             first: launch.first,
             handoff: request.record.handoff(),
-            neighbours: Neighbours::of(udocker.settings().place),
+            neighbours: Neighbours::of(udocker.settings().platform),
             variables: launch.variables,
             line: launch.line,
         },

@@ -1,14 +1,21 @@
 //! Each kind of change is undone, and nothing costs anything where nothing changed.
 
-use std::{fs, os::unix::fs::symlink};
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    time::{Duration, Instant},
+};
 
-use container::rollback::journal::Restored;
+use container::rollback::{
+    budget::Budget,
+    journal::{Journal, Restored},
+};
 
 use crate::support::{MANY, World, append, change_mode, forge, same, snapshot, touch};
 
 type Change = (&'static str, fn(&World));
 
-const CONTENTS: [Change; 10] = [
+const CONTENTS: [Change; 14] = [
     ("write", |w| fs::write(w.at("etc/app/conf"), "b").unwrap()),
     ("write the same size and time", |w| {
         forge(&w.at("etc/app/conf")).unwrap();
@@ -34,6 +41,29 @@ const CONTENTS: [Change; 10] = [
         fs::hard_link(w.at("etc/app/conf"), w.at("tmp/d/h")).unwrap();
         fs::write(w.at("tmp/d/h"), "b = 1").unwrap();
         fs::remove_dir_all(w.at("tmp/d")).unwrap();
+    }),
+    ("write by a new name that stays", |w| {
+        fs::hard_link(w.at("etc/app/conf"), w.at("tmp/h")).unwrap();
+        fs::write(w.at("tmp/h"), "b = 1").unwrap();
+    }),
+    ("write by a new name that moves to the old one", |w| {
+        fs::hard_link(w.at("etc/app/conf"), w.at("tmp/h")).unwrap();
+        forge(&w.at("tmp/h")).unwrap();
+        fs::remove_file(w.at("etc/app/conf")).unwrap();
+        fs::rename(w.at("tmp/h"), w.at("etc/app/conf")).unwrap();
+    }),
+    ("write by a new name that another takes", |w| {
+        fs::hard_link(w.at("etc/app/conf"), w.at("tmp/h")).unwrap();
+        forge(&w.at("tmp/h")).unwrap();
+        fs::write(w.at("tmp/x"), "").unwrap();
+        fs::rename(w.at("tmp/x"), w.at("tmp/h")).unwrap();
+    }),
+    ("write by a new name in a directory that moves", |w| {
+        fs::hard_link(w.at("etc/app/conf"), w.at("usr/lib/h")).unwrap();
+        forge(&w.at("usr/lib/h")).unwrap();
+        fs::rename(w.at("usr/lib"), w.at("usr/x")).unwrap();
+        fs::rename(w.at("usr/bin"), w.at("usr/lib")).unwrap();
+        fs::write(w.at("usr/lib/h"), "").unwrap();
     }),
     ("replace", |w| {
         fs::write(w.at("etc/new"), "b").unwrap();
@@ -153,7 +183,7 @@ fn nothing_changed() {
     fs::read(world.at("etc/passwd")).unwrap();
     fs::read_dir(world.at("etc")).unwrap().count();
     for _ in 0..3 {
-        assert_eq!(journal.restore().unwrap(), Restored::Clean);
+        assert_eq!(journal.restore(Budget::new(None)).unwrap(), Restored::Clean);
     }
 }
 
@@ -176,9 +206,15 @@ fn changes_after_an_overflow_are_seen() {
     let mut journal = world.begin();
     events(&world, most_events() + 1);
     fs::remove_dir_all(world.at("etc")).unwrap();
-    assert_eq!(journal.restore().unwrap(), Restored::Undone);
+    assert_eq!(
+        journal.restore(Budget::new(None)).unwrap(),
+        Restored::Undone
+    );
     append(&world.at("etc/app/conf"), "more").unwrap();
-    assert_eq!(journal.restore().unwrap(), Restored::Undone);
+    assert_eq!(
+        journal.restore(Budget::new(None)).unwrap(),
+        Restored::Undone
+    );
     same(&before, &snapshot(&world.root()), "after an overflow");
 }
 
@@ -188,27 +224,33 @@ fn what_is_undone_is_known_again() {
     let world = World::new();
     let mut journal = world.begin();
     touch(&world.at("usr/bin/large"));
-    assert_eq!(journal.restore().unwrap(), Restored::Undone);
+    assert_eq!(
+        journal.restore(Budget::new(None)).unwrap(),
+        Restored::Undone
+    );
     fs::create_dir(world.at("tmp/new")).unwrap();
-    assert_eq!(journal.restore().unwrap(), Restored::Undone);
+    assert_eq!(
+        journal.restore(Budget::new(None)).unwrap(),
+        Restored::Undone
+    );
 }
 
-/// A change of time is undone without a copy only if it is certain that there was no other.
+/// Nothing is restored of a container that is rebuilt anyway.
 #[test]
-fn a_queue_that_is_drained_does_not_overflow() {
-    for drained in [true, false] {
-        let world = World::new();
-        let mut journal = world.begin();
-        for _ in 0..4 {
-            events(&world, most_events() / 3);
-            if drained {
-                journal.drain().unwrap();
-            }
-        }
-        touch(&world.at("usr/bin/large"));
-        let restored = journal.restore().unwrap();
-        assert_eq!(restored == Restored::Undone, drained, "{restored:?}");
+fn restoring_ends_when_it_takes_longer_than_it_may() {
+    let world = World::new();
+    for number in 0..20_000 {
+        fs::write(world.at(&format!("etc/app/{number}")), "x").unwrap();
     }
+    let mut journal = world.begin();
+    journal.mark_dirty().unwrap();
+    fs::remove_dir_all(world.at("etc/app")).unwrap();
+    let (began, limit) = (Instant::now(), Duration::from_millis(300));
+    let restored = journal.restore(Budget::new(Some(limit))).unwrap();
+    let took = began.elapsed();
+    assert_eq!(restored, Restored::TooSlow);
+    assert!(took < limit * 2, "{took:?}");
+    assert!(Journal::is_unfinished(&world.state()));
 }
 
 /// So many events, not one of them the same as the one before, for the kernel tells that once.

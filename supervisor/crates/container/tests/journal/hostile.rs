@@ -11,6 +11,8 @@ use nix::{
     sys::stat::{Mode, mkdirat},
 };
 
+use container::rollback::budget::Budget;
+
 use crate::support::{MANY, World, append, change_mode, same, snapshot};
 
 #[test]
@@ -57,7 +59,7 @@ fn a_file_held_from_outside_is_made_anew() {
     let held = outside.path().join("held");
     fs::hard_link(world.at("usr/lib/passwd"), &held).unwrap();
     append(&world.at("etc/passwd"), "x").unwrap();
-    journal.restore().unwrap();
+    journal.restore(Budget::new(None)).unwrap();
     fs::write(&held, "x").unwrap();
     same(&before, &snapshot(&world.root()), "held");
 }

@@ -3,7 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use container::rollback::journal::Restored;
+use container::rollback::{
+    budget::Budget,
+    journal::{Inside, Restored},
+};
 
 use crate::support::{World, append, change_mode, same, snapshot};
 
@@ -19,14 +22,14 @@ fn with_link(world: &World, change: impl Fn(&Path)) -> Restored {
         fs::write(run.join("script"), "").unwrap();
         let link = world.root().join(run.strip_prefix("/").unwrap());
         journal.mark_dirty().unwrap();
-        journal.link(&run).unwrap();
+        journal.share(&run, Some(Inside::Link)).unwrap();
         assert_eq!(fs::read_link(&link).unwrap(), run);
         change(&run);
         journal.run_is_over();
         // By whatever the run left of it.
         let _moved = fs::remove_file(&link);
         let _full = fs::remove_dir(link.parent().unwrap());
-        restored = journal.restore().unwrap();
+        restored = journal.restore(Budget::new(None)).unwrap();
     }
     restored
 }
@@ -123,11 +126,75 @@ fn neither_the_link_nor_outputs_are_a_reason_to_compare_all_files() {
 fn where_the_image_has_no_such_directory_nothing_is_made() {
     let world = World::new();
     let mut journal = world.begin();
-    journal.link(Path::new("/there/is/none/0")).unwrap();
-    journal.link(Path::new("/etc/app/0")).unwrap();
-    journal.link(Path::new("/0")).unwrap();
+    // The image has no /var/tmp.
+    let shared = tempfile::tempdir_in("/var/tmp").unwrap();
+    let run = shared.path().join("0");
+    fs::create_dir(&run).unwrap();
+    journal.share(&run, Some(Inside::Link)).unwrap();
     journal.run_is_over();
-    assert!(!world.at("there").exists());
-    assert!(!world.at("etc/app/0").exists());
-    assert_eq!(journal.restore().unwrap(), Restored::Clean);
+    assert!(!world.at("var/tmp").exists());
+    let restored = journal.restore(Budget::new(None)).unwrap();
+    assert_eq!(restored, Restored::Clean);
+    for path in ["/there/is/none/0", "/etc/app/0", "/0"] {
+        journal.share(Path::new(path), Some(Inside::Link)).unwrap();
+        journal.run_is_over();
+        assert!(!world.root().join(&path[1..]).exists(), "{path}");
+    }
+}
+
+/// An engine puts the run's directory in the place of an empty one, and removes that.
+#[test]
+fn a_mount_point_is_no_reason_to_compare_all_files() {
+    let (world, outside) = world_with_a_name_outside();
+    let mut journal = world.begin();
+    let shared = tempfile::tempdir_in("/tmp").unwrap();
+    let run = shared.path().join("0");
+    fs::create_dir(&run).unwrap();
+    journal.share(&run, Some(Inside::MountPoint)).unwrap();
+    let mount_point = world.root().join(run.strip_prefix("/").unwrap());
+    append(&outside, "unseen").unwrap();
+    fs::write(run.join("result"), "a result").unwrap();
+    fs::remove_dir(&mount_point).unwrap();
+    fs::remove_dir(mount_point.parent().unwrap()).unwrap();
+    journal.run_is_over();
+    let restored = journal.restore(Budget::new(None)).unwrap();
+    assert_eq!(restored, Restored::Undone);
+    let text = fs::read_to_string(world.at("etc/passwd")).unwrap();
+    assert!(text.ends_with("unseen"), "{text}");
+}
+
+#[test]
+fn new_files_are_no_reason_to_compare_all_files() {
+    let changes: [fn(&World); 4] = [
+        |w| fs::write(w.at("tmp/new"), "new").unwrap(),
+        |w| {
+            fs::write(w.at("var/log/new"), "new").unwrap();
+            change_mode(&w.at("var/log/new"), 0o600);
+            fs::rename(w.at("var/log/new"), w.at("var/log/messages")).unwrap();
+        },
+        |w| {
+            fs::write(w.at("tmp/lock"), "").unwrap();
+            fs::rename(w.at("tmp/lock"), w.at("tmp/moved")).unwrap();
+        },
+        |w| std::os::unix::fs::symlink("passwd", w.at("tmp/link")).unwrap(),
+    ];
+    for change in changes {
+        let (world, outside) = world_with_a_name_outside();
+        let mut journal = world.begin();
+        append(&outside, "unseen").unwrap();
+        change(&world);
+        let restored = journal.restore(Budget::new(None)).unwrap();
+        assert_eq!(restored, Restored::Undone);
+        let text = fs::read_to_string(world.at("etc/passwd")).unwrap();
+        assert!(text.ends_with("unseen"), "{text}");
+    }
+}
+
+/// A file of the image has a name elsewhere on the machine: what is written by that is what only a look at every file finds.
+fn world_with_a_name_outside() -> (World, std::path::PathBuf) {
+    let world = World::new();
+    let outside = world.state().with_extension("outside");
+    fs::hard_link(world.at("etc/passwd"), &outside).unwrap();
+    world.age();
+    (world, outside)
 }

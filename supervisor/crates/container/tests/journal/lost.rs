@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use container::rollback::journal::{Journal, JournalError, Restored};
+use container::rollback::{
+    budget::Budget,
+    journal::{Journal, JournalError, Restored},
+};
 
 use crate::support::{World, append, change_mode, forge, same, snapshot};
 
@@ -33,9 +36,15 @@ fn what_has_no_copy_is_lost_once() {
         let mut journal = world.begin();
         journal.mark_dirty().unwrap();
         change(&world);
-        assert_eq!(journal.restore().unwrap(), lost(&["usr/bin/large"]));
+        assert_eq!(
+            journal.restore(Budget::new(None)).unwrap(),
+            lost(&["usr/bin/large"])
+        );
         // And stays so.
-        assert_eq!(journal.restore().unwrap(), lost(&["usr/bin/large"]));
+        assert_eq!(
+            journal.restore(Budget::new(None)).unwrap(),
+            lost(&["usr/bin/large"])
+        );
         drop(journal);
         let again = Journal::begin(&world.root(), &world.state());
         assert!(matches!(again, Err(JournalError::Unfinished)), "{again:?}");
@@ -57,13 +66,19 @@ fn a_name_that_is_no_text_is_noted() {
     world.age();
     let mut journal = world.begin();
     fs::remove_file(&path).unwrap();
-    assert!(matches!(journal.restore().unwrap(), Restored::Lost { .. }));
+    assert!(matches!(
+        journal.restore(Budget::new(None)).unwrap(),
+        Restored::Lost { .. }
+    ));
     fs::write(&path, "x").unwrap();
     world.age();
     let before = snapshot(&world.root());
     let mut journal = world.begin();
     fs::remove_file(&path).unwrap();
-    assert_eq!(journal.restore().unwrap(), Restored::Undone);
+    assert_eq!(
+        journal.restore(Budget::new(None)).unwrap(),
+        Restored::Undone
+    );
     same(&before, &snapshot(&world.root()), "noted");
 }
 
@@ -75,12 +90,27 @@ fn the_list_of_lost_paths_is_bounded() {
     }
     let mut journal = world.begin();
     fs::remove_dir_all(world.at("usr/lib")).unwrap();
-    let Restored::Lost { paths } = journal.restore().unwrap() else {
+    let Restored::Lost { paths } = journal.restore(Budget::new(None)).unwrap() else {
         panic!("nothing was lost");
     };
     assert_eq!(paths.len(), 256);
     let noted = fs::read(world.state().join("noted")).unwrap();
     assert_eq!(noted.split(|byte| *byte == 0).count(), 257);
+}
+
+/// What was lost is known before anything is restored.
+#[test]
+fn nothing_is_restored_where_a_file_is_lost() {
+    let world = World::new();
+    for number in 0..1_000 {
+        fs::write(world.at(&format!("etc/app/{number}")), "x").unwrap();
+    }
+    let mut journal = world.begin();
+    fs::remove_dir_all(world.at("etc/app")).unwrap();
+    fs::remove_file(world.at("usr/bin/large")).unwrap();
+    let restored = journal.restore(Budget::new(None)).unwrap();
+    assert_eq!(restored, lost(&["usr/bin/large"]));
+    assert!(!world.at("etc/app/1").exists());
 }
 
 /// Nothing of the file tells of it but that its inode has changed, and the events' names are others'.
@@ -109,7 +139,10 @@ fn forged_contents_are_lost() {
         let world = World::new();
         let mut journal = world.begin();
         change(&world);
-        assert_eq!(journal.restore().unwrap(), lost(&["usr/bin/large"]));
+        assert_eq!(
+            journal.restore(Budget::new(None)).unwrap(),
+            lost(&["usr/bin/large"])
+        );
     }
 }
 
@@ -121,7 +154,10 @@ fn what_is_doubtful_is_lost() {
     fs::hard_link(world.at("usr/bin/large"), world.at("tmp/h")).unwrap();
     change_mode(&world.at("tmp/h"), 0o4777);
     fs::remove_file(world.at("tmp/h")).unwrap();
-    assert_eq!(journal.restore().unwrap(), lost(&["usr/bin/large"]));
+    assert_eq!(
+        journal.restore(Budget::new(None)).unwrap(),
+        lost(&["usr/bin/large"])
+    );
 }
 
 #[test]
@@ -130,21 +166,23 @@ fn the_root_is_moved() {
     let mut journal = world.begin();
     fs::rename(world.root(), world.dir.path().join("x")).unwrap();
     fs::create_dir(world.root()).unwrap();
-    assert_eq!(journal.restore().unwrap(), lost(&[""]));
+    assert_eq!(journal.restore(Budget::new(None)).unwrap(), lost(&[""]));
 }
 
 #[test]
 fn a_process_that_dies_leaves_its_mark() {
     let world = World::new();
     world.begin().mark_dirty().unwrap();
-    fs::create_dir_all(world.state().join("limbo/7/a")).unwrap();
-    fs::write(world.state().join("limbo/8"), "").unwrap();
+    fs::create_dir_all(world.state().join("quarantine/7/a")).unwrap();
+    fs::write(world.state().join("quarantine/8"), "").unwrap();
     let again = Journal::begin(&world.root(), &world.state());
     assert!(matches!(again, Err(JournalError::Unfinished)));
     Journal::renewed(&world.state()).unwrap();
     world.begin();
     assert_eq!(
-        fs::read_dir(world.state().join("limbo")).unwrap().count(),
+        fs::read_dir(world.state().join("quarantine"))
+            .unwrap()
+            .count(),
         0
     );
 }

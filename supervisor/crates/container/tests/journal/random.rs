@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::symlink};
 
-use container::rollback::journal::Restored;
+use container::rollback::{budget::Budget, journal::Restored};
 use proptest::prelude::*;
 
 use crate::support::{MANY, World, append, change_mode, forge, same, snapshot};
@@ -130,7 +130,7 @@ proptest! {
         for operation in &operations {
             apply(&world, operation);
         }
-        if !matches!(journal.restore().unwrap(), Restored::Lost { .. }) {
+        if !matches!(journal.restore(Budget::new(None)).unwrap(), Restored::Lost { .. }) {
             same(&before, &snapshot(&world.root()), "random");
         }
     }

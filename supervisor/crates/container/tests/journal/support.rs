@@ -8,7 +8,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use container::rollback::journal::{Journal, Restored};
+use container::rollback::{
+    budget::Budget,
+    journal::{Journal, Restored},
+};
 
 /// All watches there may be.
 pub(crate) const MANY: usize = usize::MAX;
@@ -109,16 +112,25 @@ impl World {
         for round in 0..2 {
             journal.mark_dirty().unwrap();
             change(self);
-            let restored = journal.restore().unwrap();
+            let restored = journal.restore(Budget::new(None)).unwrap();
             assert!(
                 to.contains(&restored),
                 "{what}, round {round}: {restored:?}"
             );
             same(&before, &snapshot(&self.root()), what);
             assert!(!self.state().join("dirty").exists());
-            assert_eq!(fs::read_dir(self.state().join("limbo")).unwrap().count(), 0);
+            assert_eq!(
+                fs::read_dir(self.state().join("quarantine"))
+                    .unwrap()
+                    .count(),
+                0
+            );
             if watches == MANY {
-                assert_eq!(journal.restore().unwrap(), Restored::Clean, "{what}");
+                assert_eq!(
+                    journal.restore(Budget::new(None)).unwrap(),
+                    Restored::Clean,
+                    "{what}"
+                );
             }
         }
     }

@@ -89,14 +89,20 @@ async fn ask(host: &EcrHost, network: &Network) -> Result<Credentials, String> {
         body: BODY.as_bytes().to_vec(),
     };
     let transport = Transport::new(TlsVerify::Verify, network);
-    let body = RETRIES
-        .run(async || {
-            let signed = signer.sign(&request).await;
-            let signed = signed.map_err(RequestError::Permanent)?;
-            let sent = send(&transport, signed.map(SdkBody::from)).await;
-            sent.map_err(|error| error.map(|reason| format!("{url}: {reason}")))
-        })
-        .await?;
+    // A loop, not `RETRIES.run`: the compiler cannot show that the future of an async closure is `Send`.
+    let mut pauses = RETRIES.pauses();
+    let body = loop {
+        let message = signer.sign(&request).await?;
+        let reason = match send(&transport, message.map(SdkBody::from)).await {
+            Ok(body) => break body,
+            Err(RequestError::Permanent(reason)) => return Err(format!("{url}: {reason}")),
+            Err(RequestError::Transient(reason)) => reason,
+        };
+        let Some(pause) = pauses.next() else {
+            return Err(format!("{url}: {reason}"));
+        };
+        tokio::time::sleep(pause).await;
+    };
     let answer: Answer = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
     let token = answer.authorization_data.into_iter().next();
     Ok(Credentials {

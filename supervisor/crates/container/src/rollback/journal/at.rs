@@ -6,7 +6,6 @@
 use std::{
     ffi::OsStr,
     fs::File,
-    io,
     os::{fd::OwnedFd, unix::ffi::OsStrExt as _},
 };
 
@@ -142,10 +141,10 @@ pub(super) fn open_file(at: &OwnedFd, name: &OsStr, flags: OFlag) -> nix::Result
 
 /// Shows each entry of the directory: its name, its inode and whether it is a directory. What is shown may be removed
 /// or renamed at once; nothing is remembered, because there may be any number.
-pub(super) fn each(
+pub(super) fn each<E: From<Errno>>(
     directory: &OwnedFd,
-    mut show: impl FnMut(&OsStr, u64, Kind) -> io::Result<()>,
-) -> io::Result<()> {
+    mut show: impl FnMut(&OsStr, u64, Kind) -> Result<(), E>,
+) -> Result<(), E> {
     for entry in Dir::from_fd(open_directory(directory, OsStr::new("."))?)?.iter() {
         let entry = entry?;
         let name = OsStr::from_bytes(entry.file_name().to_bytes());

@@ -2,6 +2,7 @@
 //! without a word about the directory that it is in (a hard link).
 
 use std::{
+    collections::BTreeSet,
     ffi::OsString,
     fs,
     os::fd::OwnedFd,
@@ -31,7 +32,7 @@ pub(super) struct Foreign {
     opened: OwnedFd,
     expected: Expected,
     /// Names of files that came.
-    came: Vec<OsString>,
+    came: BTreeSet<OsString>,
 }
 
 /// Whether what happened may have been about a file of the image.
@@ -41,31 +42,51 @@ pub(super) enum Verdict {
     Suspect,
 }
 
+impl Verdict {
+    fn suspect_if(suspect: bool) -> Self {
+        if suspect {
+            Self::Suspect
+        } else {
+            Self::Harmless
+        }
+    }
+}
+
 impl Foreign {
     pub(super) fn new(watch: WatchDescriptor, opened: OwnedFd, expected: Expected) -> Self {
         Self {
             watch,
             opened,
             expected,
-            came: Vec::new(),
+            came: BTreeSet::new(),
         }
     }
 
-    /// A file that comes is looked at in the end. One that goes again may have been anything, and nobody watches what is in a
-    /// directory that comes.
-    pub(super) fn take(&mut self, event: &InotifyEvent) -> Verdict {
-        let came = Flags::IN_CREATE | Flags::IN_MOVED_TO;
-        match &event.name {
-            Some(name)
-                if self.expected == Expected::Files
-                    && event.mask.intersects(came)
-                    && !event.mask.contains(Flags::IN_ISDIR) =>
-            {
-                self.came.push(name.clone());
-                Verdict::Harmless
-            }
-            _ => Verdict::Suspect,
+    /// A file that comes is looked at in the end. One that goes again may have been any file, and nobody watches what is in a
+    /// directory that comes. What was there before the run is nobody else's. `moving` is what moves between such directories.
+    pub(super) fn take(&mut self, event: &InotifyEvent, moving: &mut BTreeSet<u32>) -> Verdict {
+        let mask = event.mask;
+        let Some(name) = &event.name else {
+            // Of the directory itself. When it goes, it is empty.
+            return Verdict::suspect_if(mask.contains(Flags::IN_MOVE_SELF));
+        };
+        let known = self.came.contains(name);
+        if mask.contains(Flags::IN_DELETE) {
+            return Verdict::suspect_if(known);
         }
+        if mask.contains(Flags::IN_ISDIR) || self.expected == Expected::Nothing {
+            return Verdict::Suspect;
+        }
+        if mask.contains(Flags::IN_MOVED_FROM) {
+            if self.came.remove(name) {
+                moving.insert(event.cookie);
+            }
+            return Verdict::suspect_if(!known);
+        }
+        moving.remove(&event.cookie);
+        self.came.insert(name.clone());
+        // It took the place of one that came.
+        Verdict::suspect_if(known)
     }
 
     /// Looks at the files that came: one with another name may be the image's. Nothing runs any more.

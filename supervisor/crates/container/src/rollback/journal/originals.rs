@@ -17,6 +17,8 @@ use super::{at, inventory::NONE};
 const LARGEST: u64 = 256 << 10;
 /// Most bytes that such files take together.
 const MOST: u64 = 16 << 20;
+/// Most bytes of all copies where nobody can tell how much is free.
+const UNKNOWN: u64 = MOST;
 /// Read and written at once, in bytes.
 const BLOCK: usize = 16 << 10;
 const NAME: &str = "originals";
@@ -55,11 +57,10 @@ impl Originals {
         let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL;
         let pack = at::open_file(state, NAME.as_ref(), flags)?;
         at::unlink(state, NAME.as_ref())?;
-        let system = fstatvfs(&pack)?;
-        let free = system
-            .blocks_available()
-            .saturating_mul(system.fragment_size());
-        let left = free / 4 * 3;
+        let left = fstatvfs(&pack).map_or(UNKNOWN, |system| {
+            let free = system.blocks_available();
+            free.saturating_mul(system.fragment_size()) / 4 * 3
+        });
         Ok(Self {
             pack,
             end: 0,

@@ -17,9 +17,13 @@ use nix::{
     unistd::{UnlinkatFlags, unlinkat},
 };
 
-use super::at::{self, Kind};
+use super::{
+    at::{self, Kind},
+    error::UndoError,
+};
+use crate::rollback::budget::Budget;
 
-const NAME: &str = "limbo";
+const NAME: &str = "quarantine";
 
 #[derive(Debug)]
 pub(super) struct Quarantine {
@@ -60,7 +64,7 @@ impl Quarantine {
             if let (Kind::Directory, Some(number)) = (kind, number) {
                 directories.push((inode, number));
             }
-            Ok(())
+            Ok::<_, io::Error>(())
         })?;
         self.next = last.map_or(0, |last| last + 1);
         self.directories = directories.iter().copied().collect();
@@ -129,39 +133,47 @@ impl Quarantine {
                 if kind == Kind::Directory {
                     self.take(&opened, name, inode, kind)?;
                 }
-                Ok(())
+                Ok::<_, io::Error>(())
             })?;
         }
         Ok(Some(()))
     }
 
     /// Removes all but the files `wanted`, which are entries by inode.
-    pub(super) fn sort_out(&mut self, wanted: &BTreeMap<u64, u32>) -> io::Result<Vec<Found>> {
-        while self.take_apart()?.is_some() {}
+    pub(super) fn sort_out(
+        &mut self,
+        wanted: &BTreeMap<u64, u32>,
+        budget: &mut Budget,
+    ) -> Result<Vec<Found>, UndoError> {
+        while self.take_apart()?.is_some() {
+            budget.step()?;
+        }
         let mut found = Vec::new();
         for number in std::mem::take(&mut self.directories).into_values() {
             let name = file_name(number);
             let opened = at::open_directory(&self.directory, &name)?;
             at::each(&opened, |name, inode, kind| {
+                budget.step()?;
                 if let (Kind::File, Some(entry)) = (kind, wanted.get(&inode)) {
                     found.push((*entry, self.next));
                     self.take(&opened, name, inode, kind)?;
                 } else {
                     at::unlink(&opened, name)?;
                 }
-                Ok(())
+                Ok::<_, UndoError>(())
             })?;
             unlinkat(&self.directory, name.as_os_str(), UnlinkatFlags::RemoveDir)?;
         }
         let first_found = found.first().map_or(self.next, |(_, number)| *number);
         at::each(&self.directory, |name, inode, kind| {
+            budget.step()?;
             let number = name.to_str().and_then(|name| name.parse::<u32>().ok());
             match (kind, number, wanted.get(&inode)) {
                 (Kind::File, Some(number), _) if number >= first_found => {}
                 (Kind::File, Some(number), Some(entry)) => found.push((*entry, number)),
                 _ => at::unlink(&self.directory, name)?,
             }
-            Ok(())
+            Ok::<_, UndoError>(())
         })?;
         Ok(found)
     }

@@ -1,22 +1,27 @@
 //! After a run: makes ROOT what the inventory says.
 //!
-//! First the directories, from the root downwards: what does not belong in one goes to limbo, and a directory that is
-//! missing is looked for there before it is made anew ([`directories`]). Then the files: moved back, written, made or
+//! First the directories, from the root downwards: what does not belong in one goes to quarantine, and a directory that is
+//! missing is looked for there before it is created again ([`directories`]). Then the files: moved back, written, created or
 //! linked again ([`files`]). At last the directories get their attributes, which all of that has changed.
 
 mod directories;
 mod files;
 
-use std::{collections::BTreeSet, ffi::OsStr, io, os::fd::OwnedFd, path::PathBuf};
+use std::{collections::BTreeSet, ffi::OsStr, os::fd::OwnedFd, path::PathBuf};
 
 use super::{
     at::{self, Attributes, Kind},
+    error::UndoError,
     inventory::{Inventory, ROOT},
     originals::Originals,
+    seen::{EventCoverage, NameChanges, Seen},
     tree::Tree,
-    watch::{EventCoverage, Names, Seen, Watch},
+    watch::Watch,
 };
-use crate::rollback::journal::{lost_paths, quarantine::Quarantine};
+use crate::rollback::{
+    budget::Budget,
+    journal::{lost_paths, quarantine::Quarantine},
+};
 
 /// One restoration.
 #[derive(Debug)]
@@ -27,6 +32,7 @@ pub(super) struct Undo<'a> {
     pub(super) originals: &'a Originals,
     pub(super) quarantine: &'a mut Quarantine,
     pub(super) seen: &'a Seen,
+    pub(super) budget: Budget,
     pub(super) work: Work,
 }
 
@@ -41,28 +47,34 @@ pub(super) struct Work {
     mend: BTreeSet<u32>,
     /// Not there; no directories.
     missing: BTreeSet<u32>,
-    /// Came back from limbo.
+    /// Came back from quarantine.
     returned: BTreeSet<u32>,
     /// Cannot be put back.
     lost: BTreeSet<u32>,
 }
 
 impl Undo<'_> {
-    /// Does all that can be done and returns what could not, as paths below ROOT.
-    pub(super) fn run(mut self) -> io::Result<Vec<PathBuf>> {
+    /// Restores ROOT, or returns what cannot be put back, as paths below ROOT: nothing more is done then, as the container is
+    /// rebuilt.
+    pub(super) fn run(mut self) -> Result<Vec<PathBuf>, UndoError> {
         self.directories()?;
-        if self.seen.sight > EventCoverage::Whole {
+        if self.seen.coverage > EventCoverage::Whole {
             self.look_through()?;
         }
-        self.files()?;
+        if self.work.lost.is_empty() {
+            self.files()?;
+        }
+        if !self.work.lost.is_empty() {
+            let lost = self.work.lost.iter().take(lost_paths::MOST);
+            return Ok(lost.map(|entry| self.inventory.path(*entry)).collect());
+        }
         let compared = std::mem::take(&mut self.work.directories);
         for directory in compared {
             let entry = self.inventory.entry_of(directory);
             let opened = self.tree.directory(self.inventory, directory)?;
             self.give_attributes(entry, &opened, ".".as_ref())?;
         }
-        let lost = self.work.lost.iter().take(lost_paths::MOST);
-        Ok(lost.map(|entry| self.inventory.path(*entry)).collect())
+        Ok(Vec::new())
     }
 
     fn give_attributes(&self, entry: u32, at: &OwnedFd, name: &OsStr) -> nix::Result<()> {
@@ -76,9 +88,9 @@ impl Undo<'_> {
         let seen = self.seen;
         let names = self.inventory.names_of(entry);
         let written = names.iter().any(|name| seen.written.contains(name));
-        let moved = seen.names > Names::Stayed && !seen.written.is_empty();
-        let another = seen.names == Names::Added && self.work.returned.contains(&entry);
-        seen.sight > EventCoverage::Whole || written || moved || another
+        let moved = seen.names > NameChanges::None && seen.anything_written();
+        let another = seen.names == NameChanges::Added && self.work.returned.contains(&entry);
+        seen.coverage > EventCoverage::Whole || written || moved || another
     }
 
     /// Whether the entry is a directory that was looked into.

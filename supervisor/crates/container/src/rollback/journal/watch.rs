@@ -1,8 +1,5 @@
-//! What the kernel tells of changes below ROOT while a run goes on.
-//!
-//! One watch for each directory tells of changes by name. It cannot tell which inode a name had at the time: a file that
-//! is written by a second name, made for it in a directory that came with the run, changes without a word about its
-//! directory. What the events leave open is summed up in [`EventCoverage`] and [`Names`], and looked for where it matters.
+//! The kernel's events about changes below ROOT while a run goes on: one watch for each directory. Nobody reads them during a run:
+//! when they are more than the kernel's queue holds, everything is looked at.
 
 use std::{
     collections::BTreeSet,
@@ -18,88 +15,8 @@ use nix::{
 use super::{
     foreign::{Expected, Foreign, Verdict},
     inventory::Inventory,
+    seen::{EventCoverage, Seen},
 };
-
-/// How much of what happened can be told from the events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum EventCoverage {
-    /// All of it.
-    Whole,
-    /// Something was written that may be any file, by a name that is not of the image or where nobody watched.
-    Blurred,
-    /// Events were dropped; watches may be gone unseen.
-    Lost,
-}
-
-/// What became of the names of the image's files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Names {
-    Stayed,
-    /// Some were moved: what was written by a name may be another file.
-    Moved,
-    /// New ones came, for new inodes or old ones: an inode's number may be a new inode's.
-    Added,
-}
-
-/// What is known of the changes since ROOT was clean. Bounded by the inventory.
-#[derive(Debug)]
-pub(super) struct Seen {
-    /// Directories in which something happened.
-    pub(super) touched: BTreeSet<u32>,
-    /// Entries by whose name something was written.
-    pub(super) written: BTreeSet<u32>,
-    pub(super) sight: EventCoverage,
-    pub(super) names: Names,
-}
-
-impl Seen {
-    pub(super) fn nothing() -> Self {
-        Self {
-            touched: BTreeSet::new(),
-            written: BTreeSet::new(),
-            sight: EventCoverage::Whole,
-            names: Names::Stayed,
-        }
-    }
-
-    /// Anything may have happened.
-    pub(super) fn unknown() -> Self {
-        Self {
-            sight: EventCoverage::Lost,
-            ..Self::nothing()
-        }
-    }
-
-    pub(super) fn is_nothing(&self) -> bool {
-        self.touched.is_empty() && self.sight == EventCoverage::Whole
-    }
-
-    fn add(&mut self, inventory: &Inventory, directory: u32, event: &InotifyEvent) {
-        self.touched.insert(directory);
-        let Some(name) = &event.name else {
-            return;
-        };
-        let known = inventory.find(directory, name);
-        let mask = event.mask;
-        if mask.intersects(Flags::IN_MODIFY | Flags::IN_CLOSE_WRITE) {
-            self.written.extend(known);
-        }
-        if mask.intersects(Flags::IN_MOVED_FROM | Flags::IN_MOVED_TO) {
-            self.names = self.names.max(Names::Moved);
-        }
-        if mask.contains(Flags::IN_CREATE) {
-            self.names = Names::Added;
-        }
-        let came = mask.contains(Flags::IN_CREATE);
-        let of_a_directory = mask.contains(Flags::IN_ISDIR);
-        let changed = Flags::IN_MODIFY | Flags::IN_CLOSE_WRITE | Flags::IN_ATTRIB;
-        let unknown = known.is_none() && mask.intersects(changed);
-        // Nobody watches what is in a directory that came, and a name that came back may be of any inode.
-        if unknown || came && (of_a_directory || known.is_some()) {
-            self.sight = self.sight.max(EventCoverage::Blurred);
-        }
-    }
-}
 
 /// What becomes of names in a directory, and of that itself.
 const NAMES: Flags = Flags::IN_CREATE
@@ -119,6 +36,8 @@ pub(super) struct Watch {
     unwatched: BTreeSet<u32>,
     /// Those of directories which are not the image's.
     foreign: Vec<Foreign>,
+    /// Files that move from one of those to another, by what ties the two events together.
+    moving: BTreeSet<u32>,
 }
 
 impl Watch {
@@ -131,11 +50,8 @@ impl Watch {
             places: Vec::new(),
             unwatched: BTreeSet::new(),
             foreign: Vec::new(),
+            moving: BTreeSet::new(),
         }
-    }
-
-    pub(super) fn queue(&self) -> Option<&Inotify> {
-        self.inotify.as_ref()
     }
 
     /// Watches the open directory.
@@ -163,9 +79,12 @@ impl Watch {
 
     /// Looks at what came there, and watches them no more.
     pub(super) fn leave_foreign(&mut self, seen: &mut Seen) {
+        if !std::mem::take(&mut self.moving).is_empty() {
+            seen.blur();
+        }
         for foreign in std::mem::take(&mut self.foreign) {
             if foreign.look() == Verdict::Suspect {
-                seen.sight = seen.sight.max(EventCoverage::Blurred);
+                seen.blur();
             }
             if let Some(inotify) = &self.inotify {
                 let _gone_with_the_directory = inotify.rm_watch(foreign.watch);
@@ -195,7 +114,7 @@ impl Watch {
     pub(super) fn nothing_seen(&self) -> Seen {
         let mut seen = Seen::nothing();
         if !self.unwatched.is_empty() {
-            seen.sight = EventCoverage::Blurred;
+            seen.blur();
         }
         seen
     }
@@ -216,13 +135,13 @@ impl Watch {
 
     fn take(&mut self, inventory: &Inventory, seen: &mut Seen, event: &InotifyEvent) {
         if event.mask.contains(Flags::IN_Q_OVERFLOW) {
-            seen.sight = EventCoverage::Lost;
+            seen.coverage = EventCoverage::Lost;
             return;
         }
         let foreign = self.foreign.iter_mut().find(|one| one.watch == event.wd);
         if let Some(foreign) = foreign {
-            if foreign.take(event) == Verdict::Suspect {
-                seen.sight = seen.sight.max(EventCoverage::Blurred);
+            if foreign.take(event, &mut self.moving) == Verdict::Suspect {
+                seen.blur();
             }
             return;
         }

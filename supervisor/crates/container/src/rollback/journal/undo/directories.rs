@@ -10,8 +10,9 @@ use nix::{
 
 use crate::rollback::journal::{
     at::{self, Attributes, Kind},
+    error::UndoError,
     inventory::ROOT,
-    watch::EventCoverage,
+    seen::EventCoverage,
 };
 
 use super::Undo;
@@ -26,8 +27,8 @@ enum Same {
 }
 
 impl Undo<'_> {
-    pub(super) fn directories(&mut self) -> io::Result<()> {
-        let mut queue: BTreeSet<u32> = match self.seen.sight {
+    pub(super) fn directories(&mut self) -> Result<(), UndoError> {
+        let mut queue: BTreeSet<u32> = match self.seen.coverage {
             EventCoverage::Whole => self.seen.touched.clone(),
             EventCoverage::Blurred => self
                 .watch
@@ -41,6 +42,7 @@ impl Undo<'_> {
         loop {
             // A lower number is never below a higher one: all above a directory is in its place before it is looked at.
             while let Some(directory) = queue.pop_first() {
+                self.budget.step()?;
                 if self.is_absent(directory) {
                     waiting.insert(directory);
                 } else {
@@ -56,12 +58,13 @@ impl Undo<'_> {
     }
 
     /// Finds the files in all other directories that were changed by another name than theirs.
-    pub(super) fn look_through(&mut self) -> io::Result<()> {
+    pub(super) fn look_through(&mut self) -> Result<(), UndoError> {
         for directory in ROOT..self.inventory.directories() {
             let children = self.inventory.children(directory);
             if children.is_empty() || self.work.directories.contains(&directory) {
                 continue;
             }
+            self.budget.step()?;
             let opened = self.tree.directory(self.inventory, directory)?;
             for entry in children {
                 let wanted = self.inventory.entry(entry);
@@ -87,22 +90,25 @@ impl Undo<'_> {
     }
 
     /// Compares one directory with the inventory.
-    fn compare(&mut self, directory: u32) -> io::Result<()> {
+    fn compare(&mut self, directory: u32) -> Result<(), UndoError> {
         let opened = self.tree.directory(self.inventory, directory)?;
-        if self.watch.unwatched().contains(&directory) || self.seen.sight == EventCoverage::Lost {
+        if self.watch.unwatched().contains(&directory) || self.seen.coverage == EventCoverage::Lost
+        {
             self.watch.add(&opened, directory);
         }
         self.work.directories.insert(directory);
         let children = self.inventory.children(directory);
         let mut missing: Vec<bool> = children.clone().map(|_| true).collect();
         at::each(&opened, |name, inode, kind| {
+            self.budget.step()?;
             if let Some(entry) = self.inventory.find(directory, name)
                 && self.is_same(&opened, entry)? == Same::Yes
             {
                 missing[(entry - children.start) as usize] = false;
                 return Ok(());
             }
-            Ok(self.quarantine.take(&opened, name, inode, kind)?)
+            self.quarantine.take(&opened, name, inode, kind)?;
+            Ok::<_, UndoError>(())
         })?;
         for entry in children.clone() {
             if missing[(entry - children.start) as usize] {
@@ -153,8 +159,8 @@ impl Undo<'_> {
         Ok(Same::Yes)
     }
 
-    /// Puts absent directories back that are in limbo, or makes them anew if none is; `queue` is what to compare then.
-    fn bring_back(&mut self, queue: &mut BTreeSet<u32>) -> io::Result<()> {
+    /// Puts absent directories back that are in quarantine, or creates them if none is; `queue` is what to compare then.
+    fn bring_back(&mut self, queue: &mut BTreeSet<u32>) -> Result<(), UndoError> {
         loop {
             let inode = |d: &u32| self.inventory.entry(self.inventory.entry_of(*d)).inode;
             let absent = self.work.absent.iter().copied();
@@ -167,12 +173,13 @@ impl Undo<'_> {
             if !found.is_empty() {
                 return Ok(());
             }
+            self.budget.step()?;
             if self.quarantine.take_apart()?.is_none() {
                 break;
             }
         }
         for directory in std::mem::take(&mut self.work.absent) {
-            self.make_anew(directory)?;
+            self.create_again(directory)?;
             queue.insert(directory);
         }
         Ok(())
@@ -184,7 +191,7 @@ impl Undo<'_> {
         let inode = self.inventory.entry(entry).inode;
         let name = self.inventory.name(entry);
         match self.quarantine.give_directory(inode, &at, name) {
-            // Two of the same inode number: the other one was found first, this one is made anew.
+            // Two of the same inode number: the other one was found first, this one is created again.
             Err(Errno::ENOENT) => return Ok(()),
             done => done?,
         }
@@ -194,7 +201,7 @@ impl Undo<'_> {
         Ok(())
     }
 
-    fn make_anew(&mut self, directory: u32) -> io::Result<()> {
+    fn create_again(&mut self, directory: u32) -> io::Result<()> {
         let entry = self.inventory.entry_of(directory);
         let at = self.tree.around(self.inventory, entry)?;
         let name = self.inventory.name(entry);

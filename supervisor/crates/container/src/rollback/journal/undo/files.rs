@@ -10,6 +10,7 @@ use nix::{
 
 use crate::rollback::journal::{
     at::{self, Kind},
+    error::UndoError,
     inventory::links,
     scan::has_original,
 };
@@ -28,21 +29,22 @@ enum Source {
 }
 
 impl Undo<'_> {
-    pub(super) fn files(&mut self) -> io::Result<()> {
+    /// Restores what can be restored. Where anything is lost, it ends early: the container is rebuilt.
+    pub(super) fn files(&mut self) -> Result<(), UndoError> {
         self.fetch()?;
         self.add_other_names();
         for entry in self.work.mend.clone() {
+            self.budget.step()?;
             // Unless it went with another name of the same inode.
             if !self.work.missing.contains(&entry) {
                 self.mend(entry)?;
             }
         }
-        for entry in self.work.missing.clone() {
-            if self.make(entry)? {
-                self.work.missing.remove(&entry);
-                self.work.mend.insert(entry);
-            }
+        self.find_lost();
+        if !self.work.lost.is_empty() {
+            return Ok(());
         }
+        self.make_missing()?;
         // At last: each name that was made has changed the inode of its other names.
         self.add_other_names();
         for entry in std::mem::take(&mut self.work.mend) {
@@ -51,14 +53,42 @@ impl Undo<'_> {
         Ok(())
     }
 
-    /// Moves back what is in limbo, and empties it.
-    fn fetch(&mut self) -> io::Result<()> {
+    /// Finds out which of the missing files nobody can make, before any is made.
+    fn find_lost(&mut self) {
+        let work = &self.work;
+        let there = |name: &u32| !work.missing.contains(name) && !work.lost.contains(name);
+        let is_lost = |entry: &u32| {
+            self.inventory.entry(*entry).kind() == Kind::File
+                && self.source(*entry) == Source::None
+                && !self.inventory.names_of(*entry).iter().any(there)
+        };
+        let lost: Vec<u32> = work.missing.iter().copied().filter(is_lost).collect();
+        self.work.lost.extend(lost);
+    }
+
+    fn make_missing(&mut self) -> Result<(), UndoError> {
+        let missing = self.work.missing.clone();
+        let (began, mut left) = (self.budget.used(), missing.len());
+        for (entry, done) in missing.into_iter().zip(0..) {
+            if self.make(entry)? {
+                self.work.missing.remove(&entry);
+                self.work.mend.insert(entry);
+            }
+            left -= 1;
+            let left = u32::try_from(left).unwrap_or(u32::MAX);
+            self.budget.step_of_many(began, done, left)?;
+        }
+        Ok(())
+    }
+
+    /// Moves back what is in quarantine, and empties it.
+    fn fetch(&mut self) -> Result<(), UndoError> {
         let missing = self.work.missing.iter().copied();
         let files = missing.filter(|entry| self.inventory.entry(*entry).kind() == Kind::File);
         let wanted: BTreeMap<u64, u32> = files
             .map(|entry| (self.inventory.entry(entry).inode, entry))
             .collect();
-        for (entry, number) in self.quarantine.sort_out(&wanted)? {
+        for (entry, number) in self.quarantine.sort_out(&wanted, &mut self.budget)? {
             if self.work.missing.remove(&entry) {
                 let at = self.tree.around(self.inventory, entry)?;
                 self.quarantine
@@ -127,7 +157,7 @@ impl Undo<'_> {
         }
     }
 
-    /// Takes all names of the inode away, so that it is made anew.
+    /// Takes all names of the inode away, so that it is created again.
     fn cut_off(&mut self, entry: u32) -> io::Result<()> {
         if self.source(entry) == Source::None {
             self.work.lost.insert(entry);
@@ -200,7 +230,7 @@ impl Undo<'_> {
         Ok(true)
     }
 
-    /// Notes the inode as it is now, to compare with next time.
+    /// Notes the inode as it is now, for the next comparison.
     fn remember(&mut self, entry: u32) -> io::Result<()> {
         if self.work.lost.contains(&entry) {
             return Ok(());
