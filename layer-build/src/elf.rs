@@ -18,6 +18,16 @@ pub struct Inspection {
     pub size: u64,
 }
 
+impl Inspection {
+    /// The processor as the build's targets and `uname -m` name it; Lambda's name is that of [`Machine`].
+    pub fn machine_name(&self) -> String {
+        match self.machine {
+            Machine::ARM64 => "aarch64".to_owned(),
+            other => other.to_string(),
+        }
+    }
+}
+
 /// Why a file could not be inspected.
 #[derive(Debug, thiserror::Error)]
 pub enum ElfError {
@@ -69,6 +79,7 @@ mod tests {
         let inspection = inspect(&std::env::current_exe().unwrap()).unwrap();
         assert_eq!(inspection.linkage, Linkage::Dynamic);
         assert_eq!(inspection.machine, Machine::HOST);
+        assert_eq!(inspection.machine_name(), std::env::consts::ARCH);
         assert!(inspection.size > 0);
     }
 

@@ -85,7 +85,7 @@ fn add_own(files: &mut Files, settings: &Settings, project: &FileSource) -> Resu
     if found.machine != settings.arch.machine() || found.linkage != Linkage::Static {
         return Err(LayerError::WrongBinary {
             path: path.clone(),
-            found: format!("{}, {}", found.machine, found.linkage),
+            found: format!("{}, {}", found.machine_name(), found.linkage),
             arch: settings.arch,
         });
     }

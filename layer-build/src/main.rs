@@ -67,7 +67,7 @@ fn check(binaries: Vec<PathBuf>) -> anyhow::Result<ExitCode> {
         println!(
             "{}: {}, {}, {} bytes{complaint}",
             path.display(),
-            found.machine,
+            found.machine_name(),
             found.linkage,
             found.size
         );
