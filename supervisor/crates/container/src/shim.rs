@@ -10,5 +10,6 @@ pub mod overlay;
 pub mod probe;
 pub mod process_tree;
 pub mod proot_files;
+pub mod report;
 pub mod role;
 pub mod supervision;

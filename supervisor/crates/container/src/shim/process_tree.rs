@@ -14,7 +14,10 @@ use std::{
 
 use nix::{
     errno::Errno,
-    sys::signal::{Signal, kill, killpg},
+    sys::{
+        signal::{Signal, kill, killpg},
+        wait::{WaitPidFlag, waitpid},
+    },
     unistd::{Pid, Uid},
 };
 
@@ -191,6 +194,21 @@ fn below(root: Pid, all: &[Process]) -> Vec<Process> {
         }
     }
     found
+}
+
+/// Collects what a killed shim has left and this process, a child subreaper, has adopted. Its own children are in its session.
+pub fn collect_adopted() {
+    let all: Vec<Process> = processes().collect();
+    let own = Pid::this();
+    let Some(this) = all.iter().find(|process| process.pid == own) else {
+        return;
+    };
+    let adopted = all
+        .iter()
+        .filter(|process| process.is_adopted_by(this) && process.state == State::Zombie);
+    for process in adopted {
+        let _not_ours = waitpid(process.pid, Some(WaitPidFlag::WNOHANG));
+    }
 }
 
 /// How many processes of this user have ended and are collected by nobody: orphans whose end the machine's first process

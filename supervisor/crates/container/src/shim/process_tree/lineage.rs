@@ -58,10 +58,15 @@ impl Search {
         let ancestry = Ancestry::new(all, &self.lineage);
         let may_be = |process: &&Process| ancestry.allows(process);
         let mut left: Vec<Process> = all.iter().filter(may_be).copied().collect();
+        let adopted = left.iter().filter(|process| ancestry.is_adopted(process));
+        let adopted: BTreeSet<Pid> = adopted.map(|process| process.pid).collect();
         let mut found = Found::new(&self.lineage, all);
         loop {
             found.take_relatives(&mut left);
-            let Some(at) = left.iter().position(|process| self.belongs(process, all)) else {
+            let belongs = left
+                .iter()
+                .position(|process| adopted.contains(&process.pid) || self.belongs(process, all));
+            let Some(at) = belongs else {
                 return found.processes;
             };
             found.take(left.swap_remove(at));
