@@ -20,7 +20,6 @@ macro_rules! under_every_profile {
     };
 }
 
-mod attacks;
 mod calls;
 mod clock;
 mod facilities;

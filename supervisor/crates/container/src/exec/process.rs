@@ -24,13 +24,13 @@ use tokio::{
         unix::{OwnedReadHalf, OwnedWriteHalf},
     },
     process::{Child, Command},
-    task::JoinHandle,
+    sync::oneshot,
 };
 
 use super::{messages::Messages, reports::Reports};
 use crate::{
     error::ContainerError,
-    off_thread::off_thread,
+    off_thread::{self, off_thread},
     shim::{
         argv0,
         launch_spec::{LaunchSpec, Variables},
@@ -61,7 +61,7 @@ pub struct Running {
     /// What the run's processes are recognized by.
     run: Option<Run>,
     /// Kills what a killed shim has left; how many processes that were.
-    clearing: Option<JoinHandle<usize>>,
+    clearing: Option<oneshot::Receiver<usize>>,
     grace: Duration,
     /// What the command says that is not the container's output.
     pub messages: Messages,
@@ -232,7 +232,7 @@ impl Running {
     async fn clear_behind_the_shim(&mut self) {
         // Once: what comes later under the shim's number is another process.
         if let Some(run) = self.run.take() {
-            self.clearing = Some(tokio::task::spawn_blocking(move || {
+            self.clearing = Some(off_thread::start(move || {
                 let mut tree = Tree::of(run.lineage);
                 let killed = tree.kill(Instant::now() + KILLED_WITHIN, collect_adopted);
                 remove_files_of(&killed, &run.variables);

@@ -78,7 +78,8 @@ const STATUS_LIMIT: usize = READ_SIZE;
 impl SignedStatus {
     fn push(&mut self, bytes: &[u8]) {
         let room = STATUS_LIMIT.saturating_sub(self.lines.len());
-        self.lines.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.lines
+            .extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 }
 

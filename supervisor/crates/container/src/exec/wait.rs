@@ -12,8 +12,8 @@ use crate::{
     error::ContainerError,
     exec::{
         process::Running,
-        request::RunRequest,
         reports::{Reports, Rest, Start},
+        request::RunRequest,
         run_pipes::{Buffers, RunPipes},
     },
 };

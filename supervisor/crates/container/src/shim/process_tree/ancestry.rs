@@ -109,7 +109,7 @@ impl Found {
         }
     }
 
-    fn is_relative(&self, process: &Process) -> bool {
+    pub(super) fn is_relative(&self, process: &Process) -> bool {
         let group = |id: Pid| id.as_raw() > 1 && self.groups.contains(&id);
         process.parent == self.shim
             || self.pids.contains(&process.parent)
@@ -118,8 +118,19 @@ impl Found {
     }
 
     pub(super) fn take_relatives(&mut self, left: &mut Vec<Process>) {
-        while let Some(at) = left.iter().position(|process| self.is_relative(process)) {
-            self.take(left.swap_remove(at));
+        loop {
+            let before = left.len();
+            // Parents mostly come before their children: one pass takes nearly all.
+            left.retain(|process| {
+                let is_relative = self.is_relative(process);
+                if is_relative {
+                    self.take(*process);
+                }
+                !is_relative
+            });
+            if left.len() == before {
+                return;
+            }
         }
     }
 

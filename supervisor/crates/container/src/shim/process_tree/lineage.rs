@@ -10,6 +10,7 @@ use std::{
     fs,
     os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 use nix::unistd::{Pid, Uid};
@@ -17,7 +18,7 @@ use nix::unistd::{Pid, Uid};
 use super::{
     ancestry::{Ancestry, Found},
     known::{Lineage, Neighbours},
-    processes::{Moment, Process, State},
+    processes::{Moment, Process, State, process},
 };
 
 /// Where external extensions are (Lambda developer guide, "Lambda extensions"); functions cannot write there.
@@ -53,24 +54,35 @@ impl Search {
         }
     }
 
+    /// The shim and the leader of the run's first session, where that is known.
+    pub(super) fn leader(&self) -> Option<(Pid, Pid)> {
+        let Lineage { shim, leader, .. } = self.lineage;
+        leader.map(|leader| (shim, leader))
+    }
+
     /// The run's processes among `all`, zombies included; the shim is none of them.
-    pub(super) fn of_the_run(&mut self, all: &[Process]) -> Vec<Process> {
+    /// After `until` only relatives of those that have been found are.
+    pub(super) fn of_the_run(&mut self, all: &[Process], until: Option<Instant>) -> Vec<Process> {
         let ancestry = Ancestry::new(all, &self.lineage);
         let may_be = |process: &&Process| ancestry.allows(process);
         let mut left: Vec<Process> = all.iter().filter(may_be).copied().collect();
         let adopted = left.iter().filter(|process| ancestry.is_adopted(process));
         let adopted: BTreeSet<Pid> = adopted.map(|process| process.pid).collect();
         let mut found = Found::new(&self.lineage, all);
-        loop {
-            found.take_relatives(&mut left);
-            let belongs = left
-                .iter()
-                .position(|process| adopted.contains(&process.pid) || self.belongs(process, all));
-            let Some(at) = belongs else {
-                return found.processes;
-            };
-            found.take(left.swap_remove(at));
+        found.take_relatives(&mut left);
+        let mut strangers = Vec::new();
+        while let Some(process) = left.pop()
+            && until.is_none_or(|until| Instant::now() < until)
+        {
+            if adopted.contains(&process.pid) || self.belongs(&process, all) {
+                found.take(process);
+                found.take_relatives(&mut left);
+                found.take_relatives(&mut strangers);
+            } else {
+                strangers.push(process);
+            }
         }
+        found.processes
     }
 
     /// Whether a process that is no relative of the others is the run's all the same.
@@ -144,6 +156,82 @@ impl Search {
     }
 }
 
+/// Finds what is the run's beyond doubt, while the processes are being looked through: each can be stopped when it is seen,
+/// before the others have taken the time that looking at them takes.
+pub(super) struct FirstLook<'a> {
+    lineage: &'a Lineage,
+    found: Found,
+    /// Whether an orphan can be of this run only.
+    orphans: Orphans,
+}
+
+/// Whose an orphan is that came after the run began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Orphans {
+    OfThisRun,
+    OfAnybody,
+}
+
+impl<'a> FirstLook<'a> {
+    pub(super) fn new(search: &'a Search) -> Self {
+        let lineage = &search.lineage;
+        let others = [lineage.supervisor, lineage.shim].into_iter();
+        let others: Vec<Process> = others.filter_map(process).collect();
+        let orphans = match lineage.neighbours {
+            Neighbours::Extensions if !has_other_shims(lineage) => Orphans::OfThisRun,
+            Neighbours::Extensions | Neighbours::Anybody => Orphans::OfAnybody,
+        };
+        Self {
+            lineage,
+            found: Found::new(lineage, &others),
+            orphans,
+        }
+    }
+
+    /// Whether this process is the run's. What is not sure is left for a [`Search`].
+    pub(super) fn takes(&mut self, process: &Process) -> bool {
+        let Lineage {
+            supervisor,
+            shim,
+            began,
+            ..
+        } = self.lineage;
+        // What started in the same tick may have been there before.
+        if [*supervisor, *shim].contains(&process.pid) || process.started <= *began {
+            return false;
+        }
+        let is_orphan = self.orphans == Orphans::OfThisRun && process.parent.as_raw() == 1;
+        let taken = self.found.is_relative(process) || is_orphan && is_ours(process.pid);
+        if taken {
+            self.found.take(*process);
+        }
+        taken
+    }
+}
+
+/// Whether a process is this user's and no extension. One whose program may not be read shows neither.
+fn is_ours(pid: Pid) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let directory = format!("/proc/{pid}");
+    fs::metadata(&directory).is_ok_and(|of| of.uid() == Uid::effective().as_raw())
+        && fs::read_link(format!("{directory}/exe"))
+            .is_ok_and(|program| !program.starts_with(EXTENSIONS))
+}
+
+/// Whether the supervisor has other shims now.
+fn has_other_shims(lineage: &Lineage) -> bool {
+    let children = format!("/proc/{0}/task/{0}/children", lineage.supervisor);
+    // Without this list (a kernel option) nothing is sure.
+    let Ok(children) = fs::read_to_string(children) else {
+        return true;
+    };
+    let pids = children
+        .split_whitespace()
+        .filter_map(|pid| pid.parse().ok());
+    pids.map(Pid::from_raw)
+        .any(|pid| pid != lineage.shim && is_shim(pid))
+}
+
 /// Whether an environment names a directory, or something in it.
 fn names(environment: &[u8], directory: &Path) -> bool {
     let path = directory.as_os_str().as_bytes();
@@ -212,7 +300,7 @@ mod tests {
         let found = |before: Option<BTreeSet<Pid>>| {
             let mut search = search("/none", Neighbours::Extensions);
             search.lineage.before = before;
-            let found = search.of_the_run(&all);
+            let found = search.of_the_run(&all, None);
             found.iter().map(|p| p.pid.as_raw()).collect::<Vec<_>>()
         };
         // The supervisor never is; another one in the run's session, where it was not there before.
@@ -237,14 +325,32 @@ mod tests {
             process(105, 1, 104, 54),
             // Others: there before, or of another run, even in a session of this one.
             process(106, 1, 106, 49),
-            process(107, 90, 107, 60),
+            process(107, 90, 90, 60),
             process(108, 107, 101, 61),
             process(109, 106, 109, 62),
+            // What the supervisor has adopted from a shim that was killed, and not what it has started.
+            process(110, 90, 110, 63),
+            process(111, 110, 110, 64),
+            process(112, 90, 90, 65),
         ];
-        let found = search("/none", Neighbours::Anybody).of_the_run(&all);
+        let found = search("/none", Neighbours::Anybody).of_the_run(&all, None);
         let mut pids: Vec<i32> = found.iter().map(|p| p.pid.as_raw()).collect();
         pids.sort_unstable();
-        assert_eq!(pids, [101, 102, 103, 104, 105]);
+        assert_eq!(pids, [101, 102, 103, 104, 105, 110, 111]);
+    }
+
+    #[test]
+    fn the_first_look_takes_what_is_sure_and_nothing_else() {
+        let search = search("/none", Neighbours::Anybody);
+        let mut look = FirstLook::new(&search);
+        let mut takes =
+            |pid, parent, session, started| look.takes(&process(pid, parent, session, started));
+        assert!(takes(101, 100, 101, 51), "the first process");
+        assert!(takes(102, 101, 102, 52), "its child");
+        assert!(takes(103, 1, 102, 53), "an orphan of that session");
+        assert!(!takes(104, 101, 101, 50), "it may have been there before");
+        assert!(!takes(105, 1, 105, 54), "an orphan of anybody");
+        assert!(!takes(100, 90, 90, 60), "the shim");
     }
 
     #[test]
@@ -252,7 +358,7 @@ mod tests {
         let all = [process(100, 90, 100, 40), process(102, 101, 101, 30)];
         assert!(
             search("/none", Neighbours::Anybody)
-                .of_the_run(&all)
+                .of_the_run(&all, None)
                 .is_empty()
         );
     }

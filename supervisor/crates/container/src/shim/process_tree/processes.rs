@@ -65,10 +65,13 @@ pub fn numbers() -> impl Iterator<Item = Pid> {
 
 /// Every process.
 pub(super) fn processes() -> impl Iterator<Item = Process> {
-    numbers().filter_map(|pid| {
-        let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-        parse_stat(pid, &stat)
-    })
+    numbers().filter_map(process)
+}
+
+/// One process.
+pub(super) fn process(pid: Pid) -> Option<Process> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    parse_stat(pid, &stat)
 }
 
 /// The fields after the command's name, which is in parentheses and may hold anything itself.
