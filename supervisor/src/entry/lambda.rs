@@ -28,6 +28,7 @@ use crate::{
 use config::{FunctionConfig, LogLevel};
 use container::{
     exec::log::{Keep, Stream},
+    owned_dir::sweep,
     workspace::Retention,
 };
 use environment::{self as names, Environment, Platform};
@@ -80,6 +81,8 @@ fn serve(
             // Nobody took the report: then every invocation is answered with it.
         }
         platform.ask_for_shutdown_signal().await;
+        // Of a runtime that was killed in the same environment.
+        sweep(&environment.temp_dir());
         let function = Arc::new(Function::new(environment, initialised, command)?);
         tokio::select! {
             ended = poll(&function) => ended,

@@ -27,7 +27,7 @@ use crate::{
     telemetry,
 };
 use config::FunctionConfig;
-use container::{exec::log::Keep, workspace::Retention};
+use container::{exec::log::Keep, owned_dir::sweep, workspace::Retention};
 use environment::Environment;
 
 use super::{as_lambda, block_on, complain, ended, explain, setup, sink, summary};
@@ -90,6 +90,9 @@ fn run(
         function = Some(size);
     }
     telemetry::start(config.log_level, telemetry::Format::Text);
+    if !arguments.explain {
+        sweep(&environment.temp_dir());
+    }
     let payload = read_event(event)?;
     let threshold = config.container.timeout_threshold;
     let time = TimeBudget::new(Instant::now(), timeout, threshold);

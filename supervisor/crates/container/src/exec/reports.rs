@@ -73,7 +73,7 @@ impl Reports {
                 return;
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Takes what is there; whether that was anything.

@@ -55,10 +55,10 @@ impl Listener {
     ) -> io::Result<(File, UnixStream)> {
         let path = handoff.join("errand");
         let file = without_a_name(&path, command_spec)
-            .map_err(|error| named(&error, format!("cannot write {}", path.display())))?;
+            .map_err(|error| named(&error, &format!("cannot write {}", path.display())))?;
         let (ours, theirs) = UnixStream::pair()
             .and_then(|(ours, theirs)| ours.set_nonblocking(true).map(|()| (ours, theirs)))
-            .map_err(|error| named(&error, "cannot make a pair of sockets (socketpair)".into()))?;
+            .map_err(|error| named(&error, "cannot make a pair of sockets (socketpair)"))?;
         self.proot_stderr = Some(ours);
         self.status_writer.begins();
         Ok((file, theirs))
@@ -133,7 +133,7 @@ impl Listener {
     }
 }
 
-fn named(error: &io::Error, what: String) -> io::Error {
+fn named(error: &io::Error, what: &str) -> io::Error {
     io::Error::new(error.kind(), format!("{what}: {error}"))
 }
 
