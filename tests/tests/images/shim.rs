@@ -161,6 +161,20 @@ fn a_killed_shim_takes_its_run_with_it_and_the_next_is_served() {
 }
 
 #[test]
+fn a_daemon_that_hides_goes_with_a_run_that_kills_its_shim() {
+    // Nothing ties it to the run: neither its parent and session nor its variables and files.
+    let daemon = "(setsid env -i /bin/sleep 27182 < /dev/null > /dev/null 2>&1 &)";
+    let script = format!("{daemon}; sleep 0.3; kill -9 $PPID; sleep 60");
+    let sandbox = Sandbox::new(Mode::NativeF1);
+    let run = sandbox.script(&script).run();
+    let left = e2e::command_lines();
+    let is_daemon = |line: &Vec<u8>| line.ends_with(b"/bin/sleep\x0027182\0");
+    assert!(!left.iter().any(is_daemon), "it runs on");
+    run.expect_code(137);
+    sandbox.expect_clean();
+}
+
+#[test]
 fn a_run_goes_with_the_supervisor() {
     for mode in [Mode::NativeP1, Mode::NativeF1] {
         for signal in [Signal::SIGTERM, Signal::SIGKILL] {
