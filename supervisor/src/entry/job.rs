@@ -99,7 +99,10 @@ fn run(environment: &Environment, command: Vec<String>) -> anyhow::Result<Option
         monitor: Monitor::default(),
     };
     let outcome = block_on(execute(&services, &invocation, &cancel))?;
-    answer::print(&answer)?;
+    // Of any other end there is none: what may have been written by then is not the answer.
+    if outcome == Outcome::SUCCESS {
+        answer::print(&answer)?;
+    }
     if let Outcome::Failed(failure) = &outcome {
         complain(&format!("error: {}: {}\n", failure.name, failure.message));
     }

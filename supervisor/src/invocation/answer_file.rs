@@ -18,12 +18,16 @@ use super::archive::{add, files, naming, open_regular};
 /// # Errors
 /// The operating system's, naming the file; what was made of `answer` by then is removed.
 pub(super) fn write(output: &Path, answer: &Path) -> io::Result<()> {
+    // It has its name when it is complete: whoever has stopped waiting for it finds nothing.
+    let part = answer.with_extension("part");
     let written = match files(output)?.as_slice() {
-        [] => Ok(()),
-        [only] => copy(only, answer),
-        several => archive(several, answer),
+        [] => return Ok(()),
+        [only] => copy(only, &part),
+        several => archive(several, &part),
     };
-    written.inspect_err(|_| drop(fs::remove_file(answer)))
+    written
+        .and_then(|()| fs::rename(&part, answer))
+        .inspect_err(|_| drop(fs::remove_file(&part)))
 }
 
 /// A second name for the same file where that is possible: it costs no space.
