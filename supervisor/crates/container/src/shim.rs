@@ -7,6 +7,7 @@ pub mod init;
 pub mod inlet;
 pub mod launch_spec;
 pub mod overlay;
+pub mod parts;
 pub mod probe;
 pub mod process_tree;
 pub mod proot_files;

@@ -27,10 +27,13 @@ pub struct Writer {
     shared: Arc<Shared>,
 }
 
+/// What is to be written, in order.
+type Queue = mpsc::Sender<(Stream, Vec<u8>)>;
+
 #[derive(Debug, Default)]
 struct Shared {
     /// None where no thread can be started.
-    thread: OnceLock<Option<mpsc::Sender<(Stream, Vec<u8>)>>>,
+    thread: OnceLock<Option<Queue>>,
     backlog: AtomicUsize,
     written: Notify,
 }
@@ -72,7 +75,7 @@ impl Writer {
     }
 }
 
-fn start(shared: &Arc<Shared>) -> Option<mpsc::Sender<(Stream, Vec<u8>)>> {
+fn start(shared: &Arc<Shared>) -> Option<Queue> {
     let (sender, receiver) = mpsc::channel::<(Stream, Vec<u8>)>();
     let shared = Arc::downgrade(shared);
     let started = thread::Builder::new().spawn(move || {

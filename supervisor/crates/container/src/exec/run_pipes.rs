@@ -16,7 +16,7 @@ use crate::{
     error::ContainerError,
     shim::{
         inlet::Inlet,
-        launch_spec::terminated,
+        parts::terminated,
         report::{Key, ShimReport},
     },
     variable::Variable,

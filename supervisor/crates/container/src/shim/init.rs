@@ -47,7 +47,7 @@ use nix::{
 };
 
 use super::argv0::INIT_PATH;
-use crate::shim::launch_spec::{CommandSpec, read_part};
+use crate::shim::{launch_spec::CommandSpec, parts::read_part};
 use command::{command_words, take_variables};
 
 pub(crate) use command::{Pipes, prepare};

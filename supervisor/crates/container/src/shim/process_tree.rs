@@ -2,9 +2,11 @@
 //! group does not hold them.
 
 mod ancestry;
+mod first_look;
 mod known;
 mod lineage;
 mod processes;
+mod zombies;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -15,20 +17,19 @@ use std::{
 
 use nix::{
     errno::Errno,
-    sys::{
-        signal::{Signal, kill, killpg},
-        wait::{WaitPidFlag, waitpid},
-    },
-    unistd::{Pid, Uid},
+    sys::signal::{Signal, kill, killpg},
+    unistd::Pid,
 };
 
+use self::{
+    first_look::FirstLook,
+    lineage::Search,
+    processes::{Process, State, process, processes},
+};
 pub use self::{
     known::{Lineage, Neighbours},
     processes::{Moment, numbers},
-};
-use self::{
-    lineage::{FirstLook, Search},
-    processes::{Process, State, process, processes},
+    zombies::{collect_adopted, lasting_zombies},
 };
 use environment::pause;
 
@@ -273,32 +274,6 @@ fn below(root: Pid, all: &[Process]) -> Vec<Process> {
         }
     }
     found
-}
-
-/// Collects what a killed shim has left and this process, a child subreaper, has adopted. Its own children are in its session.
-pub fn collect_adopted() {
-    let all: Vec<Process> = processes().collect();
-    let own = Pid::this();
-    let Some(this) = all.iter().find(|process| process.pid == own) else {
-        return;
-    };
-    let adopted = all
-        .iter()
-        .filter(|process| process.is_adopted_by(this) && process.state == State::Zombie);
-    for process in adopted {
-        let _not_ours = waitpid(process.pid, Some(WaitPidFlag::WNOHANG));
-    }
-}
-
-/// How many processes of this user have ended and are collected by nobody: orphans whose end the machine's first process
-/// does not ask for. They count against the limit of processes.
-pub fn lasting_zombies() -> usize {
-    let user = Uid::effective();
-    let zombies = processes()
-        .filter(|process| process.state == State::Zombie && process.parent.as_raw() == 1);
-    zombies
-        .filter(|process| lineage::runs_as(process.pid, user))
-        .count()
 }
 
 #[cfg(test)]

@@ -18,11 +18,11 @@ use nix::unistd::{Pid, Uid};
 use super::{
     ancestry::{Ancestry, Found},
     known::{Lineage, Neighbours},
-    processes::{Moment, Process, State, process},
+    processes::{Moment, Process, State},
 };
 
 /// Where external extensions are (Lambda developer guide, "Lambda extensions"); functions cannot write there.
-const EXTENSIONS: &str = "/opt/extensions";
+pub(super) const EXTENSIONS: &str = "/opt/extensions";
 
 /// Whether something but its parent ties a process to a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ enum Tie {
 /// Looks for the processes of a run, again and again.
 #[derive(Debug)]
 pub(super) struct Search {
-    lineage: Lineage,
+    pub(super) lineage: Lineage,
     /// Processes that are tied to the run, by number and start. They may get rid of that; what is not tied may become so.
     tied: BTreeSet<(Pid, Moment)>,
     /// This program's file, which the shims of other runs are, too.
@@ -156,82 +156,6 @@ impl Search {
     }
 }
 
-/// Finds what is the run's beyond doubt, while the processes are being looked through: each can be stopped when it is seen,
-/// before the others have taken the time that looking at them takes.
-pub(super) struct FirstLook<'a> {
-    lineage: &'a Lineage,
-    found: Found,
-    /// Whether an orphan can be of this run only.
-    orphans: Orphans,
-}
-
-/// Whose an orphan is that came after the run began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Orphans {
-    OfThisRun,
-    OfAnybody,
-}
-
-impl<'a> FirstLook<'a> {
-    pub(super) fn new(search: &'a Search) -> Self {
-        let lineage = &search.lineage;
-        let others = [lineage.supervisor, lineage.shim].into_iter();
-        let others: Vec<Process> = others.filter_map(process).collect();
-        let orphans = match lineage.neighbours {
-            Neighbours::Extensions if !has_other_shims(lineage) => Orphans::OfThisRun,
-            Neighbours::Extensions | Neighbours::Anybody => Orphans::OfAnybody,
-        };
-        Self {
-            lineage,
-            found: Found::new(lineage, &others),
-            orphans,
-        }
-    }
-
-    /// Whether this process is the run's. What is not sure is left for a [`Search`].
-    pub(super) fn takes(&mut self, process: &Process) -> bool {
-        let Lineage {
-            supervisor,
-            shim,
-            began,
-            ..
-        } = self.lineage;
-        // What started in the same tick may have been there before.
-        if [*supervisor, *shim].contains(&process.pid) || process.started <= *began {
-            return false;
-        }
-        let is_orphan = self.orphans == Orphans::OfThisRun && process.parent.as_raw() == 1;
-        let taken = self.found.is_relative(process) || is_orphan && is_ours(process.pid);
-        if taken {
-            self.found.take(*process);
-        }
-        taken
-    }
-}
-
-/// Whether a process is this user's and no extension. One whose program may not be read shows neither.
-fn is_ours(pid: Pid) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    let directory = format!("/proc/{pid}");
-    fs::metadata(&directory).is_ok_and(|of| of.uid() == Uid::effective().as_raw())
-        && fs::read_link(format!("{directory}/exe"))
-            .is_ok_and(|program| !program.starts_with(EXTENSIONS))
-}
-
-/// Whether the supervisor has other shims now.
-fn has_other_shims(lineage: &Lineage) -> bool {
-    let children = format!("/proc/{0}/task/{0}/children", lineage.supervisor);
-    // Without this list (a kernel option) nothing is sure.
-    let Ok(children) = fs::read_to_string(children) else {
-        return true;
-    };
-    let pids = children
-        .split_whitespace()
-        .filter_map(|pid| pid.parse().ok());
-    pids.map(Pid::from_raw)
-        .any(|pid| pid != lineage.shim && is_shim(pid))
-}
-
 /// Whether an environment names a directory, or something in it.
 fn names(environment: &[u8], directory: &Path) -> bool {
     let path = directory.as_os_str().as_bytes();
@@ -257,16 +181,17 @@ pub(super) fn runs_as(pid: Pid, user: Uid) -> bool {
     real == Some(user.as_raw())
 }
 
-fn is_shim(pid: Pid) -> bool {
+/// Whether a process is a shim, by its words.
+pub(super) fn is_shim(pid: Pid) -> bool {
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     line.starts_with(crate::shim::argv0::SHIM.as_bytes())
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn process(pid: i32, parent: i32, session: i32, started: u64) -> Process {
+    pub(in super::super) fn process(pid: i32, parent: i32, session: i32, started: u64) -> Process {
         Process {
             pid: Pid::from_raw(pid),
             parent: Pid::from_raw(parent),
@@ -277,7 +202,7 @@ mod tests {
         }
     }
 
-    fn search(directory: &str, neighbours: Neighbours) -> Search {
+    pub(in super::super) fn search(directory: &str, neighbours: Neighbours) -> Search {
         Search::new(Lineage {
             supervisor: Pid::from_raw(90),
             shim: Pid::from_raw(100),
@@ -337,20 +262,6 @@ mod tests {
         let mut pids: Vec<i32> = found.iter().map(|p| p.pid.as_raw()).collect();
         pids.sort_unstable();
         assert_eq!(pids, [101, 102, 103, 104, 105, 110, 111]);
-    }
-
-    #[test]
-    fn the_first_look_takes_what_is_sure_and_nothing_else() {
-        let search = search("/none", Neighbours::Anybody);
-        let mut look = FirstLook::new(&search);
-        let mut takes =
-            |pid, parent, session, started| look.takes(&process(pid, parent, session, started));
-        assert!(takes(101, 100, 101, 51), "the first process");
-        assert!(takes(102, 101, 102, 52), "its child");
-        assert!(takes(103, 1, 102, 53), "an orphan of that session");
-        assert!(!takes(104, 101, 101, 50), "it may have been there before");
-        assert!(!takes(105, 1, 105, 54), "an orphan of anybody");
-        assert!(!takes(100, 90, 90, 60), "the shim");
     }
 
     #[test]

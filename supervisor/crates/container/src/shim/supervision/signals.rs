@@ -100,7 +100,7 @@ impl Signals {
         let timeout = timeout.map(TimeSpec::from_duration);
         let waited = ppoll(files, timeout, Some(mask));
         if let Err(denied @ (Errno::EPERM | Errno::ENOSYS)) = waited {
-            return self.wait_by_poll(files, mask, denied);
+            return wait_by_poll(files, mask, denied);
         }
         if waited.is_ok_and(|ready| ready > 0) {
             // It returns without a look at signals when a file is ready: one that always is must not hide them.
@@ -112,21 +112,20 @@ impl Signals {
         }
         Arrived(PENDING.swap(0, Ordering::Relaxed))
     }
+}
 
-    /// The same by poll(2), a moment at a time: a signal that comes between two calls is seen after the next. Where that is denied,
-    /// too, nothing can be looked after: it counts as an order to stop.
-    fn wait_by_poll(&self, files: &mut [PollFd<'_>], mask: SigSet, denied: Errno) -> Arrived {
-        let _unblocked = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mask), None);
-        let waited = poll(files, MOMENT);
-        let blocked = SigSet::from_iter(SIGNALS);
-        let _blocked = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&blocked), None);
-        let mut arrived = PENDING.swap(0, Ordering::Relaxed);
-        if let Err(Errno::EPERM | Errno::ENOSYS) = waited {
-            let text =
-                format!("cannot wait for the command: ppoll and poll are refused: {denied}\n");
-            let _nobody_there = nix::unistd::write(std::io::stderr(), text.as_bytes());
-            arrived |= 1 << STOP as i32;
-        }
-        Arrived(arrived)
+/// [`Signals::wait`] by poll(2), a moment at a time: a signal that comes between two calls is seen after the next. Where that is denied,
+/// too, nothing can be looked after: it counts as an order to stop.
+fn wait_by_poll(files: &mut [PollFd<'_>], mask: SigSet, denied: Errno) -> Arrived {
+    let _unblocked = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mask), None);
+    let waited = poll(files, MOMENT);
+    let blocked = SigSet::from_iter(SIGNALS);
+    let _blocked = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&blocked), None);
+    let mut arrived = PENDING.swap(0, Ordering::Relaxed);
+    if let Err(Errno::EPERM | Errno::ENOSYS) = waited {
+        let text = format!("cannot wait for the command: ppoll and poll are refused: {denied}\n");
+        let _nobody_there = nix::unistd::write(std::io::stderr(), text.as_bytes());
+        arrived |= 1 << STOP as i32;
     }
+    Arrived(arrived)
 }
