@@ -63,3 +63,27 @@ fn archive(files: &[OutputFile], answer: &Path) -> io::Result<()> {
     }
     archive.finish().map(drop).map_err(io::Error::other)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_complete_or_absent() {
+        let directory = tempfile::tempdir().unwrap();
+        let output = directory.path().join("output");
+        fs::create_dir(&output).unwrap();
+        for name in ["a", "b"] {
+            fs::write(output.join(name), name).unwrap();
+        }
+        let answer = directory.path().join("answer");
+        // Somebody still writes one.
+        let part = answer.with_extension("part");
+        fs::write(&part, "half a zip").unwrap();
+        assert!(write(&output, &answer).is_err());
+        assert!(!answer.exists() && !part.exists());
+        write(&output, &answer).unwrap();
+        assert!(fs::read(&answer).unwrap().starts_with(b"PK"));
+        assert!(!part.exists());
+    }
+}
