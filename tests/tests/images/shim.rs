@@ -225,3 +225,18 @@ fn an_engine_that_cannot_be_started_is_named() {
         .expect_stderr("Exec format error");
     sandbox.expect_clean();
 }
+
+#[test]
+fn a_first_process_outside_of_its_container_becomes_nothing() {
+    use std::os::unix::process::CommandExt as _;
+    let sandbox = Sandbox::new(Mode::NativeP1);
+    // As it is left by a proot that is killed while it starts: its words are there, the path that proot translates is not.
+    let handoff = sandbox.path("work");
+    let mut init = sandbox.command(&e2e::supervisor());
+    init.arg0("faas-init").arg(handoff).arg("in-proot");
+    let run = init.stdin(std::process::Stdio::null()).output().unwrap();
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert_eq!(run.status.code(), Some(126), "{said}");
+    assert!(said.contains("translates no paths"), "{said}");
+    assert!(!said.contains("faas-init: pid"), "it begins: {said}");
+}
