@@ -118,7 +118,10 @@ fn opcode(code: &[u8], at: usize) -> Option<(Form, usize)> {
             1 if opcode == 0x77 => form(Modrm::Absent, Immediate::None),
             1 => two_bytes(opcode).and_then(|found| form(Modrm::Present, found.immediate)),
             2 | 5 | 6 => form(Modrm::Present, Immediate::None),
-            3 => form(Modrm::Present, Immediate::Fixed(1)),
+            // 8 to 10 are AMD's XOP.
+            3 | 8 => form(Modrm::Present, Immediate::Fixed(1)),
+            9 => form(Modrm::Present, Immediate::None),
+            10 => form(Modrm::Present, Immediate::Fixed(4)),
             _ => None,
         };
         Some((form?, at + 1))
@@ -137,6 +140,8 @@ fn opcode(code: &[u8], at: usize) -> Option<(Form, usize)> {
         },
         0xc5 => vector(1, at + 2),
         0xc4 => vector(code.get(at + 1)? & 0x1f, at + 3),
+        // Else it is a pop.
+        0x8f if code.get(at + 1)? & 0x1f >= 8 => vector(code[at + 1] & 0x1f, at + 3),
         0x62 => vector(code.get(at + 1)? & 0x07, at + 4),
         // A second REX prefix, or one before another prefix: legal for the processor, written by nobody.
         first => Some((one_byte(first)?, at + 1)),
@@ -193,7 +198,9 @@ fn two_bytes(opcode: u8) -> Option<Form> {
     match opcode {
         0x05 => of_kind(Kind::Syscall, Absent, No),
         0x06..=0x09 | 0x30 | 0x32..=0x35 | 0x37 | 0xaa => of_kind(Kind::Odd, Absent, No),
-        0x20..=0x23 | 0x78 | 0x79 => of_kind(Kind::Odd, Present, No),
+        // Registers only, whatever the mode of the ModRM byte says.
+        0x20..=0x23 => of_kind(Kind::Odd, Absent, Fixed(1)),
+        0x78 | 0x79 => of_kind(Kind::Odd, Present, No),
         0x0b | 0x0e | 0x31 | 0x77 | 0xa0..=0xa2 | 0xa8 | 0xa9 | 0xc8..=0xcf => form(Absent, No),
         0x0f | 0x70..=0x73 | 0xa4 | 0xac | 0xba | 0xc2 | 0xc4..=0xc6 => form(Present, Fixed(1)),
         0x80..=0x8f => form(Absent, Jump(4)),

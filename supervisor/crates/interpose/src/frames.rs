@@ -44,6 +44,11 @@ impl<'a> Frames<'a> {
         })
     }
 
+    /// How many functions the table has.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
     /// Addresses of the function `address` is in, before the base is added; none where no function covers it.
     pub fn function(&self, address: u64) -> Option<Range<u64>> {
         let (mut low, mut high) = (0, self.count);

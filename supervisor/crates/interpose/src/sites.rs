@@ -18,6 +18,9 @@ const SIGRETURN: [&[u8]; 2] = [&[0xb8, 15, 0, 0, 0], &[0x48, 0xc7, 0xc0, 15, 0, 
 /// since in the child it would be wrong.
 const TAIL: u64 = 64;
 
+/// Bytes of text for each function beyond which the table of functions cannot be one of all.
+const LARGEST_AVERAGE: usize = 4096;
+
 /// How far before a site code is looked at where no table of functions says where they begin.
 const BEFORE: usize = 80;
 
@@ -61,8 +64,8 @@ impl Text<'_> {
 
     fn verdict(&self, site: usize) -> Verdict {
         let shown = match &self.frames {
-            Some(frames) => self.in_function(frames, site),
-            None => self.by_majority(site),
+            Some(frames) if self.covers(frames) => self.in_function(frames, site),
+            _ => self.by_majority(site),
         };
         let returns = SIGRETURN
             .iter()
@@ -72,6 +75,11 @@ impl Text<'_> {
             (true, true) => Verdict::Sigreturn,
             (false, _) => Verdict::NoSite,
         }
+    }
+
+    /// Whether the table is one of all functions. Libraries that are built without have one of what the compiler adds.
+    fn covers(&self, frames: &Frames<'_>) -> bool {
+        frames.count().saturating_mul(LARGEST_AVERAGE) >= self.code.len()
     }
 
     /// Whether walking from the beginning of its function, or from the end of the function before, meets the site.
@@ -101,6 +109,10 @@ impl Text<'_> {
 
     /// Whether most walks that begin somewhere before the site meet it: wrong starts soon fall into step with the code.
     fn by_majority(&self, site: usize) -> bool {
+        // A number put into eax right before is as good as certain.
+        if let Some([0xb8, _, 0..=3, 0, 0]) = self.code[..site].last_chunk() {
+            return true;
+        }
         let first = site.saturating_sub(BEFORE);
         // What becomes of a walk from each offset, from the site backwards.
         let mut walks = [Walk::Fails; BEFORE + 1];
