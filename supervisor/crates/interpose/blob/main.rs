@@ -8,6 +8,7 @@
 #![cfg(target_arch = "x86_64")]
 
 mod area;
+mod delivery;
 mod entry;
 mod files;
 mod guest;

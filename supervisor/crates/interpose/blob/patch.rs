@@ -51,7 +51,26 @@ pub(crate) fn stub_at(address: u64) -> Option<u64> {
         .find_map(|object| object.find(address))
 }
 
+/// The guest's address in place of one in a stub that has not made its call, or has just made it; none for any other.
+pub(crate) fn guests_address(address: u64) -> Option<u64> {
+    let used = COUNT.load(Ordering::Acquire).min(MOST);
+    let object = OBJECTS[..used]
+        .iter()
+        .find(|object| object.stubs().contains(&address))?;
+    let within = address - object.stubs().start;
+    let start = address - within % STUB as u64;
+    // SAFETY: stubs stay mapped and unchanged once their object is in the table.
+    let code = unsafe { core::slice::from_raw_parts(start as *const u8, STUB) };
+    stub::guests_address(code, within as usize % STUB)
+}
+
 impl Object {
+    /// Where its stubs are.
+    fn stubs(&self) -> core::ops::Range<u64> {
+        let first = self.stubs.load(Ordering::Relaxed) + HEADER as u64;
+        first..first + (self.count.load(Ordering::Relaxed) * STUB) as u64
+    }
+
     fn find(&self, address: u64) -> Option<u64> {
         let first = self.stubs.load(Ordering::Relaxed) + HEADER as u64;
         let (mut low, mut high) = (0, self.count.load(Ordering::Relaxed) as u64);

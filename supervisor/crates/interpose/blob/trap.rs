@@ -8,14 +8,14 @@ use core::{
 
 use interpose::{errno::Errno, numbers as nr};
 
-use crate::{guest, handler::Answer, masks::TRAP, patch, sys};
+use crate::{delivery, guest, handler::Answer, masks::TRAP, patch, sys};
 
 const SA_SIGINFO: u64 = 4;
 const SA_RESTORER: u64 = 0x0400_0000;
 const SA_ONSTACK: u64 = 0x0800_0000;
 const SA_NODEFER: u64 = 0x4000_0000;
 /// Where the interrupted instruction's address is in the kernel's context.
-const RIP: usize = 168;
+pub(crate) const RIP: usize = 168;
 
 const DEFAULT: u64 = 0;
 const IGNORE: u64 = 1;
@@ -98,7 +98,7 @@ unsafe extern "C" fn handle(signal: u64, info: u64, context: *mut u64) {
 /// rt_sigaction
 pub(crate) fn action(mut arguments: [u64; 6]) -> Answer {
     let [signal, new, old, size, ..] = arguments;
-    if size != 8 || (new == 0 && signal != sys::SIGTRAP) {
+    if size != 8 {
         return Answer::Pass;
     }
     let wanted = match (new != 0).then(|| guest::words::<4>(new)).transpose() {
@@ -108,13 +108,23 @@ pub(crate) fn action(mut arguments: [u64; 6]) -> Answer {
     if signal == sys::SIGTRAP {
         return keep(wanted, old).map(|()| 0).into();
     }
-    let Some(mut action) = wanted else {
-        return Answer::Pass;
-    };
-    action[3] &= !TRAP;
-    arguments[1] = action.as_ptr() as u64;
-    // SAFETY: the guest's own call, with an action that lives until it is over.
-    Answer::Done(unsafe { sys::raw(nr::RT_SIGACTION, arguments) })
+    let mut action = wanted.unwrap_or_default();
+    if wanted.is_some() {
+        action[3] &= !TRAP;
+        action[0] = delivery::handler_for(signal, action[0]);
+        arguments[1] = action.as_ptr() as u64;
+    }
+    let mut before = [0; 4];
+    if old != 0 {
+        arguments[2] = before.as_mut_ptr() as u64;
+    }
+    // SAFETY: the guest's own call, with actions that live until it is over.
+    let result = unsafe { sys::call(nr::RT_SIGACTION, arguments) };
+    if result.is_ok() && old != 0 {
+        before[0] = delivery::guests_handler(signal, before[0]);
+        return write_action(old, &before).map(|()| 0).into();
+    }
+    result.into()
 }
 
 /// The guest's SIGTRAP.
@@ -126,11 +136,16 @@ fn keep(new: Option<[u64; 4]>, old: u64) -> Result<(), Errno> {
         }
     }
     if old == 0 {
-        return Ok(());
+        Ok(())
+    } else {
+        write_action(old, &before)
     }
+}
+
+fn write_action(at: u64, action: &[u64; 4]) -> Result<(), Errno> {
     let mut bytes = [0; 32];
-    for (bytes, word) in bytes.chunks_exact_mut(8).zip(before) {
+    for (bytes, word) in bytes.chunks_exact_mut(8).zip(action) {
         bytes.copy_from_slice(&word.to_le_bytes());
     }
-    guest::write(old, &bytes)
+    guest::write(at, &bytes)
 }

@@ -88,6 +88,18 @@ pub fn site_of(stub: &[u8]) -> Option<u64> {
     crate::bytes::u64_at(stub, NEXT)?.checked_sub(2)
 }
 
+/// The guest's address that corresponds to the offset `at` of a stub: the site before the system call, what comes after it
+/// afterwards. None where the stub has more to do than to go back.
+pub fn guests_address(stub: &[u8], at: usize) -> Option<u64> {
+    let site = site_of(stub)?;
+    match at {
+        0..=PASS => Some(site),
+        at if at == PASS + TO_BACK as usize => Some(site + 2),
+        at if at == PASS + TO_CLONE as usize || at == PASS + TO_VFORK as usize => Some(site),
+        _ => None,
+    }
+}
+
 struct Code {
     bytes: [u8; STUB],
     at: usize,
