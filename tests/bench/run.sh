@@ -41,7 +41,7 @@ export BENCH_OUT=${BENCH_OUT:-$root/target/bench}
 
 if [[ ,${BENCH_ONLY:-lambda}, == *,lambda,* ]] && [ -z "${LAMBDA_SANDBOX_BIN:-}" ] && [ "$(id -u)" = 0 ]; then
   echo "bench: building the imitation of Lambda's sandbox" >&2
-  (cd "$root" && cargo build --quiet --locked -p tests --bins)
+  (cd "$root" && cargo build --quiet --locked -p e2e --bins)
   export LAMBDA_SANDBOX_BIN=$root/target/debug/lambda-sandbox
 fi
 

@@ -133,7 +133,7 @@ fn program() -> PathBuf {
         .join("lambda-sandbox");
     assert!(
         built.exists(),
-        "{} is missing: cargo build -p tests",
+        "{} is missing: cargo build -p e2e",
         built.display()
     );
     built

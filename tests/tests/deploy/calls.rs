@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tests::{Deploy, Interceptor, Moto, Refused, Seen, supervisor, texts};
+use e2e::{Deploy, Interceptor, Moto, Refused, Seen, supervisor, texts};
 
 #[test]
 fn run_shows_the_output_and_exits_with_the_containers_code() {

@@ -1,7 +1,7 @@
 //! Commands about no function, and the examples.
 
+use e2e::{Deploy, Interceptor, Moto, root, texts};
 use serde_json::{Value, json};
-use tests::{Deploy, Interceptor, Moto, root, texts};
 
 #[test]
 fn configuration_and_layer_commands() {

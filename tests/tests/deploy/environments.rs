@@ -1,7 +1,7 @@
 //! Compute environments that are there already: what can be changed, what cannot, and whose they are.
 
+use e2e::{Deploy, Interceptor, Moto, Seen, texts};
 use serde_json::{Value, json};
-use tests::{Deploy, Interceptor, Moto, Seen, texts};
 
 use crate::files::with_jobs;
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use e2e::{Deploy, Interceptor, Moto, texts};
 use serde_json::json;
-use tests::{Deploy, Interceptor, Moto, texts};
 
 use crate::files::{function_file, with_jobs};
 

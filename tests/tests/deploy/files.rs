@@ -1,7 +1,7 @@
 //! Function files that the tests deploy, and what came of them.
 
+use e2e::Deploy;
 use serde_json::Value;
-use tests::Deploy;
 
 /// A function file with everything: script, buckets, endpoint, and jobs where `batch` says so.
 pub(crate) fn function_file(user: &Deploy, name: &str, batch: &str) -> String {

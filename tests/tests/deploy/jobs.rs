@@ -1,7 +1,7 @@
 //! What AWS Batch is told.
 
+use e2e::{Deploy, Interceptor, Moto, Seen, texts};
 use serde_json::{Value, json};
-use tests::{Deploy, Interceptor, Moto, Seen, texts};
 
 use crate::files::{function, with_jobs, with_jobs_in_the_common_bucket};
 

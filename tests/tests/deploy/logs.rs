@@ -2,8 +2,8 @@
 
 use std::io::{BufRead as _, BufReader};
 
+use e2e::{Deploy, Interceptor, Moto, texts};
 use serde_json::{Value, json};
-use tests::{Deploy, Interceptor, Moto, texts};
 
 #[test]
 fn logs_are_shown_by_stream_and_request() {

@@ -11,6 +11,7 @@ mod environments;
 mod faults;
 mod files;
 mod jobs;
+mod keys;
 mod logs;
 mod network;
 mod partitions;

@@ -1,7 +1,7 @@
 //! Where a function runs: its network, file systems, storage and processor.
 
+use e2e::{Deploy, Interceptor, Moto, texts};
 use serde_json::{Value, json};
-use tests::{Deploy, Interceptor, Moto, texts};
 
 /// A function file with further keys of `lambda`.
 fn file(user: &Deploy, name: &str, keys: &str) -> String {

@@ -1,7 +1,7 @@
 //! The parts of AWS that have ARNs of their own.
 
+use e2e::Deploy;
 use serde_json::json;
-use tests::Deploy;
 
 use crate::files::with_jobs;
 

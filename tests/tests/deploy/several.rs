@@ -1,7 +1,7 @@
 //! Several functions at once, and what is refused before the first step.
 
+use e2e::{Deploy, Interceptor, Moto, Seen, texts};
 use serde_json::{Value, json};
-use tests::{Deploy, Interceptor, Moto, Seen, texts};
 
 fn two(user: &Deploy, second: &str) -> String {
     let (a, b) = (user.name("first"), user.name("second"));

@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use e2e::{Deploy, archive, supervisor, texts};
 use serde_json::{Value, json};
-use tests::{Deploy, archive, supervisor, texts};
 
 /// Where nobody answers.
 const NOWHERE: &str = "http://127.0.0.1:1";

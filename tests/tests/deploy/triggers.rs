@@ -1,7 +1,7 @@
 //! What starts a function, as it comes, changes and goes.
 
+use e2e::{Deploy, Interceptor, Moto, Seen, texts};
 use serde_json::{Value, json};
-use tests::{Deploy, Interceptor, Moto, Seen, texts};
 
 use crate::files::{function, function_file};
 

@@ -1,7 +1,7 @@
 //! What `init`, `update` and `rm` make, change and remove of a function.
 
+use e2e::{Deploy, Interceptor, Moto, Seen, texts};
 use serde_json::{Value, json};
-use tests::{Deploy, Interceptor, Moto, Seen, texts};
 
 use crate::files::{function, function_file, with_jobs};
 

@@ -16,8 +16,8 @@ mod sources;
 
 use std::path::Path;
 
+use e2e::root;
 use markdown::{Document, Line, document, documents};
-use tests::root;
 
 #[test]
 fn every_link_leads_somewhere() {

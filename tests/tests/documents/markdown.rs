@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tests::root;
+use e2e::root;
 
 /// One Markdown file.
 pub(crate) struct Document {

@@ -4,8 +4,8 @@ use std::fs;
 use std::process::Command;
 
 use clap::CommandFactory as _;
+use e2e::{built, root, supervisor};
 use layer_build::deploy::{cli::Arguments, short_options};
-use tests::{built, root, supervisor};
 
 /// The targets of the Makefile.
 pub(crate) fn targets() -> Vec<String> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tests::root;
+use e2e::root;
 
 use super::markdown::collect;
 

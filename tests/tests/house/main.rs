@@ -16,9 +16,9 @@ mod source;
 mod token;
 
 use circles::{between_branches, circles, text};
+use e2e::root;
 use manifest::members;
 use modules::{Arrows, arrows, files};
-use tests::root;
 
 #[test]
 fn every_crate_uses_only_what_stands_below_it() {
@@ -37,7 +37,7 @@ fn circles_of_the_house(select: fn(Arrows) -> Arrows) -> Vec<String> {
     let mut found = Vec::new();
     for (name, member) in members(&root()) {
         let src = member.directory.join("src");
-        if name == "tests" {
+        if name == "e2e" {
             continue;
         }
         let files = files(&root().join(&src));

@@ -26,7 +26,7 @@ const CRATES: [(&str, usize, Reach); 13] = [
     ("supervisor", 5, Reach::Below),
     ("layer-build", 5, Reach::Only(HOST_SIDE)),
     ("dist", 6, Reach::Below),
-    ("tests", 6, Reach::Below),
+    ("e2e", 6, Reach::Below),
 ];
 
 /// What the host side shares with the supervisor: it never runs a container.
