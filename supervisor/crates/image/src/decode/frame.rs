@@ -5,7 +5,7 @@ use std::io::{self, Read};
 
 /// Window that every usual compression level stays within, in bytes: levels up to 19 of zstd.
 pub(crate) const USUAL_WINDOW: u64 = 8 * 1024 * 1024;
-/// Largest window that is accepted, in bytes: the best level of the library that Docker, BuildKit and Podman compress with has
+/// Largest window that is accepted, in bytes: the best level of the library that Docker and Podman compress with has
 /// this one. A decompressor holds twice as much.
 pub(crate) const LARGEST_WINDOW: u64 = 32 * 1024 * 1024;
 /// Bytes of the largest header, the magic number included.
