@@ -110,6 +110,7 @@ const fn by_directory(directory: usize, last: LinkRule) -> PathArgument {
 }
 
 /// What is done with the call of this number.
+#[allow(clippy::match_same_arms, reason = "a table, grouped by kind of call")]
 pub const fn action(number: usize) -> Action {
     use LinkRule::{Entry, Follow, FollowIf, FollowUnless, Keep, OpenFlags, OpenHow};
     match number {

@@ -1,4 +1,9 @@
-//! Lengths and kinds of x86_64 instructions: enough to walk over compiled code, not to understand it.
+//! Lengths and kinds of `x86_64` instructions: enough to walk over compiled code, not to understand it.
+
+#![allow(
+    clippy::match_same_arms,
+    reason = "tables of opcodes, in the order of the processor's manual"
+)]
 
 use crate::bytes::i32_at;
 
@@ -66,6 +71,10 @@ enum Modrm {
     Present,
 }
 
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "an entry of a table that has gaps"
+)]
 const fn form(modrm: Modrm, immediate: Immediate) -> Option<Form> {
     Some(Form {
         modrm,
@@ -74,6 +83,10 @@ const fn form(modrm: Modrm, immediate: Immediate) -> Option<Form> {
     })
 }
 
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "an entry of a table that has gaps"
+)]
 const fn of_kind(kind: Kind, modrm: Modrm, immediate: Immediate) -> Option<Form> {
     Some(Form {
         modrm,

@@ -69,7 +69,7 @@ impl Launch {
             files: Host,
         };
         let directory = self.directory.as_os_str().as_bytes();
-        let mut place = Default::default();
+        let mut place = crate::resolve::Resolved::default();
         walker
             .resolve(b"/", directory, crate::resolve::Last::Follow, &mut place)
             .map_err(from_errno)?;

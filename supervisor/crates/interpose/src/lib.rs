@@ -10,6 +10,11 @@
 //!
 //! Nothing here is a security boundary: a program that issues system calls from memory it made itself gets out.
 #![no_std]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "addresses and sizes of a 64-bit process; offsets in a stub are below a hundred"
+)]
 
 #[cfg(not(feature = "blob"))]
 extern crate std;
@@ -32,6 +37,6 @@ pub mod sites;
 pub mod stub;
 pub mod view;
 
-/// The loader: a static program for x86_64 at a fixed address.
+/// The loader: a static program for `x86_64` at a fixed address.
 #[cfg(all(not(feature = "blob"), target_arch = "x86_64"))]
 pub const BLOB: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/interpose.blob"));

@@ -1,4 +1,4 @@
-//! Numbers of x86_64's system calls that the engine knows.
+//! Numbers of `x86_64`'s system calls that the engine knows.
 #![allow(missing_docs)] // syscalls(2) is the documentation
 
 macro_rules! numbers {

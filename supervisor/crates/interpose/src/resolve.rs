@@ -121,7 +121,7 @@ impl<F: Files> Walk<'_, '_, F> {
         })
     }
 
-    fn to_host(&mut self) -> Result<(), Errno> {
+    fn put_host(&mut self) -> Result<(), Errno> {
         let found = &mut *self.found;
         self.walker
             .view
@@ -130,7 +130,7 @@ impl<F: Files> Walk<'_, '_, F> {
 
     /// Ends at what has been walked, with the rest of the path from `at` on as it is.
     fn end_with_rest(&mut self, at: usize) -> Result<Step, Errno> {
-        self.to_host()?;
+        self.put_host()?;
         let host = &mut self.found.host;
         let rest = &self.rest.as_bytes()[at..];
         if rest.first() == Some(&b'/') && host.as_bytes() == b"/" {
@@ -156,7 +156,7 @@ impl<F: Files> Walk<'_, '_, F> {
         let is_last = rest[end..].iter().all(|&byte| byte == b'/');
         match &rest[start..end] {
             b"" => {
-                self.to_host()?;
+                self.put_host()?;
                 if slashes > 0 && !self.found.guest.is_empty() {
                     self.found.host.push(b"/")?;
                 }
@@ -171,14 +171,14 @@ impl<F: Files> Walk<'_, '_, F> {
     }
 
     fn end_with_dot(&mut self) -> Result<Step, Errno> {
-        self.to_host()?;
+        self.put_host()?;
         self.found.host.push(b"/.")?;
         Ok(Step::Done)
     }
 
     fn parent(&mut self, at: usize, end: usize) -> Result<Step, Errno> {
         self.found.straight = false;
-        self.to_host()?;
+        self.put_host()?;
         let there = self.walker.view.standing(self.found.guest.as_bytes()) == Standing::AboveBind;
         if !there && self.walker.files.enter(self.found.host.with_nul()).is_err() {
             return self.end_with_rest(at);
@@ -203,7 +203,7 @@ impl<F: Files> Walk<'_, '_, F> {
         if let Some(step) = self.proc_link(end, is_last)? {
             return Ok(step);
         }
-        self.to_host()?;
+        self.put_host()?;
         let mut target = PathBytes::new();
         match self
             .walker
@@ -262,7 +262,7 @@ impl<F: Files> Walk<'_, '_, F> {
             ProcLink::Program | ProcLink::Object if is_last => self.end_with_rest(end).map(Some),
             ProcLink::Program => Ok(None),
             ProcLink::Object => {
-                self.to_host()?;
+                self.put_host()?;
                 let mut target = PathBytes::new();
                 let length = self
                     .walker

@@ -49,7 +49,7 @@ fn compare(name: &str, code: &[u8]) -> u64 {
             "{name}+{start:#x}"
         );
         if let Kind::Branch(distance) = ours.kind {
-            let target = (start + ours.length) as i64 + i64::from(distance);
+            let target = i64::try_from(start + ours.length).unwrap() + i64::from(distance);
             assert_eq!(
                 target.cast_unsigned(),
                 theirs.near_branch_target(),

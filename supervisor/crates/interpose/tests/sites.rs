@@ -1,5 +1,7 @@
 //! The system calls found in real programs against those that objdump shows.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod support;
 
 use std::{collections::BTreeSet, path::Path, process::Command};

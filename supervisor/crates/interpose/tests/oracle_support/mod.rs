@@ -1,5 +1,10 @@
 //! A root, unpacked twice: for the loader, and for the chroot that says what is right.
-#![allow(dead_code)] // each test binary uses its part
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "each test binary uses its part of what supports tests"
+)]
 
 use std::{
     fs,

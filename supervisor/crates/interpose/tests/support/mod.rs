@@ -1,5 +1,10 @@
 //! Real programs of this machine, and their text.
-#![allow(dead_code)] // each test binary uses its part
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "each test binary uses its part of what supports tests"
+)]
 
 use std::{fs, path::PathBuf};
 
