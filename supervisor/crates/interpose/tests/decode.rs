@@ -1,5 +1,7 @@
 //! The decoder against a second opinion, iced-x86, over the text of real programs and over random bytes.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod support;
 
 use iced_x86::{Decoder, DecoderOptions, Mnemonic};
