@@ -7,22 +7,34 @@ mod error;
 pub mod message;
 pub mod request;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
-use aws_sdk_batch::{Client, config::retry::RetryConfig, error::ProvideErrorMetadata};
+use aws_sdk_batch::{Client, error::ProvideErrorMetadata};
 use tokio::sync::OnceCell;
 
 use crate::plan::RunPlan;
 use config::{FunctionConfig, MultiNode, ProviderId, location::Key, split_path};
-use net::{Network, aws::own_role_config, error::chain};
+use net::{
+    Network,
+    aws::own_role_config,
+    error::chain,
+    retry::{Backoff, Growth, Jitter},
+};
 use storage::{Progress, Stores};
 
 pub use error::DelegationError;
 use message::{Envelope, Pointer};
 use request::{JobVariables, Sender};
 
-/// Tries of one submission, the first included. `SubmitJob` is throttled per account and fails now and then.
-const ATTEMPTS: u32 = 6;
+/// Tries of one submission. `SubmitJob` is throttled per account and fails now and then.
+const SUBMISSION: Backoff = Backoff {
+    attempts: 6,
+    first: Duration::from_secs(1),
+    growth: Growth::Double,
+    longest: Duration::from_secs(20),
+    budget: None,
+    jitter: Jitter::Full,
+};
 
 /// Submits jobs; connects at the first one.
 #[derive(Debug)]
@@ -133,7 +145,7 @@ impl Delegator {
             let region = self.region.clone();
             let shared = Box::pin(own_role_config(region, &self.network)).await;
             let config = aws_sdk_batch::config::Builder::from(&shared)
-                .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
+                .retry_config(SUBMISSION.retry_config());
             Client::from_conf(config.build())
         };
         self.client.get_or_init(|| connect).await

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use net::Network;
+use net::retry::Backoff;
 use serde_json::{Value, json};
 
-use super::aws::retry::{Backoff, PREPARATION};
+use super::aws::retry::PREPARATION;
 use super::aws::{Services, WaitPolicy};
 use super::cfg::{self, Cfg};
 use super::cli::{Common, FunctionSelector};

@@ -33,7 +33,7 @@ impl Arch {
     pub fn machine(self) -> Machine {
         match self {
             Self::X86_64 => Machine::X86_64,
-            Self::Arm64 => Machine::Aarch64,
+            Self::Arm64 => Machine::ARM64,
         }
     }
 

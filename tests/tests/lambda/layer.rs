@@ -137,6 +137,6 @@ fn programs_and_engines_of_the_arm64_layer_are_for_arm64() {
     assert_eq!(inspected.len(), 3, "{inspected:?}");
     for name in inspected {
         let found = elf::inspect(&directory.path().join(&name)).unwrap();
-        assert_eq!(found.machine, Machine::Aarch64, "{name}");
+        assert_eq!(found.machine, Machine::ARM64, "{name}");
     }
 }

@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use net::Network;
 use net::host::{PlainHttp, patient_sdk_client, sdk_client};
 
-use super::retry;
+use super::retry::SDK;
 use super::signed::{Service, SignedClient};
 use crate::deploy::settings::{Section, Settings};
 
@@ -95,7 +95,7 @@ async fn config(section: &Section, http: &SharedHttpClient) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(section.region.clone()))
         .http_client(http.clone())
-        .retry_config(retry::sdk());
+        .retry_config(SDK.retry_config());
     if section.profile != "default" {
         // A profile may assume a role, for which the provider sends requests itself.
         let calls = ProviderConfig::default()

@@ -5,11 +5,12 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{InvocationType, LogType};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use net::error::RequestError;
 use serde_json::Value;
 
 use super::Services;
 use super::error::{AwsError, AwsErrorKind, Context};
-use super::retry::{THROTTLED_CALL, TryError};
+use super::retry::THROTTLED_CALL;
 
 /// How to call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,8 +95,8 @@ pub async fn invoke(services: &Services, call: &Call, payload: &Value) -> Result
             let answer = request.clone().send().await;
             let answer = answer.context(format!("call function {}", call.function));
             answer.map_err(|error| match error.kind {
-                AwsErrorKind::Throttled if waits => TryError::Transient(error),
-                _ => TryError::Permanent(error),
+                AwsErrorKind::Throttled if waits => RequestError::Transient(error),
+                _ => RequestError::Permanent(error),
             })
         })
         .await?;

@@ -1,20 +1,18 @@
-//! Requests that are signed here because no SDK client makes them: EC2's, whose crate takes too long to build (see
+//! Requests that are signed here because no SDK client makes them: EC2's, whose crate takes minutes to build (see
 //! [`super::ec2`]), and those for S3's notification configuration, whose XML must stay as it is.
-
-mod signer;
 
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
-use net::host::{PlainHttp, RequestError};
+use net::error::RequestError;
+use net::host::PlainHttp;
+use net::sigv4::{Signer, SigningStyle, UnsignedRequest};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::error::{AwsError, AwsErrorKind};
-use super::retry::{SIGNED_REQUEST, TryError};
+use super::retry::SIGNED_REQUEST;
 use super::xml::text_of;
 use crate::deploy::partition::Partition;
-pub use signer::Service;
-use signer::{Request, Signer};
 
 /// Everything but RFC 3986's unreserved characters.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -22,6 +20,32 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'.')
     .remove(b'~');
+
+/// A service whose requests are signed here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// Amazon EC2.
+    Ec2,
+    /// Amazon S3.
+    S3,
+}
+
+impl Service {
+    /// Its name in host names and signatures.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ec2 => "ec2",
+            Self::S3 => "s3",
+        }
+    }
+
+    fn style(self) -> SigningStyle {
+        match self {
+            Self::Ec2 => SigningStyle::Standard,
+            Self::S3 => SigningStyle::S3,
+        }
+    }
+}
 
 /// A client of one service in one region.
 #[derive(Debug, Clone)]
@@ -45,7 +69,8 @@ impl SignedClient {
         );
         Self {
             signer: Signer {
-                service,
+                service: service.name(),
+                style: service.style(),
                 region,
                 credentials: config.credentials_provider(),
             },
@@ -73,7 +98,7 @@ impl SignedClient {
             "content-type",
             "application/x-www-form-urlencoded; charset=utf-8",
         )];
-        let request = Request {
+        let request = UnsignedRequest {
             method: "POST",
             url: format!("{}/", self.url),
             headers,
@@ -87,7 +112,7 @@ impl SignedClient {
     /// # Errors
     /// [`AwsError`] with the service's code.
     pub async fn notifications(&self, what: &str, bucket: &str) -> Result<String, AwsError> {
-        let request = Request {
+        let request = UnsignedRequest {
             method: "GET",
             url: self.notification_url(bucket),
             headers: Vec::new(),
@@ -106,7 +131,7 @@ impl SignedClient {
         bucket: &str,
         xml: String,
     ) -> Result<(), AwsError> {
-        let request = Request {
+        let request = UnsignedRequest {
             method: "PUT",
             url: self.notification_url(bucket),
             headers: vec![("content-type", "application/xml")],
@@ -119,7 +144,7 @@ impl SignedClient {
         format!("{}/{bucket}?notification=", self.url)
     }
 
-    async fn send(&self, what: &str, request: &Request<'_>) -> Result<String, AwsError> {
+    async fn send(&self, what: &str, request: &UnsignedRequest<'_>) -> Result<String, AwsError> {
         SIGNED_REQUEST
             .run(async || self.send_once(what, request).await)
             .await
@@ -128,16 +153,13 @@ impl SignedClient {
     async fn send_once(
         &self,
         what: &str,
-        request: &Request<'_>,
-    ) -> Result<String, TryError<AwsError>> {
+        request: &UnsignedRequest<'_>,
+    ) -> Result<String, RequestError<AwsError>> {
         let signed = self.signer.sign(request).await;
-        let signed = signed.map_err(|detail| TryError::Permanent(AwsError::new(what, detail)))?;
+        let signed =
+            signed.map_err(|detail| RequestError::Permanent(AwsError::new(what, detail)))?;
         let answer = self.http.send(signed).await.map_err(|error| {
-            let failed = AwsError::new(what, format!("{}: {error}", self.url));
-            match error {
-                RequestError::Transient(_) => TryError::Transient(failed),
-                RequestError::Permanent(_) => TryError::Permanent(failed),
-            }
+            error.map(|reason| AwsError::new(what, format!("{}: {reason}", self.url)))
         })?;
         let text = String::from_utf8_lossy(answer.body()).into_owned();
         if answer.status().is_success() {
@@ -145,9 +167,9 @@ impl SignedClient {
         }
         let error = refusal(what, answer.status(), &text);
         if answer.status().is_server_error() || error.kind == AwsErrorKind::Throttled {
-            return Err(TryError::Transient(error));
+            return Err(RequestError::Transient(error));
         }
-        Err(TryError::Permanent(error))
+        Err(RequestError::Permanent(error))
     }
 }
 

@@ -3,8 +3,9 @@
 use std::future::Future;
 use std::time::Duration;
 
+use net::retry::Backoff;
+
 use super::error::AwsError;
-use super::retry::Backoff;
 
 /// A wait up to this long is not reported.
 const UNREPORTED: Duration = Duration::from_secs(4);
@@ -30,14 +31,19 @@ impl WaitPolicy {
         what: &str,
         mut look: impl FnMut() -> F,
     ) -> Result<T, AwsError> {
-        let mut waited = Duration::ZERO;
-        for pause in self.backoff.pauses() {
+        let backoff = Backoff {
+            budget: Some(self.limit),
+            ..self.backoff
+        };
+        let mut pauses = backoff.pauses();
+        loop {
             if let Some(found) = look().await? {
                 return Ok(found);
             }
-            if waited >= self.limit {
+            let waited = pauses.waited();
+            let Some(pause) = pauses.next() else {
                 break;
-            }
+            };
             if waited >= UNREPORTED {
                 (self.report)(&format!(
                     "waiting for {what}, {} s so far",
@@ -45,7 +51,6 @@ impl WaitPolicy {
                 ));
             }
             tokio::time::sleep(pause).await;
-            waited += pause;
         }
         let detail = format!(
             "it was not ready after {} s; run the command again, or give it longer with --patience",

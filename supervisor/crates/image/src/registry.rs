@@ -5,7 +5,7 @@ mod credentials;
 mod download;
 mod ecr;
 mod endpoint;
-mod exchange;
+mod http_client;
 
 use std::sync::Mutex;
 
@@ -18,7 +18,7 @@ use self::{
     challenge::Challenge,
     credentials::{Credentials, tried},
     endpoint::Endpoint,
-    exchange::{HttpClient, Part, Reply, Request},
+    http_client::{HttpClient, Part, Reply, Request},
 };
 use super::{
     Digest, ImageError,
@@ -49,7 +49,7 @@ pub struct RegistrySettings {
 pub(crate) struct Registry<'a> {
     reference: &'a Reference,
     endpoint: Endpoint,
-    exchange: HttpClient,
+    client: HttpClient,
     access: Mutex<Access>,
 }
 
@@ -85,7 +85,7 @@ impl<'a> Registry<'a> {
         let transport = Transport::new(TlsVerify::Verify, &settings.network);
         Ok(Self {
             reference,
-            exchange: HttpClient::new(transport, endpoint.base.clone()),
+            client: HttpClient::new(transport, endpoint.base.clone()),
             endpoint,
             access: Mutex::new(access),
         })
@@ -127,7 +127,7 @@ impl<'a> Registry<'a> {
     }
 
     async fn document(&self, path: &str, limit: usize) -> Result<Vec<u8>, ImageError> {
-        self.exchange.all_of(|| self.get(path, None), limit).await
+        self.client.all_of(|| self.get(path, None), limit).await
     }
 
     fn url(&self, path: &str) -> String {
@@ -153,13 +153,13 @@ impl<'a> Registry<'a> {
                 part,
             };
             let reply = self
-                .exchange
+                .client
                 .get(request, |address| self.endpoint.check(address))
                 .await?;
             match reply.status {
                 200 | 206 => return Ok(reply),
                 // Of the host it led us to: neither our credentials nor the image are what that speaks of.
-                _ if !self.is_own(&reply) => return Err(self.exchange.unexpected(reply).await),
+                _ if !self.is_own(&reply) => return Err(self.client.unexpected(reply).await),
                 401 if !renewed => {
                     renewed = true;
                     let authorization = self.authorize(&reply, access.credentials.as_ref()).await?;
@@ -180,7 +180,7 @@ impl<'a> Registry<'a> {
                         ),
                     });
                 }
-                _ => return Err(self.exchange.unexpected(reply).await),
+                _ => return Err(self.client.unexpected(reply).await),
             }
         }
     }
@@ -251,16 +251,16 @@ impl<'a> Registry<'a> {
                 part: None,
             };
             let reply = self
-                .exchange
+                .client
                 .get(request, |address| self.endpoint.check(address))
                 .await?;
             match reply.status {
                 200 => Ok(reply),
                 status @ (401 | 403) => Err(self.refused(status, credentials)),
-                _ => Err(self.exchange.unexpected(reply).await),
+                _ => Err(self.client.unexpected(reply).await),
             }
         };
-        let bytes = self.exchange.all_of(ask, LARGEST_MANIFEST).await?;
+        let bytes = self.client.all_of(ask, LARGEST_MANIFEST).await?;
         let token: Token = serde_json::from_slice(&bytes).map_err(ImageError::document("token"))?;
         match token.token.or(token.access_token) {
             Some(token) => Ok(format!("Bearer {token}")),

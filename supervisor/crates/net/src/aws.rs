@@ -7,22 +7,28 @@ use aws_config::imds::region::ImdsRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::provider_config::ProviderConfig;
-use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
-use crate::{Network, transport::sdk::http_client};
+use crate::{
+    Network,
+    retry::{Backoff, Growth, Jitter},
+    transport::sdk::http_client,
+};
 use config::TlsVerify;
 
 /// Region of stores that have none of their own, such as `MinIO`.
 const DEFAULT_REGION: &str = "us-east-1";
-/// Tries of one request, the first included.
-const ATTEMPTS: u32 = 5;
-/// Upper bound of the random wait before the first retry; doubled each time.
-const FIRST_BACKOFF: Duration = Duration::from_millis(300);
-/// Longest wait between two tries.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
+/// Requests of the SDK's clients.
+const SDK: Backoff = Backoff {
+    attempts: 5,
+    first: Duration::from_millis(300),
+    growth: Growth::Double,
+    longest: Duration::from_secs(10),
+    budget: None,
+    jitter: Jitter::Full,
+};
 
 /// All that distinguishes one client from another.
 #[derive(Debug, Clone)]
@@ -56,14 +62,10 @@ pub async fn own_role_config(region: Option<String>, network: &Network) -> SdkCo
 /// region, the instance's metadata service.
 pub async fn shared_config(settings: ClientSettings) -> SdkConfig {
     let http = http_client(settings.verify, &settings.network);
-    let retry = RetryConfig::standard()
-        .with_max_attempts(ATTEMPTS)
-        .with_initial_backoff(FIRST_BACKOFF)
-        .with_max_backoff(LONGEST_BACKOFF);
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(region(&settings, &http))
         .http_client(http)
-        .retry_config(retry);
+        .retry_config(SDK.retry_config());
     if let Some(keys) = &settings.keys {
         loader = loader.credentials_provider(keys.clone());
     }

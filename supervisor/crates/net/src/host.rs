@@ -6,12 +6,12 @@ use std::time::Duration;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
-use thiserror::Error;
 
 use crate::{
     Network,
+    error::RequestError,
     transport::{
-        SendError, Transport,
+        Transport,
         sdk::{http_client, sdk},
     },
 };
@@ -46,34 +46,10 @@ impl PlainHttp {
         request: ::http::Request<Vec<u8>>,
     ) -> Result<::http::Response<Vec<u8>>, RequestError> {
         let answer = self.0.send(request.map(SdkBody::from)).await;
-        let (head, body) = answer
-            .map_err(|error| RequestError::of(&error))?
-            .into_parts();
+        let (head, body) = answer.map_err(RequestError::from)?.into_parts();
         let body = ByteStream::new(body).collect().await;
         let body = body.map_err(|error| RequestError::Transient(error.to_string()))?;
         let body = body.into_bytes();
         Ok(::http::Response::from_parts(head, body.to_vec()))
-    }
-}
-
-/// Why there is no answer, in words.
-#[derive(Debug, Error)]
-pub enum RequestError {
-    /// It may come at the next try.
-    #[error("{0}")]
-    Transient(String),
-    /// It will not: the server's certificate is not accepted, or the request cannot be sent from here.
-    #[error("{0}")]
-    Permanent(String),
-}
-
-impl RequestError {
-    fn of(error: &SendError) -> Self {
-        let how = if error.is_lasting() {
-            Self::Permanent
-        } else {
-            Self::Transient
-        };
-        how(error.to_string())
     }
 }

@@ -1,11 +1,12 @@
-//! Connections: how they leave this machine, as far as the environment says it, one HTTP transport for every client, and the
-//! waits between tries.
+//! Connections: how they leave this machine, as far as the environment says it, one HTTP transport for every client, the
+//! waits between tries, and signatures for AWS.
 
 pub mod aws;
 pub mod error;
 pub mod host;
 mod proxy;
 pub mod retry;
+pub mod sigv4;
 pub mod tls;
 pub mod transport;
 

@@ -22,7 +22,7 @@ use hyper_util::client::legacy::connect::HttpConnector as TcpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use thiserror::Error;
 
-use super::error::chain;
+use super::error::{RequestError, chain};
 use super::tls;
 use crate::Network;
 use config::TlsVerify;
@@ -61,11 +61,22 @@ pub enum SendError {
 
 impl SendError {
     /// Whether another try ends the same.
-    pub fn is_lasting(&self) -> bool {
+    pub fn is_permanent(&self) -> bool {
         match self {
             Self::Setup(_) | Self::Untrusted(_) => true,
             Self::Broken(_) | Self::Late(_) => false,
         }
+    }
+}
+
+impl From<SendError> for RequestError {
+    fn from(error: SendError) -> Self {
+        let how = if error.is_permanent() {
+            Self::Permanent
+        } else {
+            Self::Transient
+        };
+        how(error.to_string())
     }
 }
 

@@ -1,239 +1,128 @@
-//! The little of an ELF file that must be known before an engine runs it: for which machine it is, whether a library can be
-//! preloaded into it, and which C library it goes with.
+//! What must be known of an ELF file before it is run or packed: its processor, its dynamic loader, whether it needs shared
+//! libraries, and which C library it goes with.
 //!
-//! Layout: elf(5); byte order is little-endian on every architecture Lambda has.
+//! A file is other people's input. Every offset is checked, and what is read is bounded by constants and by the file's
+//! real length, never by a number that it holds. Layout: elf(5).
 
-use std::{
-    fs::File,
-    io,
-    os::unix::{ffi::OsStringExt, fs::FileExt},
-    path::{Path, PathBuf},
+mod glibc;
+mod header;
+mod machine;
+mod read;
+
+use std::{ffi::OsString, fmt, fs::File, io, os::unix::ffi::OsStringExt as _, path::PathBuf};
+
+pub use self::{
+    glibc::{Glibc, newest_glibc},
+    machine::Machine,
+};
+use self::{
+    header::{Class, Header, Segment},
+    read::{invalid, read_at, u64_in},
 };
 
-use super::regular;
-
+/// `PT_DYNAMIC`: the segment that names the shared libraries.
+const PT_DYNAMIC: u32 = 2;
 /// `PT_INTERP`: the segment that names the dynamic loader.
 const PT_INTERP: u32 = 3;
-/// `SHT_DYNSYM`: the section whose names are those of the dynamic symbols and their versions.
-const SHT_DYNSYM: u32 = 11;
-/// Longest path of a loader that is believed (`PATH_MAX`).
+/// `DT_NEEDED`: the tag of a shared library's name.
+const DT_NEEDED: u64 = 1;
+/// Longest path of a loader, in bytes (`PATH_MAX`).
 const LONGEST_PATH: u64 = 4096;
-/// Most bytes of names that are looked at: those of the largest C library are a tenth of that.
-const MOST_NAMES: u64 = 1 << 20;
+/// Largest dynamic segment, in bytes: those of real programs are a thousandth of that.
+const LARGEST_DYNAMIC: u64 = 1 << 20;
+
+/// What a program needs of the system that it runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Linkage {
+    /// Nothing but the kernel: no loader and no shared library. Static position-independent programs belong here.
+    Static,
+    /// A dynamic loader or shared libraries.
+    Dynamic,
+}
+
+impl fmt::Display for Linkage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Static => "static",
+            Self::Dynamic => "dynamic",
+        })
+    }
+}
 
 /// A program or library.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Elf {
-    /// `e_machine`: the processor.
-    pub machine: u16,
+#[derive(Debug)]
+pub struct Elf<'a> {
+    file: &'a File,
+    header: Header,
+    segments: Vec<Segment>,
     /// The dynamic loader; none in a static executable.
     pub interpreter: Option<PathBuf>,
 }
 
-/// `e_machine` of the processor this program is built for.
-pub const HOST_MACHINE: u16 = if cfg!(target_arch = "aarch64") {
-    183
-} else {
-    62
-};
-
-/// What the processor `machine` is called.
-pub fn machine_name(machine: u16) -> String {
-    match machine {
-        3 => "x86 (32 bit)".to_owned(),
-        40 => "arm (32 bit)".to_owned(),
-        62 => "x86_64".to_owned(),
-        183 => "arm64".to_owned(),
-        other => format!("machine {other}"),
-    }
-}
-
-/// A version of glibc's interface, as its symbols name it (`GLIBC_2.34`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Glibc(pub u16, pub u16);
-
-impl std::fmt::Display for Glibc {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "glibc {}.{}", self.0, self.1)
-    }
-}
-
-impl Elf {
-    /// Reads the header of `file`; none if it is something else.
+impl<'a> Elf<'a> {
+    /// Reads the headers of `file`; none if it is something else.
     ///
     /// # Errors
-    /// The operating system's, and that of a file that ends too early.
-    pub fn read(file: &File) -> io::Result<Option<Self>> {
+    /// The operating system's, and that of a file which ends too early or which Linux would not run.
+    pub fn read(file: &'a File) -> io::Result<Option<Self>> {
         let Some(header) = Header::read(file)? else {
             return Ok(None);
         };
-        let mut interpreter = None;
-        for index in 0..header.segments.count {
-            let at = header.segments.offset + index * header.segments.size;
-            if u32_at(file, at)? == PT_INTERP {
-                interpreter = Some(header.path(file, at)?);
-                break;
-            }
-        }
+        let segments = header.segments(file)?;
+        let interpreter = segments.iter().find(|segment| segment.kind == PT_INTERP);
+        let interpreter = interpreter.map(|segment| loader(file, segment)).transpose();
         Ok(Some(Self {
-            machine: header.machine,
-            interpreter,
+            file,
+            interpreter: interpreter?,
+            header,
+            segments,
         }))
     }
-}
 
-/// The newest version of glibc's interface that the 64-bit library at `path` names: what it needs, or, of the C library
-/// itself, what it offers. None where it names none, as everything does that goes with another C library.
-///
-/// # Errors
-/// The operating system's, and that of a file that ends too early.
-pub fn newest_glibc(path: &Path) -> io::Result<Option<Glibc>> {
-    let file = regular::open(path)?;
-    let Some(header) = Header::read(&file)?.filter(|header| header.wide) else {
-        return Ok(None);
-    };
-    for index in 0..header.sections.count {
-        let at = header.sections.offset + index * header.sections.size;
-        if u32_at(&file, at + 4)? != SHT_DYNSYM {
-            continue;
+    /// The processor it is for.
+    pub fn machine(&self) -> Machine {
+        Machine(self.header.machine)
+    }
+
+    /// Whether its addresses have 64 bits and its numbers are little-endian, as on every architecture of Lambda.
+    pub fn is_64_bit_little_endian(&self) -> bool {
+        self.header.class == Class::Elf64 && self.header.is_little_endian
+    }
+
+    /// What it needs to start: dynamic if it names a loader or a shared library.
+    ///
+    /// # Errors
+    /// The operating system's, and that of a file which ends before its dynamic segment does.
+    pub fn linkage(&self) -> io::Result<Linkage> {
+        if self.interpreter.is_some() {
+            return Ok(Linkage::Dynamic);
         }
-        let names = u64::from(u32_at(&file, at + 40)?);
-        let names = header.sections.offset + names * header.sections.size;
-        let (offset, length) = (u64_at(&file, names + 24)?, u64_at(&file, names + 32)?);
-        let bytes = bytes_at(&file, offset, length.min(MOST_NAMES))?;
-        return Ok(bytes.split(|&b| b == 0).filter_map(glibc_version).max());
-    }
-    Ok(None)
-}
-
-fn glibc_version(name: &[u8]) -> Option<Glibc> {
-    let version = std::str::from_utf8(name.strip_prefix(b"GLIBC_")?).ok()?;
-    let mut numbers = version.split('.').map(str::parse);
-    Some(Glibc(numbers.next()?.ok()?, numbers.next()?.ok()?))
-}
-
-/// A table in the file.
-#[derive(Debug)]
-struct Table {
-    offset: u64,
-    size: u64,
-    count: u64,
-}
-
-#[derive(Debug)]
-struct Header {
-    machine: u16,
-    /// 64-bit.
-    wide: bool,
-    segments: Table,
-    sections: Table,
-}
-
-impl Header {
-    fn read(file: &File) -> io::Result<Option<Self>> {
-        let mut start = [0; 64];
-        let length = file.read_at(&mut start, 0)?;
-        let start = &start[..length];
-        let half = |at: usize| -> Option<u16> {
-            Some(u16::from_le_bytes(*start.get(at..)?.first_chunk()?))
-        };
-        let word = |at: usize| {
-            Some(u64::from(u32::from_le_bytes(
-                *start.get(at..)?.first_chunk()?,
-            )))
-        };
-        let long = |at: usize| Some(u64::from_le_bytes(*start.get(at..)?.first_chunk()?));
-        let parse = || -> Option<Self> {
-            let wide = match start.strip_prefix(b"\x7fELF")?.first()? {
-                1 => false,
-                2 => true,
-                _ => return None,
-            };
-            let table = |offset, size, count| {
-                Some(Table {
-                    offset,
-                    size: half(size)?.into(),
-                    count: half(count)?.into(),
-                })
-            };
-            let (segments, sections) = if wide {
-                (table(long(32)?, 54, 56)?, table(long(40)?, 58, 60)?)
-            } else {
-                (table(word(28)?, 42, 44)?, table(word(32)?, 46, 48)?)
-            };
-            Some(Self {
-                machine: half(18)?,
-                wide,
-                segments,
-                sections,
-            })
-        };
-        Ok(parse())
+        for segment in &self.segments {
+            if segment.kind == PT_DYNAMIC && self.needs_library(segment)? {
+                return Ok(Linkage::Dynamic);
+            }
+        }
+        Ok(Linkage::Static)
     }
 
-    /// The path in the segment whose header is at `at`.
-    fn path(&self, file: &File, at: u64) -> io::Result<PathBuf> {
-        let (offset, length) = if self.wide {
-            (u64_at(file, at + 8)?, u64_at(file, at + 32)?)
-        } else {
-            (u32_at(file, at + 4)?.into(), u32_at(file, at + 16)?.into())
-        };
-        let mut path = bytes_at(file, offset, length.min(LONGEST_PATH))?;
-        path.truncate(path.iter().position(|&b| b == 0).unwrap_or(path.len()));
-        Ok(std::ffi::OsString::from_vec(path).into())
+    /// Whether a dynamic segment, whose entries are pairs of a tag and a value, has the tag of a library.
+    fn needs_library(&self, segment: &Segment) -> io::Result<bool> {
+        let entries = read_at(self.file, segment.offset, segment.size, LARGEST_DYNAMIC)?;
+        let word = self.header.class.word();
+        let mut tags = entries.chunks_exact(2 * word);
+        Ok(tags.any(|entry| u64_in(entry, 0, word) == DT_NEEDED))
     }
 }
 
-fn bytes_at(file: &File, offset: u64, length: u64) -> io::Result<Vec<u8>> {
-    let length = usize::try_from(length).map_err(io::Error::other)?;
-    let mut bytes = vec![0; length];
-    file.read_exact_at(&mut bytes, offset)?;
-    Ok(bytes)
-}
-
-fn u32_at(file: &File, offset: u64) -> io::Result<u32> {
-    let mut bytes = [0; 4];
-    file.read_exact_at(&mut bytes, offset)?;
-    Ok(u32::from_le_bytes(bytes))
-}
-
-fn u64_at(file: &File, offset: u64) -> io::Result<u64> {
-    let mut bytes = [0; 8];
-    file.read_exact_at(&mut bytes, offset)?;
-    Ok(u64::from_le_bytes(bytes))
+/// The path that a `PT_INTERP` segment holds.
+fn loader(file: &File, segment: &Segment) -> io::Result<PathBuf> {
+    let mut path = read_at(file, segment.offset, segment.size, LONGEST_PATH)?;
+    path.truncate(path.iter().position(|&b| b == 0).unwrap_or(path.len()));
+    if path.is_empty() {
+        return Err(invalid("its loader has no name"));
+    }
+    Ok(OsString::from_vec(path).into())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_machine_the_loader_and_the_c_library_of_a_real_program() {
-        let shell = File::open("/bin/sh").unwrap();
-        let elf = Elf::read(&shell).unwrap().unwrap();
-        assert_eq!(elf.machine, HOST_MACHINE);
-        let loader = elf.interpreter.unwrap();
-        assert!(
-            loader.starts_with("/lib64") || loader.starts_with("/lib"),
-            "{loader:?}"
-        );
-        let offered = newest_glibc(&loader.canonicalize().unwrap().with_file_name("libc.so.6"));
-        assert!(offered.unwrap().unwrap() >= Glibc(2, 17));
-        let needed = newest_glibc(Path::new("/bin/sh")).unwrap();
-        assert!(needed.unwrap() >= Glibc(2, 2));
-    }
-
-    #[test]
-    fn what_is_no_program_is_none_and_a_cut_one_an_error() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("file");
-        std::fs::write(&path, "#!/bin/sh\n").unwrap();
-        assert_eq!(Elf::read(&File::open(&path).unwrap()).unwrap(), None);
-        let mut start = std::fs::read("/bin/sh").unwrap();
-        start.truncate(80);
-        std::fs::write(&path, start).unwrap();
-        Elf::read(&File::open(&path).unwrap()).unwrap_err();
-        assert_eq!(glibc_version(b"GLIBC_2.2.5"), Some(Glibc(2, 2)));
-        assert_eq!(glibc_version(b"GLIBC_PRIVATE"), None);
-    }
-}
+mod tests;

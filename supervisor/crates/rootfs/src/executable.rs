@@ -8,7 +8,10 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use super::{elf::Elf, regular};
+use super::{
+    elf::{Elf, Machine},
+    regular,
+};
 
 /// Symbolic links that are followed before a path counts as a loop (`ELOOP`, `path_resolution(7)`).
 const MAX_LINKS: usize = 40;
@@ -22,15 +25,15 @@ pub const SEARCH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbi
 pub enum Program {
     /// It names a loader: a library can be preloaded.
     Dynamic {
-        /// The processor it is for, see [`super::elf::machine_name`].
-        machine: u16,
+        /// The processor it is for.
+        machine: Machine,
         /// The loader, as a path inside the image.
         loader: PathBuf,
     },
     /// It names none.
     Static {
         /// The processor it is for.
-        machine: u16,
+        machine: Machine,
     },
     /// Something that another program runs.
     Script {
@@ -181,14 +184,11 @@ pub fn inspect(path: &Path) -> io::Result<Program> {
     if let Some(line) = start[..length].strip_prefix(b"#!") {
         return Ok(script(line).unwrap_or(Program::Unknown));
     }
-    let Some(Elf {
-        machine,
-        interpreter,
-    }) = Elf::read(&file)?
-    else {
+    let Some(elf) = Elf::read(&file)? else {
         return Ok(Program::Unknown);
     };
-    Ok(match interpreter {
+    let machine = elf.machine();
+    Ok(match elf.interpreter {
         Some(loader) => Program::Dynamic { machine, loader },
         None => Program::Static { machine },
     })

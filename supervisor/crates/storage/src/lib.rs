@@ -11,6 +11,7 @@ pub mod local;
 pub mod onedata;
 mod part_file;
 pub mod provider;
+mod retry;
 pub mod s3;
 mod source_file;
 mod web;

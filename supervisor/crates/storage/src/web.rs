@@ -22,8 +22,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::{StorageError, Target};
 use super::file_slice::{FileSlice, is_shorter};
+use super::retry::TRANSFER;
 use config::ServerUrl;
-use net::retry;
 use net::transport::{SendError, Transport};
 
 use answer::{is_transient, read_text};
@@ -112,23 +112,28 @@ impl Server {
 
     /// Sends a request until there is an answer that another try would not change.
     pub(super) async fn send(&self, ask: &Ask, target: &Target) -> Result<Answer, StorageError> {
-        let mut tries = 1;
+        let mut pauses = TRANSFER.pauses();
         loop {
-            let last = tries == retry::ATTEMPTS;
-            match self.follow(ask).await {
-                Ok(response) if last || !is_transient(response.status(), &ask.method) => {
-                    return Ok(Answer { response, tries });
-                }
+            let tries = pauses.tries();
+            let outcome = self.follow(ask).await;
+            let transient = match &outcome {
+                Ok(response) => is_transient(response.status(), &ask.method),
+                Err(error) => may_pass(error),
+            };
+            let pause = if transient { pauses.next() } else { None };
+            let Some(pause) = pause else {
+                return match outcome {
+                    Ok(response) => Ok(Answer { response, tries }),
+                    Err(error) => Err(unsent(error, target, tries)),
+                };
+            };
+            match outcome {
                 Ok(response) => {
                     tracing::debug!(object = %target, status = %response.status(), "the store is busy or failed: trying again");
                 }
-                Err(error) if last || !may_pass(&error) => {
-                    return Err(unsent(error, target, tries));
-                }
                 Err(error) => tracing::debug!(object = %target, %error, "no answer: trying again"),
             }
-            retry::back_off(tries).await;
-            tries += 1;
+            tokio::time::sleep(pause).await;
         }
     }
 
@@ -232,7 +237,7 @@ fn origin(url: &str) -> Option<String> {
 fn may_pass(error: &SendError) -> bool {
     match error {
         SendError::Broken(error) => !is_shorter(error),
-        other => !other.is_lasting(),
+        other => !other.is_permanent(),
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{error::EngineError, variable::Variable};
 use rootfs::{
-    elf,
+    elf::Machine,
     executable::{self, MAX_INTERPRETERS, Program},
 };
 
@@ -74,15 +74,15 @@ pub(crate) fn preloaded(
     Ok((None, vec![root.join("too-many-interpreters").into()]))
 }
 
-fn check_machine(machine: u16, program: &Path, image: &str) -> Result<(), EngineError> {
-    if machine == elf::HOST_MACHINE {
+fn check_machine(machine: Machine, program: &Path, image: &str) -> Result<(), EngineError> {
+    if machine == Machine::HOST {
         return Ok(());
     }
     Err(EngineError::Machine {
         program: program.to_owned(),
         image: image.to_owned(),
-        machine: elf::machine_name(machine),
-        host: elf::machine_name(elf::HOST_MACHINE),
+        machine: machine.to_string(),
+        host: Machine::HOST.to_string(),
     })
 }
 

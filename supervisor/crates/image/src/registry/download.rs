@@ -7,7 +7,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::{
     Registry,
-    exchange::{ATTEMPTS, Part, backoff, unreachable},
+    http_client::{Part, RETRIES, unreachable},
 };
 use crate::{ImageError, digest::Hash, document::Descriptor, sources::Delivery};
 
@@ -167,7 +167,7 @@ impl Registry<'_> {
         span: &mut Span,
         sink: &mut Sink<'_>,
     ) -> Result<End, ImageError> {
-        let mut fruitless = 0;
+        let mut pauses = RETRIES.pauses();
         loop {
             let before = span.next;
             let error = match self.try_fetch(layer, span, sink).await {
@@ -175,14 +175,16 @@ impl Registry<'_> {
                 Err(error) => error,
             };
             let delivered = span.next;
-            fruitless = if delivered > before { 1 } else { fruitless + 1 };
+            if delivered > before {
+                pauses.restart();
+            }
             // Anything but a broken connection is final, and was tried often enough.
             let broken = matches!(error, ImageError::Unreachable { .. });
-            if !broken || fruitless >= ATTEMPTS {
+            let Some(pause) = pauses.next().filter(|_| broken) else {
                 return Err(error);
-            }
+            };
             tracing::warn!(layer = %layer.digest, delivered, %error, "a download broke off and goes on");
-            tokio::time::sleep(backoff(fruitless)).await;
+            tokio::time::sleep(pause).await;
         }
     }
 
@@ -211,7 +213,7 @@ impl Registry<'_> {
             let reason = "the server left out a part of the answer".to_owned();
             return Err(unreachable(&url, reason));
         }
-        while let Some(mut piece) = self.exchange.piece(&mut reply).await? {
+        while let Some(mut piece) = self.client.piece(&mut reply).await? {
             let known = usize::try_from(span.next - position).unwrap_or(usize::MAX);
             position += piece.len() as u64;
             piece = piece.split_off(known.min(piece.len()));

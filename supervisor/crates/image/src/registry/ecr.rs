@@ -1,23 +1,22 @@
 //! Amazon ECR lets the function's role in: one signed call of its API gives user and password (Amazon ECR API reference,
 //! `GetAuthorizationToken`; AWS JSON 1.1 protocol).
 
-use std::time::SystemTime;
-
-use aws_credential_types::provider::ProvideCredentials as _;
-use aws_sigv4::{
-    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
-    sign::v4,
-};
 use aws_smithy_types::body::SdkBody;
 use serde::Deserialize;
 
 use super::{
     credentials::Credentials,
-    exchange::{ATTEMPTS, Incomplete, backoff, read_all},
+    http_client::{Incomplete, RETRIES, read_all},
 };
 use crate::{ImageError, error::Source};
 use config::TlsVerify;
-use net::{Network, aws::own_role_config, transport::Transport};
+use net::{
+    Network,
+    aws::own_role_config,
+    error::RequestError,
+    sigv4::{Signer, SigningStyle, UnsignedRequest},
+    transport::Transport,
+};
 
 /// The operation, in the header that names it.
 const OPERATION: &str = "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken";
@@ -74,24 +73,35 @@ async fn ask(host: &EcrHost, network: &Network) -> Result<Credentials, String> {
         Some(url) => format!("{}/", url.trim_end_matches('/')),
         None => format!("https://api.ecr.{}.{}/", host.region, host.domain),
     };
-    let provider = config.credentials_provider();
-    let provider = provider.ok_or("there are no credentials")?;
-    let credentials = provider.provide_credentials().await;
-    let credentials = credentials.map_err(|error| error.to_string())?;
+    let signer = Signer {
+        service: "ecr",
+        style: SigningStyle::Standard,
+        region: host.region.clone(),
+        credentials: config.credentials_provider(),
+    };
+    let request = UnsignedRequest {
+        method: "POST",
+        url: url.clone(),
+        headers: vec![
+            ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-target", OPERATION),
+        ],
+        body: BODY.as_bytes().to_vec(),
+    };
     let transport = Transport::new(TlsVerify::Verify, network);
-    let mut attempt = 1;
+    // A loop, not `RETRIES.run`: the compiler cannot show that the future of an async closure is `Send`.
+    let mut pauses = RETRIES.pauses();
     let body = loop {
-        let request = signed(&url, &host.region, credentials.clone())?;
-        match send(&transport, request).await {
+        let message = signer.sign(&request).await?;
+        let reason = match send(&transport, message.map(SdkBody::from)).await {
             Ok(body) => break body,
-            Err(Refusal::MayPass(_)) if attempt < ATTEMPTS => {
-                tokio::time::sleep(backoff(attempt)).await;
-                attempt += 1;
-            }
-            Err(Refusal::MayPass(reason) | Refusal::Final(reason)) => {
-                return Err(format!("{url}: {reason}"));
-            }
-        }
+            Err(RequestError::Permanent(reason)) => return Err(format!("{url}: {reason}")),
+            Err(RequestError::Transient(reason)) => reason,
+        };
+        let Some(pause) = pauses.next() else {
+            return Err(format!("{url}: {reason}"));
+        };
+        tokio::time::sleep(pause).await;
     };
     let answer: Answer = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
     let token = answer.authorization_data.into_iter().next();
@@ -103,24 +113,16 @@ async fn ask(host: &EcrHost, network: &Network) -> Result<Credentials, String> {
     })
 }
 
-/// Why a call has no answer.
-enum Refusal {
-    /// Another try may have one.
-    MayPass(String),
-    Final(String),
-}
-
-async fn send(transport: &Transport, request: http::Request<SdkBody>) -> Result<Vec<u8>, Refusal> {
-    let response = match transport.send(request).await {
-        Ok(response) => response,
-        Err(error) if error.is_lasting() => return Err(Refusal::Final(error.to_string())),
-        Err(error) => return Err(Refusal::MayPass(error.to_string())),
-    };
+async fn send(
+    transport: &Transport,
+    request: http::Request<SdkBody>,
+) -> Result<Vec<u8>, RequestError> {
+    let response = transport.send(request).await.map_err(RequestError::from)?;
     let status = response.status();
     let body = read_all(response.into_body(), LARGEST).await;
     let body = body.map_err(|error| match error {
-        Incomplete::Broken(reason) => Refusal::MayPass(reason),
-        Incomplete::TooLarge { .. } => Refusal::Final(error.to_string()),
+        Incomplete::Broken(reason) => RequestError::Transient(reason),
+        Incomplete::TooLarge { .. } => RequestError::Permanent(error.to_string()),
     })?;
     if status.is_success() {
         return Ok(body);
@@ -130,47 +132,10 @@ async fn send(transport: &Transport, request: http::Request<SdkBody>) -> Result<
     // A busy service says so with 400 and the name of the error (AWS JSON 1.1 protocol).
     let busy = status.as_u16() == 429 || text.contains("Throttling");
     Err(if status.is_server_error() || busy {
-        Refusal::MayPass(reason)
+        RequestError::Transient(reason)
     } else {
-        Refusal::Final(reason)
+        RequestError::Permanent(reason)
     })
-}
-
-fn signed(
-    url: &str,
-    region: &str,
-    credentials: aws_credential_types::Credentials,
-) -> Result<http::Request<SdkBody>, String> {
-    let text = |error: &dyn std::error::Error| error.to_string();
-    let headers = [
-        ("content-type", "application/x-amz-json-1.1"),
-        ("x-amz-target", OPERATION),
-    ];
-    let identity = credentials.into();
-    let parameters = v4::SigningParams::builder()
-        .identity(&identity)
-        .region(region)
-        .name("ecr")
-        .time(SystemTime::now())
-        .settings(SigningSettings::default())
-        .build()
-        .map_err(|error| text(&error))?
-        .into();
-    let body = SignableBody::Bytes(BODY.as_bytes());
-    let signable = SignableRequest::new("POST", url, headers.into_iter(), body)
-        .map_err(|error| text(&error))?;
-    let (instructions, _) = sign(signable, &parameters)
-        .map_err(|error| text(&error))?
-        .into_parts();
-    let mut request = http::Request::post(url);
-    for (name, value) in headers {
-        request = request.header(name, value);
-    }
-    let mut request = request
-        .body(SdkBody::from(BODY))
-        .map_err(|error| text(&error))?;
-    instructions.apply_to_request_http1x(&mut request);
-    Ok(request)
 }
 
 #[cfg(test)]
@@ -191,23 +156,5 @@ mod tests {
         ] {
             assert_eq!(EcrHost::parse(other), None, "{other}");
         }
-    }
-
-    #[test]
-    fn the_call_is_signed_for_its_region() {
-        let keys = aws_credential_types::Credentials::new("AKID", "secret", None, None, "test");
-        let request = signed(
-            "https://api.ecr.eu-west-1.amazonaws.com/",
-            "eu-west-1",
-            keys,
-        )
-        .unwrap();
-        let authorization = request.headers()["authorization"].to_str().unwrap();
-        assert!(
-            authorization.contains("/eu-west-1/ecr/aws4_request"),
-            "{authorization}"
-        );
-        assert!(authorization.contains("x-amz-target"), "{authorization}");
-        assert!(!authorization.contains("secret"));
     }
 }

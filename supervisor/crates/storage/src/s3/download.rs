@@ -18,9 +18,9 @@ use crate::{
     content_range::parse_content_range,
     error::{Operation, StorageError, Target},
     part_file::{PartFile, ensure_space, write_error},
+    retry::TRANSFER,
 };
 use net::error::chain;
-use net::retry;
 
 /// Most bytes of a range: what comes in late when the last connection is the slowest.
 const LARGEST_RANGE: u64 = 64 * 1024 * 1024;
@@ -152,7 +152,7 @@ impl<'a> Object<'a> {
         sink: &Sink<'_>,
     ) -> Result<(), StorageError> {
         let mut at = range.start;
-        let mut failures = 0;
+        let mut pauses = TRANSFER.pauses();
         loop {
             let answer = match answer.take() {
                 Some(answer) => answer,
@@ -171,24 +171,24 @@ impl<'a> Object<'a> {
                     ));
                 }
             };
-            failures += 1;
-            if failures == retry::ATTEMPTS {
+            let Some(pause) = pauses.next() else {
                 let detail = format!(
-                    "{detail}, at byte {at} of {} in {failures} tries",
-                    self.total
+                    "{detail}, at byte {at} of {} in {} tries",
+                    self.total,
+                    pauses.tries()
                 );
                 return Err(StorageError::Unreachable {
                     target: Box::new(self.target.clone()),
                     detail,
                 });
-            }
+            };
             tracing::debug!(object = %self.target, at, %detail, "download broke off: resuming");
             if at == range.end {
                 // All bytes came, then the checksum was wrong: none of them counts.
                 sink.progress.take_back(at - range.start);
                 at = range.start;
             }
-            retry::back_off(failures).await;
+            tokio::time::sleep(pause).await;
         }
     }
 

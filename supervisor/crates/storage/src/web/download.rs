@@ -19,9 +19,9 @@ use crate::{
     content_range::parse_content_range,
     error::{StorageError, Target},
     part_file::{PartFile, ensure_space, write_error},
+    retry::TRANSFER,
 };
 use net::error::chain;
-use net::retry;
 
 /// Bytes after which a broken body's earlier failures are forgotten: a long download may break often.
 const FORGIVEN: u64 = 8 * 1024 * 1024;
@@ -109,7 +109,7 @@ impl Transfer<'_> {
     /// Writes the file, whatever number of answers that takes; its size.
     async fn run(&mut self, first: Response<SdkBody>) -> Result<u64, StorageError> {
         let mut answer = Some((first, 0));
-        let (mut failures, mut reached) = (0, 0);
+        let (mut pauses, mut reached) = (TRANSFER.pauses(), 0);
         loop {
             let (response, position) = match answer.take() {
                 Some(answer) => answer,
@@ -124,17 +124,18 @@ impl Transfer<'_> {
                 }
             };
             if self.at >= reached + FORGIVEN {
-                (failures, reached) = (0, self.at);
+                pauses.restart();
+                reached = self.at;
             }
-            failures += 1;
-            if failures == retry::ATTEMPTS {
+            let Some(pause) = pauses.next() else {
+                let tries = pauses.tries();
                 return Err(StorageError::Unreachable {
                     target: Box::new(self.target.clone()),
-                    detail: format!("{detail}, at byte {} in {failures} tries", self.at),
+                    detail: format!("{detail}, at byte {} in {tries} tries", self.at),
                 });
-            }
+            };
             tracing::debug!(object = %self.target, at = self.at, %detail, "download broke off: resuming");
-            retry::back_off(failures).await;
+            tokio::time::sleep(pause).await;
         }
     }
 

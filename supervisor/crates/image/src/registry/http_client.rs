@@ -2,75 +2,44 @@
 
 mod address;
 mod body;
+mod reply;
+mod request;
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
-use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use http::{
-    Response, Uri,
-    header::{
-        ACCEPT, AUTHORIZATION, CONTENT_RANGE, LOCATION, RANGE, RETRY_AFTER, USER_AGENT,
-        WWW_AUTHENTICATE,
-    },
-};
+use http::Uri;
 
-pub(super) use self::body::{Incomplete, read_all};
 use self::{
     address::{parse, resolve},
-    body::{next_piece, silence},
+    body::{SILENCE, next_piece, silence},
+};
+pub(super) use self::{
+    body::{Incomplete, read_all},
+    reply::Reply,
+    request::{Part, Request},
 };
 use crate::ImageError;
-use net::transport::{SendError, Transport};
+use net::{
+    retry::{Backoff, Growth, Jitter},
+    transport::{SendError, Transport},
+};
 
-/// Time to wait for the beginning of a reply, and then for each further piece of it.
-pub(super) const SILENCE: Duration = Duration::from_secs(30);
-/// Tries of one request, the first included.
-pub(super) const ATTEMPTS: u32 = 5;
+/// Tries of one request, and of one body that breaks off.
+pub(super) const RETRIES: Backoff = Backoff {
+    attempts: 5,
+    first: Duration::from_millis(300),
+    growth: Growth::Double,
+    longest: Duration::from_secs(10),
+    budget: None,
+    jitter: Jitter::Half,
+};
 /// Most redirects of one request.
 const REDIRECTS: usize = 5;
 /// Longest wait that a busy registry is granted; beyond it, the invocation fails at once and says so.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 /// Bytes of an unexpected answer that a message repeats.
 const SHOWN: usize = 300;
-
-/// What is asked for.
-pub(super) struct Request {
-    pub(super) url: String,
-    pub(super) authorization: Option<String>,
-    pub(super) accept: Option<&'static str>,
-    /// The bytes wanted, if not all.
-    pub(super) part: Option<Part>,
-}
-
-/// A range of bytes (RFC 9110, section 14.1.2).
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Part {
-    pub(super) start: u64,
-    /// None for all that follow.
-    pub(super) last: Option<u64>,
-}
-
-impl fmt::Display for Part {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "bytes={}-", self.start)?;
-        self.last.map_or(Ok(()), |last| write!(f, "{last}"))
-    }
-}
-
-/// The beginning of an answer.
-#[derive(Debug)]
-pub(super) struct Reply {
-    pub(super) url: String,
-    pub(super) status: u16,
-    /// What the server wants to see, of a 401.
-    pub(super) challenges: Vec<String>,
-    /// The first byte of a part.
-    pub(super) start: Option<u64>,
-    retry_after: Option<Duration>,
-    location: Option<String>,
-    body: SdkBody,
-}
 
 /// Sends requests.
 pub(super) struct HttpClient {
@@ -84,8 +53,8 @@ impl HttpClient {
         Self { transport, server }
     }
 
-    /// Sends a GET request and follows redirects to addresses that `allowed` does not refuse. What may pass by waiting is
-    /// tried again.
+    /// Sends a GET request and follows redirects to addresses that `allowed` does not refuse. Busy and broken
+    /// servers are tried again.
     pub(super) async fn get(
         &self,
         mut request: Request,
@@ -113,55 +82,42 @@ impl HttpClient {
     }
 
     async fn send_with_retry(&self, request: &Request, address: &Uri) -> Result<Reply, ImageError> {
-        let mut attempt = 1;
+        let mut pauses = RETRIES.pauses();
         loop {
-            let reply = self.once(request, address).await;
-            let last = attempt >= ATTEMPTS;
+            let reply = self.send_once(request, address).await;
+            let attempt = pauses.tries();
+            let pause = pauses.next();
             let wait = match &reply {
                 Ok(reply) if reply.status == 429 || reply.status == 503 => {
-                    let wait = reply.retry_after.unwrap_or_else(|| backoff(attempt));
-                    if reply.status == 429 && (last || wait > LONGEST_WAIT) {
+                    let wait = pause.map(|pause| reply.retry_after.unwrap_or(pause));
+                    if reply.status == 429 && wait.is_none_or(|wait| wait > LONGEST_WAIT) {
                         return Err(ImageError::RateLimited {
                             registry: self.server.clone(),
                             wait: reply.retry_after,
                         });
                     }
-                    wait.min(LONGEST_WAIT)
+                    wait.map(|wait| wait.min(LONGEST_WAIT))
                 }
-                Ok(reply) if reply.status >= 500 || reply.status == 408 => backoff(attempt),
-                Ok(_) | Err(ImageError::Untrusted { .. } | ImageError::Unasked { .. }) => {
-                    return reply;
-                }
-                Err(_) => backoff(attempt),
+                Ok(reply) if reply.status >= 500 || reply.status == 408 => pause,
+                Ok(_) | Err(ImageError::Untrusted { .. } | ImageError::Unasked { .. }) => None,
+                Err(_) => pause,
             };
-            if last {
+            let Some(wait) = wait else {
                 return reply;
-            }
+            };
             let path = address.path();
             tracing::debug!(server = self.server, path, attempt, ?wait, "trying again");
             tokio::time::sleep(wait).await;
-            attempt += 1;
         }
     }
 
-    async fn once(&self, request: &Request, address: &Uri) -> Result<Reply, ImageError> {
+    async fn send_once(&self, request: &Request, address: &Uri) -> Result<Reply, ImageError> {
         let failed = |reason| unreachable(&request.url, reason);
-        let agent = concat!("faas-supervisor/", env!("CARGO_PKG_VERSION"));
-        let mut builder = http::Request::get(address.clone()).header(USER_AGENT, agent);
-        if let Some(accept) = request.accept {
-            builder = builder.header(ACCEPT, accept);
-        }
-        if let Some(authorization) = &request.authorization {
-            builder = builder.header(AUTHORIZATION, authorization);
-        }
-        if let Some(part) = request.part {
-            builder = builder.header(RANGE, part.to_string());
-        }
-        let message = builder
-            .body(SdkBody::empty())
+        let message = request
+            .message(address)
             .map_err(|error| failed(error.to_string()))?;
         match tokio::time::timeout(SILENCE, self.transport.send(message)).await {
-            Ok(Ok(response)) => Ok(reply(&request.url, response)),
+            Ok(Ok(response)) => Ok(Reply::new(&request.url, response)),
             Ok(Err(error @ SendError::Untrusted(_))) => Err(ImageError::Untrusted {
                 registry: self.server.clone(),
                 reason: error.to_string(),
@@ -187,17 +143,18 @@ impl HttpClient {
         ask: impl Fn() -> F,
         limit: usize,
     ) -> Result<Vec<u8>, ImageError> {
-        let mut attempt = 1;
+        let mut pauses = RETRIES.pauses();
         loop {
             // This has its own tries.
             let reply = ask().await?;
-            match self.whole(reply, limit).await {
-                Err(ImageError::Unreachable { .. }) if attempt < ATTEMPTS => {
-                    tokio::time::sleep(backoff(attempt)).await;
-                    attempt += 1;
-                }
+            let error = match self.whole(reply, limit).await {
+                Err(error @ ImageError::Unreachable { .. }) => error,
                 ended => return ended,
-            }
+            };
+            let Some(pause) = pauses.next() else {
+                return Err(error);
+            };
+            tokio::time::sleep(pause).await;
         }
     }
 
@@ -234,32 +191,4 @@ pub(super) fn unreachable(url: &str, reason: String) -> ImageError {
     // What follows the question mark may be a signature.
     let url = url.split('?').next().unwrap_or(url).to_owned();
     ImageError::Unreachable { url, reason }
-}
-
-/// The wait before another try: doubled each time, and not the same for all.
-pub(super) fn backoff(attempt: u32) -> Duration {
-    let most = 300 * 2_u64.pow(attempt.min(6) - 1);
-    Duration::from_millis(most / 2 + fastrand::u64(0..=most / 2))
-}
-
-fn reply(url: &str, response: Response<SdkBody>) -> Reply {
-    let (head, body) = response.into_parts();
-    let text = |name| head.headers.get(name)?.to_str().ok().map(str::to_owned);
-    let challenges = head.headers.get_all(WWW_AUTHENTICATE).iter();
-    Reply {
-        url: url.to_owned(),
-        status: head.status.as_u16(),
-        challenges: challenges
-            .filter_map(|value| Some(value.to_str().ok()?.to_owned()))
-            .collect(),
-        start: text(CONTENT_RANGE).and_then(|range| {
-            let bytes = range.strip_prefix("bytes ")?;
-            bytes.split('-').next()?.trim().parse().ok()
-        }),
-        retry_after: text(RETRY_AFTER)
-            .and_then(|seconds| seconds.trim().parse().ok())
-            .map(Duration::from_secs),
-        location: text(LOCATION),
-        body,
-    }
 }

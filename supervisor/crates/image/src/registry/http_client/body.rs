@@ -1,14 +1,16 @@
 //! Bodies of answers, piece by piece or as a whole; a server that falls silent is not waited for.
 
-use std::{future::poll_fn, pin::Pin};
+use std::{future::poll_fn, pin::Pin, time::Duration};
 
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http_body::Body as _;
 use thiserror::Error;
 
-use super::SILENCE;
 use net::error::chain;
+
+/// Time to wait for the beginning of a reply, and then for each further piece of it.
+pub(super) const SILENCE: Duration = Duration::from_secs(30);
 
 /// Why there is not all of a body.
 #[derive(Debug, Error)]
