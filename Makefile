@@ -31,7 +31,7 @@ bench-docs: ## put the last benchmark's chart and figures into docs/
 	cp target/bench/bench.svg docs/benchmark.svg
 	cp target/bench/bench.json docs/benchmark.json
 
-fuzz: ## fuzz events, configuration and paths, a minute each
+fuzz: ## fuzz events, configuration, paths, layers and loader caches, a minute each
 	tests/setup/fuzz.sh
 
 build: ## the static release binary for this machine

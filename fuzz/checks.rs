@@ -173,3 +173,23 @@ fn distinct(text: &str) {
         given.push((object, name));
     }
 }
+
+/// Any layer is applied or refused, and nothing is written beside its root.
+pub fn layer(bytes: &[u8]) {
+    use image::unpack::{Resolver, Root, apply_layer};
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ROOT");
+    std::fs::create_dir(&path).unwrap();
+    let root = Root::open(&path, Resolver::Kernel).unwrap();
+    let _either = apply_layer(&root, bytes);
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+}
+
+/// Any loader cache gives a search path that Linux takes as a variable.
+pub fn loader_cache(bytes: &[u8]) {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join("etc")).unwrap();
+    std::fs::write(directory.path().join("etc/ld.so.cache"), bytes).unwrap();
+    let path = container::engine::libraries::search_path(directory.path(), &[]);
+    assert!(path.len() < 128 * 1024, "{} bytes", path.len());
+}

@@ -54,12 +54,13 @@ pub fn start(level: LogLevel, format: Format) {
 }
 
 /// The crates whose lines are the supervisor's own.
-const OWN: [&str; 10] = [
+const OWN: [&str; 11] = [
     "config",
     "container",
     "environment",
     "faas_supervisor",
     "image",
+    "interpose",
     "lambda_sandbox",
     "net",
     "rootfs",

@@ -341,6 +341,25 @@ fn errors_name_the_field_and_the_source() {
 }
 
 #[test]
+fn parts_of_a_request_that_no_service_sends_are_refused() {
+    let lists = vec![json!([0]); 100_000];
+    for field in [
+        "headers",
+        "multiValueHeaders",
+        "queryStringParameters",
+        "multiValueQueryStringParameters",
+    ] {
+        let mut large = request("");
+        large[field] = json!({ "a": lists });
+        let (_, message) = error(&large, "");
+        assert!(
+            message.contains(field) && message.contains("262144"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
 fn a_malformed_item_fails_alone_and_names_its_field() {
     let event = event(
         &json!({"Records": [

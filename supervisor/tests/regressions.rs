@@ -42,6 +42,16 @@ fn configurations_are_read_or_refused() {
 }
 
 #[test]
+fn layers_are_applied_or_refused() {
+    assert!(run("fuzz/regressions/layer", checks::layer) > 0);
+}
+
+#[test]
+fn loader_caches_give_short_search_paths() {
+    assert!(run("fuzz/regressions/loader_cache", checks::loader_cache) > 0);
+}
+
+#[test]
 fn keys_and_paths_stay_where_they_belong() {
     assert!(run("fuzz/regressions/key_to_path", checks::key_to_path) > 0);
 }

@@ -39,7 +39,8 @@ APT_EXAMPLES=(python3 python3-venv)
 PIP_EXAMPLES=(aws-cdk-lib==2.275.0 constructs==10.8.1 cfn-lint==1.58.0 python-hcl2==8.1.4)
 
 RUST_TARGETS_DEMO=(x86_64-unknown-linux-musl)
-RUST_TARGETS_TESTS=(aarch64-unknown-linux-musl)
+# The second is what the loader of the engine N1 is compiled for.
+RUST_TARGETS_TESTS=(aarch64-unknown-linux-musl x86_64-unknown-none)
 
 # Lists what is linked into the programs of a release; dist/sbom.sh builds it when it is needed.
 CARGO_CYCLONEDX=0.5.9

@@ -155,6 +155,14 @@ impl Lambda {
         panic!("no answer after {PATIENCE:?}");
     }
 
+    /// Ends an environment in which the runtime may not have come as far as to register as an extension.
+    pub fn end(mut self) -> Finished {
+        if self.process.is_running() {
+            self.process.signal(Signal::SIGTERM);
+        }
+        self.process.wait()
+    }
+
     /// Ends the environment as Lambda does, with SIGTERM.
     pub fn stop(self) -> Finished {
         assert!(

@@ -133,7 +133,11 @@ async fn execute(
     };
     services.finish().await;
     writer.flush().await;
-    let printed = answer::print(answer);
+    // Whatever ends otherwise has no answer: what is written of it may be a part.
+    let printed = match report.outcome {
+        Outcome::SUCCESS => answer::print(answer),
+        _ => Ok(()),
+    };
     if let (Ok(()), Outcome::Failed(failure)) = (&printed, &report.outcome) {
         complain(&format!("error: {}: {}\n", failure.name, failure.message));
     }

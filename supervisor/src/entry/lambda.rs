@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use super::{process::block_on, setup};
 use crate::{response::FailureName, telemetry};
 use config::{FunctionConfig, LogLevel};
+use container::owned_dir::sweep;
 use environment::{self as names, Environment, Platform};
 use handler::Handler;
 use platform::PlatformApi;
@@ -64,6 +65,8 @@ fn serve(
             // Without a platform that takes the report, every invocation is answered with it.
         }
         platform.ask_for_shutdown_signal().await;
+        // Directories of a runtime that was killed in this environment.
+        sweep(&environment.temp_dir());
         let handler = Arc::new(Handler::new(environment, initialised, command)?);
         tokio::select! {
             ended = poll(&handler) => ended,

@@ -23,7 +23,7 @@ use crate::{
     telemetry,
 };
 use config::FunctionConfig;
-use container::exec::log::Keep;
+use container::{exec::log::Keep, owned_dir::sweep};
 use environment::Environment;
 
 use super::{
@@ -90,6 +90,9 @@ fn run(
         function = Some(size);
     }
     telemetry::start(config.log_level, telemetry::Format::Text);
+    if !arguments.explain {
+        sweep(&environment.temp_dir());
+    }
     let payload = read_event(event)?;
     let threshold = config.container.timeout_threshold;
     let time = TimeBudget::new(Instant::now(), timeout, threshold);

@@ -22,6 +22,8 @@ use super::source::{HeaderForm, HttpApi, Source};
 use config::HttpStorageEvents;
 
 const BODY: &str = "body";
+/// Largest headers and largest query parameters, in bytes of JSON: several times what the services pass on.
+const LARGEST_PART: usize = 256 * 1024;
 
 /// The event, when the document is a request.
 pub(super) fn parse(document: &Document<'_>, scope: Scope<'_>) -> Option<Result<Event, Rejected>> {
@@ -48,7 +50,27 @@ fn api_of(document: &Document<'_>) -> Option<HttpApi> {
     (context.is_some() || document.text_of("path").is_some()).then_some(HttpApi::RestV1)
 }
 
+/// Refuses parts that no service sends: read, they take many times their size.
+fn check_sizes(document: &Document<'_>) -> Result<(), EventError> {
+    for field in [
+        "headers",
+        "multiValueHeaders",
+        "queryStringParameters",
+        "multiValueQueryStringParameters",
+    ] {
+        if document
+            .get(field)
+            .is_some_and(|raw| raw.get().len() > LARGEST_PART)
+        {
+            let reason = format!("more than {LARGEST_PART} bytes; send large data in the body");
+            return Err(invalid(field, reason));
+        }
+    }
+    Ok(())
+}
+
 fn request(document: &Document<'_>, api: HttpApi, scope: Scope<'_>) -> Result<Event, EventError> {
+    check_sizes(document)?;
     let body = body(document)?;
     let parameters = parameters(document, api)?;
     let time = time(document);

@@ -18,12 +18,16 @@ use super::archive::{add, files, naming, open_regular};
 /// # Errors
 /// The operating system's, naming the file. An unfinished `answer` is removed.
 pub(super) fn write(output: &Path, answer: &Path) -> io::Result<()> {
+    // It has its name when it is complete: whoever has stopped waiting for it finds nothing.
+    let part = answer.with_extension("part");
     let written = match files(output)?.as_slice() {
-        [] => Ok(()),
-        [only] => copy(only, answer),
-        several => archive(several, answer),
+        [] => return Ok(()),
+        [only] => copy(only, &part),
+        several => archive(several, &part),
     };
-    written.inspect_err(|_| drop(fs::remove_file(answer)))
+    written
+        .and_then(|()| fs::rename(&part, answer))
+        .inspect_err(|_| drop(fs::remove_file(&part)))
 }
 
 /// Links the file where that is possible, which costs no space, and copies it elsewhere.
@@ -58,4 +62,28 @@ fn archive(files: &[OutputFile], answer: &Path) -> io::Result<()> {
         add().map_err(|error| naming(&file.relative, &error))?;
     }
     archive.finish().map(drop).map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_complete_or_absent() {
+        let directory = tempfile::tempdir().unwrap();
+        let output = directory.path().join("output");
+        fs::create_dir(&output).unwrap();
+        for name in ["a", "b"] {
+            fs::write(output.join(name), name).unwrap();
+        }
+        let answer = directory.path().join("answer");
+        // Somebody still writes one.
+        let part = answer.with_extension("part");
+        fs::write(&part, "half a zip").unwrap();
+        assert!(write(&output, &answer).is_err());
+        assert!(!answer.exists() && !part.exists());
+        write(&output, &answer).unwrap();
+        assert!(fs::read(&answer).unwrap().starts_with(b"PK"));
+        assert!(!part.exists());
+    }
 }

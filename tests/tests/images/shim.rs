@@ -161,6 +161,20 @@ fn a_killed_shim_takes_its_run_with_it_and_the_next_is_served() {
 }
 
 #[test]
+fn a_daemon_that_hides_goes_with_a_run_that_kills_its_shim() {
+    // Nothing ties it to the run: neither its parent and session nor its variables and files.
+    let daemon = "(setsid env -i /bin/sleep 27182 < /dev/null > /dev/null 2>&1 &)";
+    let script = format!("{daemon}; sleep 0.3; kill -9 $PPID; sleep 60");
+    let sandbox = Sandbox::new(Mode::NativeF1);
+    let run = sandbox.script(&script).run();
+    let left = e2e::command_lines();
+    let is_daemon = |line: &Vec<u8>| line.ends_with(b"/bin/sleep\x0027182\0");
+    assert!(!left.iter().any(is_daemon), "it runs on");
+    run.expect_code(137);
+    sandbox.expect_clean();
+}
+
+#[test]
 fn a_run_goes_with_the_supervisor() {
     for mode in [Mode::NativeP1, Mode::NativeF1] {
         for signal in [Signal::SIGTERM, Signal::SIGKILL] {
@@ -210,4 +224,19 @@ fn an_engine_that_cannot_be_started_is_named() {
         .expect_stderr("broken-proot")
         .expect_stderr("Exec format error");
     sandbox.expect_clean();
+}
+
+#[test]
+fn a_first_process_outside_of_its_container_becomes_nothing() {
+    use std::os::unix::process::CommandExt as _;
+    let sandbox = Sandbox::new(Mode::NativeP1);
+    // As it is left by a proot that is killed while it starts: its words are there, the path that proot translates is not.
+    let handoff = sandbox.path("work");
+    let mut init = sandbox.command(&e2e::supervisor());
+    init.arg0("faas-init").arg(handoff).arg("in-proot");
+    let run = init.stdin(std::process::Stdio::null()).output().unwrap();
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert_eq!(run.status.code(), Some(126), "{said}");
+    assert!(said.contains("translates no paths"), "{said}");
+    assert!(!said.contains("faas-init: pid"), "it begins: {said}");
 }

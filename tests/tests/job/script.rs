@@ -333,3 +333,48 @@ fn a_request_without_a_body_is_an_event_for_the_script_that_waits_for_it() {
         .expect_code(2)
         .expect_stderr("no event");
 }
+
+/// A supervisor that starts under a limit, as root or as nobody whom the machine knows.
+fn limited(sandbox: &Sandbox, user: Option<u32>, limit: &str) -> Finished {
+    let mut words: Vec<std::ffi::OsString> = Vec::new();
+    if let Some(user) = user {
+        for (path, mode) in [("", 0o755), ("tmp", 0o777)] {
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+            fs::set_permissions(sandbox.path(path), mode).unwrap();
+        }
+        let ids = ["--reuid", "--regid"].map(|option| format!("{option}={user}"));
+        words.extend(["setpriv".into(), "--clear-groups".into()]);
+        words.extend(ids.map(Into::into));
+    }
+    words.extend(["prlimit".into(), limit.into(), e2e::supervisor().into()]);
+    batch(sandbox.launch(), "echo ran").through(words).run()
+}
+
+#[test]
+fn a_job_runs_on_a_small_stack() {
+    let sandbox = Sandbox::new(Mode::P1);
+    let run = limited(&sandbox, None, "--stack=131072");
+    run.expect_code(0).expect_stderr("ran");
+    sandbox.expect_clean();
+}
+
+#[test]
+fn a_limit_of_processes_is_said_in_words() {
+    if !geteuid().is_root() {
+        return;
+    }
+    let sandbox = Sandbox::new(Mode::P1);
+    for limit in 1..=6 {
+        let run = limited(&sandbox, Some(USER), &format!("--nproc={limit}"));
+        let said = run.stderr();
+        assert!(!said.contains("panicked"), "{limit}: {said}");
+        if run.status.code() != Some(0) {
+            let in_words = ["ulimit -u", "fork", "Resource temporarily unavailable"];
+            assert!(
+                in_words.iter().any(|words| said.contains(words)),
+                "{limit}: {said}"
+            );
+        }
+    }
+    sandbox.expect_clean();
+}

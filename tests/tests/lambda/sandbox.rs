@@ -15,6 +15,7 @@ macro_rules! under_every_profile {
     };
 }
 
+mod attacks;
 mod calls;
 mod clock;
 mod facilities;

@@ -102,6 +102,16 @@ pub enum ContainerError {
         /// What it said.
         message: String,
     },
+    /// The command's first process did not begin in a container of the native engine.
+    #[error("the command of image {image} did not start ({status}): {message}")]
+    NotStartedInImage {
+        /// The image.
+        image: String,
+        /// How the attempt ended.
+        status: String,
+        /// What the engine said.
+        message: String,
+    },
     /// An F mode cannot hold the program inside the image.
     #[error(
         "{program} of image {image} is a static executable, which execution mode {mode} cannot keep inside the image: choose another container.execmode (P1 or R1 where the platform allows them) or an image with dynamically linked programs"

@@ -5,6 +5,7 @@ pub mod log;
 pub mod messages;
 pub mod outcome;
 pub mod process;
+pub mod reports;
 pub mod request;
 pub mod run_pipes;
 pub mod udocker;

@@ -11,6 +11,7 @@ pub mod engine;
 mod error;
 pub mod exec;
 mod off_thread;
+pub mod owned_dir;
 pub mod prepare;
 pub mod rollback;
 pub mod run;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! faas-XXXXXX/            0700, one per invocation
+//!   .faas-owner           locked while the supervisor lives, see [`crate::owned_dir`]
 //!   tmp/                  udocker's temporary files
 //!   log-N                 captured output of record N
 //!   changes-N             what its container changes in the image, where that goes to an overlay
@@ -19,10 +20,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::{off_thread::off_thread, owned_dir::OwnedDir};
 use rootfs::remove_tree;
-use tempfile::TempDir;
-
-use crate::off_thread::off_thread;
 
 /// What happens to the workspace after the invocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +35,7 @@ pub enum Retention {
 /// One invocation's private directory.
 #[derive(Debug)]
 pub struct Workspace {
-    dir: Option<TempDir>,
+    dir: Option<OwnedDir>,
     path: PathBuf,
 }
 
@@ -46,21 +45,25 @@ impl Workspace {
     /// # Errors
     /// The operating system's, naming the directory that could not be made.
     pub fn create(parent: &Path, retention: Retention) -> io::Result<Self> {
-        let dir = tempfile::Builder::new()
-            .prefix("faas-")
-            .permissions(fs::Permissions::from_mode(0o700))
-            .tempdir_in(parent)
-            .map_err(|e| named(&e, "cannot create a workspace in", parent))?;
-        // Engines resolve symbolic links in volume paths; start from the real one.
-        let path = dir.path().canonicalize()?;
-        make_dir(&path.join("tmp"))?;
-        let dir = match retention {
-            Retention::Remove => Some(dir),
+        let cannot = |error| named(&error, "cannot create a workspace in", parent);
+        let (dir, path) = match retention {
+            Retention::Remove => {
+                let dir = OwnedDir::create(parent, "").map_err(cannot)?;
+                let path = dir.path().to_owned();
+                (Some(dir), path)
+            }
+            // Nobody's who has asked for its removal.
             Retention::Keep => {
-                let _kept = dir.keep();
-                None
+                let dir = tempfile::Builder::new()
+                    .prefix("faas-")
+                    .permissions(fs::Permissions::from_mode(0o700))
+                    .tempdir_in(parent);
+                (None, dir.map_err(cannot)?.keep())
             }
         };
+        // Engines resolve symbolic links in volume paths; start from the real one.
+        let path = path.canonicalize()?;
+        make_dir(&path.join("tmp"))?;
         Ok(Self { dir, path })
     }
 
@@ -114,10 +117,7 @@ impl Workspace {
 impl Drop for Workspace {
     fn drop(&mut self) {
         let Some(dir) = self.dir.take() else { return };
-        remove_tree(&self.path);
-        if self.path.exists()
-            && let Err(error) = dir.close()
-        {
+        if let Err(error) = dir.close() {
             tracing::warn!(path = %self.path.display(), %error, "cannot remove the workspace");
         }
     }

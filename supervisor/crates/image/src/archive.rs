@@ -13,7 +13,9 @@ use serde::Deserialize;
 use self::contents::Contents;
 use super::{
     Digest, ImageError,
-    document::{Config, Descriptor, ImageManifest, Manifest, choose},
+    bounded::{First, List},
+    decode::LARGEST_WINDOW,
+    document::{Config, Descriptor, ImageManifest, MOST_LAYERS, Manifest, choose},
     interrupt::Interrupt,
     pipeline::{Layer, Opened, Source},
 };
@@ -30,7 +32,7 @@ pub(crate) struct Archive {
 #[serde(rename_all = "PascalCase")]
 struct Saved {
     config: String,
-    layers: Vec<String>,
+    layers: List<String, MOST_LAYERS>,
 }
 
 impl Archive {
@@ -57,29 +59,28 @@ impl Archive {
 
     fn saved_image(&mut self) -> Result<(Vec<Layer>, Config), ImageError> {
         let bytes = self.contents.document(Path::new("manifest.json"))?;
-        let images: Vec<Saved> =
+        let images: First<Saved> =
             serde_json::from_slice(&bytes).map_err(ImageError::document("manifest.json"))?;
-        if images.len() > 1 {
+        if images.count > 1 {
             tracing::warn!(
-                images = images.len(),
+                images = images.count,
                 "the archive holds several images: the first is used"
             );
         }
-        let image = images
-            .into_iter()
-            .next()
-            .ok_or_else(|| ImageError::Archive {
-                reason: "its manifest.json names no image".to_owned(),
-            })?;
+        let image = images.item.ok_or_else(|| ImageError::Archive {
+            reason: "its manifest.json names no image".to_owned(),
+        })?;
+        let names = image.layers.0;
         let config = self.contents.document(Path::new(&image.config))?;
-        let config = Config::parse(config, image.layers.len())?;
-        let layers = image.layers.iter().enumerate().map(|(index, name)| Layer {
+        let config = Config::parse(config, names.len())?;
+        let layers = names.iter().enumerate().map(|(index, name)| Layer {
             label: name.clone(),
             digest: None,
             diff_id: config.diff_id(index),
+            window: LARGEST_WINDOW,
         });
         let layers = layers.collect();
-        for name in &image.layers {
+        for name in &names {
             self.layers.push(self.contents.place(Path::new(name))?.0);
         }
         Ok((layers, config))
@@ -106,6 +107,7 @@ impl Archive {
             label: layer.digest.to_string(),
             digest: Some(layer.digest.clone()),
             diff_id: config.diff_id(index),
+            window: LARGEST_WINDOW,
         });
         let layers = layers.collect();
         for layer in &image.layers {

@@ -1,13 +1,15 @@
-//! From the bytes of a blob to the content of a layer: gzip, zstd, or as it is. What it is, its first bytes tell; media
-//! types are often wrong.
+//! From the bytes of a blob to the content of a layer: gzip, zstd, or as it is. The first bytes show which; media types are
+//! often wrong.
+
+mod frame;
 
 use std::io::{self, BufRead, Cursor, Read};
 
 use flate2::bufread::MultiGzDecoder;
-use ruzstd::decoding::{
-    BlockDecodingStrategy, FrameDecoder,
-    errors::{FrameDecoderError, ReadFrameHeaderError},
-};
+use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+
+use self::frame::{Header, LARGEST_HEADER, read_header};
+pub(crate) use self::frame::{LARGEST_WINDOW, USUAL_WINDOW};
 
 /// First bytes of a gzip file (RFC 1952).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -16,14 +18,12 @@ const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// The last three of the first bytes of a zstd frame that holds nothing of the content (RFC 8878, section 3.1.2); pzstd
 /// begins with one.
 const SKIPPABLE: [u8; 3] = [0x2a, 0x4d, 0x18];
-/// A frame without content and with the smallest window.
-const EMPTY_FRAME: [u8; 9] = [0x28, 0xb5, 0x2f, 0xfd, 0, 0, 1, 0, 0];
-
 /// First bytes that tell a compression.
 const MAGIC: u64 = 4;
 
-/// A decompressor over `reader`, however few bytes that has in its buffer at a time.
-pub(crate) fn decoder<'a, R>(mut reader: R) -> io::Result<Box<dyn Read + Send + 'a>>
+/// A decompressor over `reader`, however few bytes that has in its buffer at a time. It refuses zstd frames whose window is
+/// larger than `window` bytes.
+pub(crate) fn decoder<'a, R>(mut reader: R, window: u64) -> io::Result<Box<dyn Read + Send + 'a>>
 where
     R: BufRead + Send + 'a,
 {
@@ -34,14 +34,10 @@ where
     Ok(if is_gzip {
         Box::new(MultiGzDecoder::new(reader))
     } else if is_zstd {
-        // The first frame that a decoder sees may have a window of any size, only those that follow are refused for it.
-        let mut decoder = FrameDecoder::new();
-        decoder
-            .init(EMPTY_FRAME.as_slice())
-            .map_err(io::Error::other)?;
         Box::new(Frames {
             reader,
-            decoder,
+            window,
+            decoder: FrameDecoder::new(),
             place: Place::Between,
         })
     } else {
@@ -57,6 +53,8 @@ fn is_zstd(start: &[u8]) -> bool {
 /// All frames of a zstd file, one after the other; skippable ones are skipped.
 struct Frames<R> {
     reader: R,
+    /// Largest window, in bytes.
+    window: u64,
     decoder: FrameDecoder,
     place: Place,
 }
@@ -95,19 +93,23 @@ impl<R: BufRead> Frames<R> {
     /// Begins the next frame, if there is one.
     fn begin(&mut self) -> io::Result<bool> {
         while !self.reader.fill_buf()?.is_empty() {
-            match self.decoder.init(&mut self.reader) {
-                Ok(()) => {
+            let mut bytes = Vec::with_capacity(LARGEST_HEADER);
+            match read_header(&mut self.reader, &mut bytes)? {
+                Header::Frame { window } if window > self.window => {
+                    return Err(io::Error::other(format!(
+                        "a zstd frame has a window of {window} bytes, at most {} can be used; compress it with a lower level",
+                        self.window
+                    )));
+                }
+                Header::Frame { .. } => {
+                    self.decoder.init(&bytes[..]).map_err(io::Error::other)?;
                     self.place = Place::InFrame;
                     return Ok(true);
                 }
-                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
-                    length,
-                    ..
-                })) => {
+                Header::Skippable { length } => {
                     let mut skipped = self.reader.by_ref().take(length.into());
                     io::copy(&mut skipped, &mut io::sink())?;
                 }
-                Err(error) => return Err(io::Error::other(error)),
             }
         }
         Ok(false)
@@ -130,7 +132,7 @@ mod tests {
 
     fn decoded(bytes: &[u8]) -> io::Result<Vec<u8>> {
         let mut content = Vec::new();
-        decoder(bytes)?.read_to_end(&mut content)?;
+        decoder(bytes, LARGEST_WINDOW)?.read_to_end(&mut content)?;
         Ok(content)
     }
 
@@ -154,22 +156,31 @@ mod tests {
         for bytes in compressed {
             let mut content = Vec::new();
             let reader = BufReader::with_capacity(1, &bytes[..]);
-            decoder(reader).unwrap().read_to_end(&mut content).unwrap();
+            decoder(reader, LARGEST_WINDOW)
+                .unwrap()
+                .read_to_end(&mut content)
+                .unwrap();
             assert_eq!(content, b"abc");
         }
         for bytes in ["abcdef", "ab", ""] {
             let mut content = String::new();
             let reader = BufReader::with_capacity(1, bytes.as_bytes());
-            let mut plain = decoder(reader).unwrap();
+            let mut plain = decoder(reader, LARGEST_WINDOW).unwrap();
             plain.read_to_string(&mut content).unwrap();
             assert_eq!(content, bytes);
         }
     }
 
     #[test]
-    fn a_window_that_takes_gigabytes_is_refused_in_the_first_frame_too() {
-        // Of 2 GiB.
-        let window = 21 << 3;
-        assert!(decoded(&frame(window)).is_err());
+    fn a_large_window_is_refused_in_the_first_frame_and_in_the_second() {
+        // Of 32 MiB, one step more, and 2 GiB.
+        let (largest, more, gigabytes) = (15 << 3, (15 << 3) + 1, 21 << 3);
+        assert_eq!(decoded(&frame(largest)).unwrap(), b"abc");
+        for window in [more, gigabytes] {
+            for bytes in [frame(window), [frame(0), frame(window)].concat()] {
+                let message = decoded(&bytes).unwrap_err().to_string();
+                assert!(message.contains("33554432"), "{message}");
+            }
+        }
     }
 }

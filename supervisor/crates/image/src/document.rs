@@ -1,10 +1,14 @@
 //! The JSON documents of an image: index, manifest and configuration, in OCI's and Docker's spelling (OCI image
 //! specification 1.1; Docker image manifest version 2, schema 2).
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
-use super::{Digest, ImageError};
+use super::{Digest, ImageError, bounded::List, run_config::Section};
+
+/// Most layers of an image, and most manifests of an index.
+pub(crate) const MOST_LAYERS: usize = 4096;
+/// Platforms of an index that a message names.
+const SHOWN_PLATFORMS: usize = 20;
 
 /// Media types of manifests, for an `Accept` header: what one can read and what chooses between several.
 pub(crate) const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json";
@@ -30,6 +34,11 @@ impl Descriptor {
             size,
             platform: None,
         }
+    }
+
+    /// Whether the media type says that the content is compressed with zstd.
+    pub(crate) fn is_zstd(&self) -> bool {
+        self.media_type.contains("zstd")
     }
 }
 
@@ -68,7 +77,7 @@ pub(crate) enum Manifest {
 
 /// What an image is made of.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", from = "ManifestDocument")]
 pub(crate) struct ImageManifest {
     pub(crate) schema_version: u32,
     pub(crate) media_type: Option<String>,
@@ -76,11 +85,45 @@ pub(crate) struct ImageManifest {
     pub(crate) layers: Vec<Descriptor>,
 }
 
+/// The manifest of one image, as it is written.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ManifestDocument {
+    schema_version: u32,
+    media_type: Option<String>,
+    config: Descriptor,
+    layers: List<Descriptor, MOST_LAYERS>,
+}
+
+impl From<ManifestDocument> for ImageManifest {
+    fn from(document: ManifestDocument) -> Self {
+        Self {
+            schema_version: document.schema_version,
+            media_type: document.media_type,
+            config: document.config,
+            layers: document.layers.0,
+        }
+    }
+}
+
+/// What tells the kinds of manifests apart.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Kind {
+    fs_layers: Option<IgnoredAny>,
+    manifests: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Index {
+    manifests: List<Descriptor, MOST_LAYERS>,
+}
+
 impl Manifest {
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, ImageError> {
-        let wrong = ImageError::document("manifest");
-        let value: Value = serde_json::from_slice(bytes).map_err(wrong)?;
-        if value.get("fsLayers").is_some() {
+        let wrong = || ImageError::document("manifest");
+        let kind: Kind = serde_json::from_slice(bytes).map_err(wrong())?;
+        if kind.fs_layers.is_some() {
             let reason =
                 "it is of schema 1, which registries gave up in 2019; build the image again"
                     .to_owned();
@@ -89,13 +132,12 @@ impl Manifest {
                 reason,
             });
         }
-        let wrong = ImageError::document("manifest");
-        if let Some(manifests) = value.get("manifests") {
-            return Ok(Self::Index(Vec::deserialize(manifests).map_err(wrong)?));
+        if kind.manifests.is_some() {
+            let index: Index = serde_json::from_slice(bytes).map_err(wrong())?;
+            return Ok(Self::Index(index.manifests.0));
         }
-        Ok(Self::Image(
-            ImageManifest::deserialize(value).map_err(wrong)?,
-        ))
+        let image = serde_json::from_slice(bytes).map_err(wrong())?;
+        Ok(Self::Image(image))
     }
 }
 
@@ -129,6 +171,7 @@ pub(crate) fn choose(index: &[Descriptor]) -> Result<&Descriptor, ImageError> {
             .filter_map(|descriptor| descriptor.platform.as_ref());
         let known = platforms.filter(|platform| platform.os != "unknown");
         let found: Vec<String> = known
+            .take(SHOWN_PLATFORMS)
             .map(|platform| format!("{}/{}", platform.os, platform.architecture))
             .collect();
         ImageError::Architecture {
@@ -151,7 +194,7 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Reads it, and refuses an image for other machines.
+    /// Reads it, and refuses an image for other machines and one with longer lists than a run reads.
     pub(crate) fn parse(bytes: Vec<u8>, layers: usize) -> Result<Self, ImageError> {
         #[derive(Deserialize)]
         struct Wire {
@@ -159,11 +202,16 @@ impl Config {
             architecture: String,
             #[serde(default)]
             rootfs: RootFs,
+            // Read for their limits alone.
+            #[serde(rename = "config")]
+            _config: Option<Section>,
+            #[serde(rename = "container_config")]
+            _older: Option<Section>,
         }
         #[derive(Deserialize, Default)]
         struct RootFs {
             #[serde(default)]
-            diff_ids: Vec<Digest>,
+            diff_ids: List<Digest, MOST_LAYERS>,
         }
         let wire: Wire =
             serde_json::from_slice(&bytes).map_err(ImageError::document("configuration"))?;
@@ -174,7 +222,7 @@ impl Config {
                 wanted,
             });
         }
-        let diff_ids = wire.rootfs.diff_ids;
+        let diff_ids = wire.rootfs.diff_ids.0;
         if !diff_ids.is_empty() && diff_ids.len() != layers {
             let reason = format!("it is about {} layers, there are {layers}", diff_ids.len());
             return Err(ImageError::Document {

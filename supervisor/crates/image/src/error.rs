@@ -246,10 +246,13 @@ impl ImageError {
         match self {
             Self::Digest { .. } => true,
             Self::Layer { source, .. } => match source {
-                LayerError::Malformed { .. } | LayerError::TooDeep { .. } => true,
+                LayerError::Malformed { .. }
+                | LayerError::TooDeep { .. }
+                | LayerError::TooManyNames { .. }
+                | LayerError::LargeHeaders { .. } => true,
                 // Decompressors have no numbers for what they find; the system has.
                 LayerError::Read(error) => error.raw_os_error().is_none(),
-                LayerError::Write { .. } => false,
+                LayerError::Write { .. } | LayerError::Interrupted => false,
             },
             _ => false,
         }

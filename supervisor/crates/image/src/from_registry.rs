@@ -9,7 +9,8 @@ use super::{
     Digest, Failure, ImageError, Keep, Plan, PrepareRequest,
     background::in_background,
     carry_out,
-    document::{ImageManifest, total_size},
+    decode::{LARGEST_WINDOW, USUAL_WINDOW},
+    document::{Descriptor, ImageManifest, total_size},
     interrupt::Interrupt,
     keeping,
     pipeline::Layer,
@@ -45,6 +46,11 @@ pub(super) async fn make(
     let missing = missing.filter(|layer| !kept.contains(&layer.digest));
     room::check(order, total_size(&manifest.layers)?, total_size(missing)?)?;
     let lanes = lanes(&manifest.layers, DOWNLOADS);
+    let window = if manifest.layers.iter().any(Descriptor::is_zstd) {
+        LARGEST_WINDOW
+    } else {
+        USUAL_WINDOW
+    };
     let mut downloads = Vec::new();
     let (mut layers, mut origins) = (Vec::new(), Vec::new());
     for (index, layer) in manifest.layers.iter().enumerate() {
@@ -59,6 +65,7 @@ pub(super) async fn make(
             label: layer.digest.to_string(),
             digest: Some(layer.digest.clone()),
             diff_id: config.diff_id(index),
+            window,
         });
     }
     let plan = Plan {

@@ -7,6 +7,7 @@
 
 mod archive;
 mod background;
+pub mod bounded;
 mod decode;
 pub mod digest;
 mod document;
@@ -17,6 +18,7 @@ mod pipeline;
 pub mod reference;
 pub mod registry;
 pub mod room;
+pub mod run_config;
 mod source;
 mod sources;
 pub mod store;
@@ -28,6 +30,7 @@ use std::path::{Path, PathBuf};
 use self::{
     archive::Archive,
     background::in_background,
+    decode::LARGEST_WINDOW,
     document::{Config, Descriptor, ImageManifest},
     interrupt::Interrupt,
     pipeline::{Blob, Keeping, Layer, Source},
@@ -144,6 +147,7 @@ async fn from_store(
                 .into_owned(),
             digest: digest.clone(),
             diff_id: config.diff_id(index),
+            window: LARGEST_WINDOW,
         });
     let layers = layers.collect();
     let files = stored

@@ -18,7 +18,7 @@ use self::{
 use super::{
     Digest, ImageError,
     interrupt::Interrupt,
-    unpack::{LayerError, apply_layer},
+    unpack::{LayerError, apply_until},
 };
 use rootfs::Root;
 
@@ -35,6 +35,8 @@ pub(crate) struct Layer {
     pub(crate) digest: Option<Digest>,
     /// Digest of its content, where it is known.
     pub(crate) diff_id: Option<Digest>,
+    /// Largest window of its compression, in bytes.
+    pub(crate) window: u64,
 }
 
 /// Where the bytes of layers come from.
@@ -122,13 +124,14 @@ pub(crate) fn apply(
     let (outlet, inlet) = channels();
     std::thread::scope(|scope| {
         let reading = scope.spawn(move || read_all(layers, source, keeping, interrupt, &outlet));
-        let unpacked = unpack_all(layers, &inlet, root);
+        let unpacked = unpack_all(layers, &inlet, root, interrupt);
         // The reader would wait for ever to be rid of its pieces.
         drop(inlet);
         let read = reading
             .join()
             .map_err(|payload| ImageError::panicked(READING, payload.as_ref()))?;
         match (read, unpacked) {
+            _ if interrupt.is_set() => Err(ImageError::Interrupted),
             // That the other end has gone is only ever the consequence.
             (Ok(blobs), Ok(())) => Ok(blobs),
             (Err(Some(error)), _) | (_, Err(error)) => Err(error),
@@ -144,11 +147,16 @@ impl Layer {
     }
 }
 
-fn unpack_all(layers: &[Layer], inlet: &Inlet, root: &Root) -> Result<(), ImageError> {
+fn unpack_all(
+    layers: &[Layer],
+    inlet: &Inlet,
+    root: &Root,
+    interrupt: &Interrupt,
+) -> Result<(), ImageError> {
     let no_digest = || ImageError::internal("unpacking the layers", "a layer has no digest");
     for layer in layers {
         let mut content = Content::of(inlet);
-        apply_layer(root, &mut content).map_err(|error| layer.failed(error))?;
+        apply_until(root, &mut content, interrupt).map_err(|error| layer.failed(error))?;
         let found = content.digest().ok_or_else(no_digest)?;
         if let Some(expected) = &layer.diff_id {
             expected.expect(&found, "unpacked layer")?;
@@ -179,6 +187,7 @@ mod tests {
             label: "first".to_owned(),
             digest: None,
             diff_id: None,
+            window: 0,
         }];
         let interrupt = Interrupt::default();
         let applied = apply(&layers, &mut Faulty, &root, &Keeping::Nothing, &interrupt);

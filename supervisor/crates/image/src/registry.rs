@@ -24,14 +24,13 @@ use super::{
     Digest, ImageError,
     document::{Config, ImageManifest, MANIFESTS, Manifest, choose},
     reference::{Reference, Version},
+    run_config::LARGEST_CONFIG,
 };
 use config::TlsVerify;
 use net::{Network, transport::Transport};
 
 /// Largest manifest that is read, in bytes (OCI distribution specification: registries need not take more).
 const LARGEST_MANIFEST: usize = 4 * 1024 * 1024;
-/// Largest configuration that is read, in bytes.
-const LARGEST_CONFIG: usize = 16 * 1024 * 1024;
 /// Indexes inside indexes that are looked into.
 const DEEPEST_INDEX: usize = 3;
 

@@ -19,6 +19,7 @@ use std::{
 use tempfile::NamedTempFile;
 
 pub use self::name::{StoreName, unique_id};
+use self::stored::Found;
 pub(crate) use self::stored::StoredImage;
 use super::{
     Digest, ImageError,
@@ -63,13 +64,22 @@ impl StorePaths {
         self.repos.join(name.repository).join(name.tag)
     }
 
-    /// The image of that name, whoever has put it there; none if it is not there or not all there.
+    /// The image of that name, whoever has put it there; none if it is not there or not all there. One whose configuration is
+    /// damaged is forgotten.
     pub(crate) fn find(&self, name: &StoreName<'_>) -> Option<StoredImage> {
         let directory = self.image(name);
         if !directory.join("TAG").is_file() {
             return None;
         }
-        StoredImage::read(&directory)
+        match StoredImage::read(&directory) {
+            Found::Whole(image) => Some(image),
+            Found::Incomplete => None,
+            Found::Damaged => {
+                tracing::warn!(path = %directory.display(), "an image whose configuration is damaged is removed from the store");
+                self.forget(name);
+                None
+            }
+        }
     }
 
     /// Whether the store has a layer, whole; a damaged one is removed. Layers of gigabytes take seconds.
@@ -97,17 +107,43 @@ impl StorePaths {
         remove_files(&self.image(name));
     }
 
-    /// Enters an image whose layers are there already.
+    /// What stands where `image` goes: udocker keeps the tags of repository `a/b` beside the files of tag `b` of repository
+    /// `a`.
+    fn obstacle(&self, image: &Path, manifest: &ImageManifest) -> Option<PathBuf> {
+        let above = image
+            .ancestors()
+            .take_while(|directory| directory.starts_with(&self.repos));
+        let file = above
+            .filter(|path| !path.is_dir())
+            .find(|path| path.symlink_metadata().is_ok());
+        let blobs = manifest.layers.iter().chain([&manifest.config]);
+        let names = blobs.map(|blob| blob.digest.as_str());
+        let mut files = names.chain(["TAG", "v2", "manifest"]);
+        let mut directory = || files.find(|name| image.join(name).is_dir());
+        file.map(Path::to_owned)
+            .or_else(|| directory().map(|name| image.join(name)))
+    }
+
+    /// Enters an image whose layers are there already. One whose place another image takes is not entered: its layers stay,
+    /// and are found when it is pulled again.
     pub(crate) fn add_image(
         &self,
         name: &StoreName<'_>,
         manifest: &ImageManifest,
         config: &Config,
     ) -> io::Result<()> {
+        let directory = self.image(name);
+        if let Some(path) = self.obstacle(&directory, manifest) {
+            tracing::warn!(
+                image = %format_args!("{}:{}", name.repository, name.tag),
+                path = %path.display(),
+                "the store cannot list the image under its name, because another image has its files there; its layers are kept"
+            );
+            return Ok(());
+        }
         let config_file = part_file(&self.layers)?;
         fs::write(config_file.path(), &config.bytes)?;
         config_file.persist(self.layers.join(manifest.config.digest.as_str()))?;
-        let directory = self.image(name);
         remove_files(&directory);
         fs::create_dir_all(&directory)?;
         for blob in manifest.layers.iter().chain([&manifest.config]) {

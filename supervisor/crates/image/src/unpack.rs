@@ -19,6 +19,7 @@ use std::{
 use thiserror::Error;
 
 use self::{member::path_of, tar_stream::TarStream, writer::Writer};
+use super::interrupt::Interrupt;
 pub use rootfs::{Resolver, Root};
 
 /// Why a layer could not be applied.
@@ -33,6 +34,23 @@ pub enum LayerError {
         /// What is wrong.
         reason: String,
     },
+    /// A whiteout in a layer with more names than are remembered.
+    #[error(
+        "a whiteout follows more than {most} files of its own layer; put fewer files into one layer"
+    )]
+    TooManyNames {
+        /// The most that are remembered.
+        most: usize,
+    },
+    /// The headers before a member are too large.
+    #[error("the name and the attributes of a member take more than {most} bytes")]
+    LargeHeaders {
+        /// The most there may be.
+        most: u64,
+    },
+    /// The work is to stop.
+    #[error("stopped")]
+    Interrupted,
     /// A path has too many components.
     #[error("a path is more than {deepest} directories deep")]
     TooDeep {
@@ -50,7 +68,7 @@ pub enum LayerError {
 }
 
 impl LayerError {
-    fn malformed(reason: impl Into<String>) -> Self {
+    pub(crate) fn malformed(reason: impl Into<String>) -> Self {
         let reason = reason.into();
         Self::Malformed { reason }
     }
@@ -72,9 +90,21 @@ impl LayerError {
 /// # Errors
 /// [`LayerError`]; the root then holds a part of the layer.
 pub fn apply_layer(root: &Root, content: impl BufRead) -> Result<(), LayerError> {
+    apply_until(root, content, &Interrupt::default())
+}
+
+/// As [`apply_layer`], until the work is to stop.
+pub(crate) fn apply_until(
+    root: &Root,
+    content: impl BufRead,
+    interrupt: &Interrupt,
+) -> Result<(), LayerError> {
     let mut stream = TarStream::new(content);
-    let mut writer = Writer::new(root);
+    let mut writer = Writer::new(root, interrupt);
     while let Some(member) = stream.next()? {
+        if interrupt.is_set() {
+            return Err(LayerError::Interrupted);
+        }
         let path = path_of(&member.name)?;
         writer.apply(&member, &path, &mut stream)?;
     }

@@ -12,6 +12,8 @@ pub enum Certainty {
     Seen,
     /// Nobody has written about it, or it is known to work and would be missed: it is denied to find out who needs it.
     Unknown,
+    /// It works by every report. No profile denies it; one test does, to see that its name is in the message.
+    Works,
 }
 
 /// What a denied call returns.
@@ -78,7 +80,15 @@ pub struct Call {
 
 /// The whole table.
 pub fn table() -> Vec<Call> {
-    [seen(), conditional(), unknown(), unknown_on_this_machine()].concat()
+    [
+        seen(),
+        conditional(),
+        unknown(),
+        unknown_on_this_machine(),
+        works(),
+        works_on_this_machine(),
+    ]
+    .concat()
 }
 
 /// Calls that no profile denies, for who wants to see what is left without one.
@@ -221,6 +231,37 @@ fn conditional() -> Vec<Call> {
 
 fn argument(index: u8, mask: u64, value: u64) -> Argument {
     Argument { index, mask, value }
+}
+
+/// Calls that processes are started and waited for with.
+fn works() -> Vec<Call> {
+    rows(
+        Certainty::Works,
+        Answer::Eperm,
+        "processes are started and waited for with it",
+        &[
+            ("pipe2", libc::SYS_pipe2),
+            ("ppoll", libc::SYS_ppoll),
+            ("socketpair", libc::SYS_socketpair),
+        ],
+    )
+}
+
+/// Those that newer architectures do not have. Not poll: without it Rust's own start aborts a program before its first line.
+#[cfg(target_arch = "x86_64")]
+fn works_on_this_machine() -> Vec<Call> {
+    rows(
+        Certainty::Works,
+        Answer::Eperm,
+        "the older form of another row's call",
+        &[("vfork", libc::SYS_vfork)],
+    )
+}
+
+/// Those that newer architectures do not have.
+#[cfg(not(target_arch = "x86_64"))]
+fn works_on_this_machine() -> Vec<Call> {
+    Vec::new()
 }
 
 /// Calls of which nobody knows, on every architecture.

@@ -53,8 +53,9 @@ impl Policy {
         let mut calls = table();
         match profile {
             Profile::Observed => calls.retain(|call| call.certainty == Certainty::Seen),
-            Profile::Strict => {}
+            Profile::Strict => calls.retain(|call| call.certainty != Certainty::Works),
             Profile::StrictEnosys => {
+                calls.retain(|call| call.certainty != Certainty::Works);
                 let unknown = calls
                     .iter_mut()
                     .filter(|call| call.certainty == Certainty::Unknown);

@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::bail;
-use tempfile::TempDir;
-
+use container::owned_dir::{OwnedDir, sweep};
 use environment::{self as names, Environment};
 
 /// The runner of a job.
@@ -29,16 +28,14 @@ impl JobRunner {
 /// A directory for the job, and the environment with `TMPDIR` set to where it could be made: the directory it names, else
 /// the first of the usual ones. A container whose root is read-only mostly has a `/dev/shm` (Docker and Kubernetes mount
 /// one).
-pub(super) fn make_room(environment: Environment) -> anyhow::Result<(Environment, TempDir)> {
+pub(super) fn make_room(environment: Environment) -> anyhow::Result<(Environment, OwnedDir)> {
     let wanted = environment.temp_dir();
     let here = std::env::current_dir().unwrap_or_default();
     let usual = ["/var/tmp", "/dev/shm"].into_iter().map(PathBuf::from);
     let mut tried = Vec::new();
     for directory in [wanted.clone()].into_iter().chain(usual).chain([here]) {
-        match tempfile::Builder::new()
-            .prefix("faas-job-")
-            .tempdir_in(&directory)
-        {
+        sweep(&directory);
+        match OwnedDir::create(&directory, "job-") {
             Ok(room) if directory == wanted => return Ok((environment, room)),
             Ok(room) => {
                 let (wanted, directory) = (wanted.display(), directory.display());

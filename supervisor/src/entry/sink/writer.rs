@@ -27,9 +27,13 @@ pub struct Writer {
     shared: Arc<Shared>,
 }
 
+/// What is to be written, in order.
+type Queue = mpsc::Sender<(Stream, Vec<u8>)>;
+
 #[derive(Debug, Default)]
 struct Shared {
-    thread: OnceLock<mpsc::Sender<(Stream, Vec<u8>)>>,
+    /// None where no thread can be started.
+    thread: OnceLock<Option<Queue>>,
     backlog: AtomicUsize,
     written: Notify,
 }
@@ -38,6 +42,10 @@ impl Writer {
     /// Queues bytes; see [`Writer::ready`] for how the queue stays small.
     pub fn write(&self, stream: Stream, bytes: Vec<u8>) {
         let thread = self.shared.thread.get_or_init(|| start(&self.shared));
+        let Some(thread) = thread else {
+            // Whoever reads may keep everything waiting, but nothing is lost.
+            return write_out(stream, &bytes);
+        };
         let size = bytes.len();
         self.shared.backlog.fetch_add(size, Ordering::Relaxed);
         if thread.send((stream, bytes)).is_err() {
@@ -67,16 +75,12 @@ impl Writer {
     }
 }
 
-fn start(shared: &Arc<Shared>) -> mpsc::Sender<(Stream, Vec<u8>)> {
+fn start(shared: &Arc<Shared>) -> Option<Queue> {
     let (sender, receiver) = mpsc::channel::<(Stream, Vec<u8>)>();
     let shared = Arc::downgrade(shared);
-    thread::spawn(move || {
+    let started = thread::Builder::new().spawn(move || {
         for (stream, bytes) in receiver {
-            // A reader that went away (a closed pipe) must not stop the run.
-            let _reader_gone = match stream {
-                Stream::Stdout => put(&mut stdout().lock(), &bytes),
-                Stream::Stderr => put(&mut stderr().lock(), &bytes),
-            };
+            write_out(stream, &bytes);
             let Some(shared) = shared.upgrade() else {
                 return;
             };
@@ -84,7 +88,15 @@ fn start(shared: &Arc<Shared>) -> mpsc::Sender<(Stream, Vec<u8>)> {
             shared.written.notify_waiters();
         }
     });
-    sender
+    started.is_ok().then_some(sender)
+}
+
+fn write_out(stream: Stream, bytes: &[u8]) {
+    // A reader that went away (a closed pipe) must not stop the run.
+    let _reader_gone = match stream {
+        Stream::Stdout => put(&mut stdout().lock(), bytes),
+        Stream::Stderr => put(&mut stderr().lock(), bytes),
+    };
 }
 
 fn put(out: &mut impl Write, bytes: &[u8]) -> std::io::Result<()> {

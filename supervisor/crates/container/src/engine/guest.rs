@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
 use config::UdockerMode;
+use image::run_config::RunConfig;
 
 use super::{account::Account, fakechroot::Preload, files::EngineFiles, proot};
 use crate::{
@@ -55,8 +54,7 @@ impl Guest {
         files: &EngineFiles,
     ) -> Result<Self, EngineError> {
         let root = directory.join("ROOT");
-        let document = document(directory);
-        let config = &document["config"];
+        let config = document(directory);
         let engine = match (Family::of(mode), mode) {
             (_, UdockerMode::F1) => {
                 let preload = Preload::choose(directory, image, files)?;
@@ -72,11 +70,11 @@ impl Guest {
             }
             _ => return Err(EngineError::Mode { mode }),
         };
-        let account = Account::of(&root, config["User"].as_str(), mode);
-        let working_directory = working_directory(config, &root, &account);
+        let account = Account::of(&root, config.user.as_deref(), mode);
+        let working_directory = working_directory(&config, &root, &account);
         Ok(Self {
             directory: directory.to_owned(),
-            environment: variables(&config["Env"]),
+            environment: variables(&config.env),
             account,
             working_directory,
             engine,
@@ -96,8 +94,8 @@ impl Guest {
 
 /// Where a command starts, as a path inside the image: where the image says, else at home, and where that is missing (a
 /// user without one has `/nonexistent`), in `/`, as with `docker run`.
-pub fn working_directory(config: &Value, root: &Path, account: &Account) -> PathBuf {
-    match config["WorkingDir"].as_str().unwrap_or_default() {
+pub fn working_directory(config: &RunConfig, root: &Path, account: &Account) -> PathBuf {
+    match config.working_dir.as_deref().unwrap_or_default() {
         "" => {
             let home = resolve(root, Path::new(&account.home));
             let there = home.is_some_and(|home| home.is_dir());
@@ -114,10 +112,9 @@ pub fn variable<'a>(assignments: &'a [(String, String)], name: &str) -> Option<&
 }
 
 /// The assignments of `config.Env`.
-pub fn variables(list: &Value) -> Vec<(String, String)> {
-    let assignments = list.as_array().into_iter().flatten();
-    assignments
-        .filter_map(|assignment| assignment.as_str()?.split_once('='))
+pub fn variables(list: &[String]) -> Vec<(String, String)> {
+    list.iter()
+        .filter_map(|assignment| assignment.split_once('='))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
 }

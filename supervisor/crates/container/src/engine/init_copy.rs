@@ -10,9 +10,7 @@ use std::{
     sync::Mutex,
 };
 
-use tempfile::TempDir;
-
-use crate::shim::argv0::INIT_NAME;
+use crate::{owned_dir::OwnedDir, shim::argv0::INIT_NAME};
 
 /// Makes the copy when it is first needed, and again when it is not what it was.
 #[derive(Debug, Default)]
@@ -20,7 +18,7 @@ pub struct InitCopy(Mutex<Option<Made>>);
 
 #[derive(Debug)]
 struct Made {
-    directory: TempDir,
+    directory: OwnedDir,
     identity: Identity,
 }
 
@@ -59,9 +57,7 @@ impl InitCopy {
                 return Ok(path);
             }
         }
-        let directory = tempfile::Builder::new()
-            .prefix("faas-init-")
-            .tempdir_in(temp)?;
+        let directory = OwnedDir::create(temp, "init-")?;
         let path = directory.path().join(INIT_NAME);
         fs::copy(supervisor, &path)?;
         // Writable by its owner: proot playing root would make it so for the moment of executing

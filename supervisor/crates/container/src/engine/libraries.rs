@@ -29,6 +29,11 @@ const CACHE_HEADER: usize = 48;
 const CACHE_ENTRY: usize = 24;
 /// Longest path that is believed (`PATH_MAX`): entries may overlap, and each is looked at.
 const LONGEST_PATH: usize = 4096;
+/// Most directories of the cache, and most bytes of their names, that are looked at. Debian's and CUDA's images have a dozen.
+const MOST_CACHED: usize = 4096;
+const MOST_CACHED_BYTES: usize = 256 * 1024;
+/// Longest search path, in bytes: Linux takes no variable of 128 KiB or more (`MAX_ARG_STRLEN`), and engines add to this one.
+const LONGEST_SEARCH_PATH: usize = 120 * 1024;
 
 /// `LD_LIBRARY_PATH` for the image at `root`; `found` are the directories that hold libraries.
 pub fn search_path(root: &Path, found: &[PathBuf]) -> OsString {
@@ -45,12 +50,23 @@ pub fn search_path(root: &Path, found: &[PathBuf]) -> OsString {
         .map(|dir| root.join(dir.strip_prefix("/").unwrap_or(&dir)));
     let mut seen = BTreeSet::new();
     let mut path = OsString::new();
+    let mut left_out = 0_usize;
     for dir in usual.chain(cached).chain(found.iter().cloned()) {
         // A directory with a colon cannot be told.
         if !dir.as_os_str().as_bytes().contains(&b':') && seen.insert(dir.clone()) {
+            if path.len() + dir.as_os_str().len() > LONGEST_SEARCH_PATH {
+                left_out += 1;
+                continue;
+            }
             path.push(dir);
             path.push(":");
         }
+    }
+    if left_out > 0 {
+        tracing::warn!(
+            directories = left_out,
+            "the image has libraries in more directories than LD_LIBRARY_PATH can name: the last ones are left out"
+        );
     }
     // As udocker has it: programs bring libraries along in their working directory.
     path.push(".");
@@ -86,6 +102,7 @@ fn cached_directories(cache: &[u8]) -> Vec<PathBuf> {
     };
     let count = word(CACHE_MAGIC.len()).unwrap_or(0);
     let mut seen = BTreeSet::new();
+    let mut bytes = 0;
     for index in 0..count {
         // flags, name, path, …: the path as an offset into the cache.
         let Some(path) =
@@ -99,6 +116,10 @@ fn cached_directories(cache: &[u8]) -> Vec<PathBuf> {
             continue;
         };
         if directory.is_absolute() && !seen.contains(directory) {
+            bytes += directory.as_os_str().len();
+            if directories.len() == MOST_CACHED || bytes > MOST_CACHED_BYTES {
+                break;
+            }
             seen.insert(directory);
             directories.push(directory.to_owned());
         }

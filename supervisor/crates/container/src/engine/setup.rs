@@ -63,8 +63,8 @@ pub(crate) fn library_directories(directory: &Path) -> Vec<PathBuf> {
 
 /// `docker run` makes the image's working directory where it is missing; udocker refuses to start.
 fn make_working_directory(directory: &Path, root: &Path) {
-    let document = document(directory);
-    let Some(path) = document["config"]["WorkingDir"].as_str() else {
+    let config = document(directory);
+    let Some(path) = config.working_dir.as_deref() else {
         return;
     };
     let made = Root::open(root, Resolver::Kernel).and_then(|root| {
@@ -144,12 +144,17 @@ enum Links {
     Keep,
 }
 
+/// Most bytes of the names of directories that hold libraries: several times what the loader can be given.
+const MOST_LIBRARY_BYTES: usize = 1024 * 1024;
+
 /// One walk through an image. Nothing of the container is running, so nothing changes meanwhile.
 #[derive(Debug)]
 struct Walk<'a> {
     root: &'a Path,
     links: Links,
     libraries: BTreeSet<PathBuf>,
+    /// Bytes of the paths in `libraries`.
+    library_bytes: usize,
 }
 
 impl<'a> Walk<'a> {
@@ -158,27 +163,41 @@ impl<'a> Walk<'a> {
             root,
             links,
             libraries: BTreeSet::new(),
+            library_bytes: 0,
         }
     }
 
-    /// Directories that cannot be read are passed over, as programs will not get at them either.
+    /// Directories that cannot be read are passed over, as programs will not get at them either. Each level is read as it is
+    /// walked, so that memory grows with the depth alone.
     fn tree(&mut self, top: &Path) {
-        let mut open = vec![top.to_owned()];
-        while let Some(directory) = open.pop() {
-            for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
-                let Ok(kind) = entry.file_type() else {
-                    continue;
-                };
-                let path = entry.path();
-                if kind.is_symlink() && self.links == Links::Convert {
-                    self.convert(&path);
-                }
-                if kind.is_dir() {
-                    open.push(path);
-                } else if libraries::is_library(&entry.file_name()) && path.is_file() {
-                    self.libraries.insert(directory.clone());
-                }
+        let open = |directory: PathBuf| fs::read_dir(&directory).ok().map(|read| (directory, read));
+        let mut levels: Vec<_> = open(top.to_owned()).into_iter().collect();
+        while let Some((directory, read)) = levels.last_mut() {
+            let Some(entry) = read.next() else {
+                levels.pop();
+                continue;
+            };
+            let Ok((kind, entry)) = entry.and_then(|entry| Ok((entry.file_type()?, entry))) else {
+                continue;
+            };
+            let path = entry.path();
+            if kind.is_symlink() && self.links == Links::Convert {
+                self.convert(&path);
             }
+            if kind.is_dir() {
+                levels.extend(open(path));
+            } else if libraries::is_library(&entry.file_name()) && path.is_file() {
+                let directory = directory.clone();
+                self.note(directory);
+            }
+        }
+    }
+
+    /// Notes a directory that holds a library, as long as the loader could be given its name.
+    fn note(&mut self, directory: PathBuf) {
+        let bytes = directory.as_os_str().len();
+        if self.library_bytes <= MOST_LIBRARY_BYTES && self.libraries.insert(directory) {
+            self.library_bytes += bytes;
         }
     }
 

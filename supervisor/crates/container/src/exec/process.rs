@@ -11,46 +11,57 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::{sys::signal::kill, unistd::Pid};
+use nix::{
+    sys::{
+        prctl,
+        signal::{Signal, kill},
+    },
+    unistd::Pid,
+};
 use tokio::{
-    net::UnixStream,
+    net::{
+        UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
     process::{Child, Command},
-    task::JoinHandle,
+    sync::oneshot,
 };
 
-use super::messages::Messages;
+use super::{messages::Messages, reports::Reports};
 use crate::{
     error::ContainerError,
-    off_thread::off_thread,
+    off_thread::{self, off_thread},
     shim::{
         argv0,
         launch_spec::{LaunchSpec, Variables},
         overlay::OverlayMount,
-        process_tree::{Lineage, Moment, Tree},
+        process_tree::{Lineage, Moment, Tree, collect_adopted},
         proot_files::remove_files_of,
         supervision,
     },
 };
 
-/// The shim is given this long beyond the grace before its tree is killed over its head.
-const SHIM_LIMIT: Duration = Duration::from_secs(6);
+/// The shim is given this long beyond the grace before its tree is killed over its head. The answer waits for that, and the time
+/// kept back for it may be seconds.
+const SHIM_LIMIT: Duration = Duration::from_secs(1);
 
-/// A process that is killed while it mounts is gone within this.
-const KILLED_WITHIN: Duration = Duration::from_secs(1);
+/// Killing over the shim's head takes three steps, each at most this long.
+const KILLED_WITHIN: Duration = Duration::from_millis(500);
 
 /// A command and its shim.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
-    /// The shim's standard input. It ends with this process, and that is how the shim learns of it; the shim says there
-    /// that nothing of the run is left.
-    lifeline: Option<UnixStream>,
+    /// The shim's standard input. It ends with this process, and that is how the shim learns of it.
+    lifeline: Option<OwnedWriteHalf>,
+    /// What comes back through it, until somebody takes it.
+    reports: Option<OwnedReadHalf>,
     /// The part of the launch spec that the shim has not taken yet.
     unsent: Vec<u8>,
     /// What the run's processes are recognized by.
     run: Option<Run>,
     /// Kills what a killed shim has left; how many processes that were.
-    clearing: Option<JoinHandle<usize>>,
+    clearing: Option<oneshot::Receiver<usize>>,
     grace: Duration,
     /// What the command says that is not the container's output.
     pub messages: Messages,
@@ -105,6 +116,7 @@ impl Running {
     ) -> Result<Self, ContainerError> {
         let mut running = Self::start_shim(supervisor, overlay, grace)?;
         running.lifeline = None;
+        running.reports = None;
         Ok(running)
     }
 
@@ -113,12 +125,16 @@ impl Running {
         overlay: &OverlayMount,
         grace: Duration,
     ) -> Result<Self, ContainerError> {
-        let no_pipe = || ContainerError::io("make a pipe");
+        let no_pipe = || ContainerError::io("make a pipe to the shim (pipe2)");
+        let no_socket = || ContainerError::io("make a pair of sockets to the shim (socketpair)");
+        // Where this is allowed, what a killed shim leaves becomes ours, and nobody else can have it.
+        let _denied = prctl::set_child_subreaper(true);
         let (messages, writer) = Messages::pipe().map_err(no_pipe())?;
         let copy = writer.try_clone().map_err(no_pipe())?;
-        let (lifeline, theirs) = StdStream::pair().map_err(no_pipe())?;
-        lifeline.set_nonblocking(true).map_err(no_pipe())?;
-        let lifeline = UnixStream::from_std(lifeline).map_err(no_pipe())?;
+        let (ours, theirs) = StdStream::pair().map_err(no_socket())?;
+        ours.set_nonblocking(true).map_err(no_socket())?;
+        let ours = UnixStream::from_std(ours).map_err(no_socket())?;
+        let (reports, lifeline) = ours.into_split();
         let mut command = Command::new(supervisor);
         command
             .arg0(argv0::SHIM)
@@ -137,6 +153,7 @@ impl Running {
         Ok(Self {
             child,
             lifeline: Some(lifeline),
+            reports: Some(reports),
             unsent: Vec::new(),
             run: None,
             clearing: None,
@@ -165,8 +182,18 @@ impl Running {
         }
     }
 
-    /// Sends the shim a signal.
-    fn signal(&self, signal: nix::sys::signal::Signal) {
+    /// What the shim reports, for whoever looks after the run.
+    pub fn take_reports(&mut self) -> Reports {
+        Reports::of(self.reports.take())
+    }
+
+    /// Gives the shim an order. The container may have stopped it: it goes on to obey.
+    fn order(&self, order: Signal) {
+        self.signal(order);
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
         if let Some(pid) = self.pid() {
             let _gone_already = kill(pid, signal);
         }
@@ -174,7 +201,7 @@ impl Running {
 
     /// Stops the tree politely and waits until nothing is left of it.
     pub async fn stop(&mut self) {
-        self.signal(supervision::STOP);
+        self.order(supervision::STOP);
         self.finish(self.grace).await;
     }
 
@@ -183,21 +210,11 @@ impl Running {
         if let Ok(Ok(status)) = tokio::time::timeout(patience, self.ended()).await {
             return Some(status);
         }
-        self.signal(supervision::KILL);
+        self.order(supervision::KILL);
         if let Ok(Ok(status)) = tokio::time::timeout(SHIM_LIMIT, self.ended()).await {
             return Some(status);
         }
         self.kill_over_its_head().await
-    }
-
-    /// Waits for the shim's word that nothing is left, or for its end as [`Self::finish`] does. No status where it is only
-    /// known that nothing is left.
-    pub async fn gone_or_ended(&mut self, patience: Duration) -> Option<ExitStatus> {
-        let lifeline = self.lifeline.take();
-        tokio::select! {
-            () = is_gone(lifeline.as_ref()) => None,
-            status = self.finish(patience) => status,
-        }
     }
 
     async fn kill_over_its_head(&mut self) -> Option<ExitStatus> {
@@ -215,8 +232,9 @@ impl Running {
     async fn clear_behind_the_shim(&mut self) {
         // Once: what comes later under the shim's number is another process.
         if let Some(run) = self.run.take() {
-            self.clearing = Some(tokio::task::spawn_blocking(move || {
-                let killed = Tree::of(run.lineage).kill(Instant::now() + KILLED_WITHIN, || {});
+            self.clearing = Some(off_thread::start(move || {
+                let mut tree = Tree::of(run.lineage);
+                let killed = tree.kill(Instant::now() + KILLED_WITHIN, collect_adopted);
                 remove_files_of(&killed, &run.variables);
                 killed.len()
             }));
@@ -242,20 +260,6 @@ impl Running {
     }
 }
 
-/// Completes when the shim has said it; never where it cannot.
-async fn is_gone(lifeline: Option<&UnixStream>) {
-    if let Some(lifeline) = lifeline {
-        while lifeline.readable().await.is_ok() {
-            match lifeline.try_read(&mut [0; supervision::GONE.len()]) {
-                Ok(1..) => return,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Ok(0) | Err(_) => break,
-            }
-        }
-    }
-    std::future::pending::<()>().await;
-}
-
 /// Kills the processes below a shim, off the thread that watches deadlines; how many those were.
 async fn kill_below(shim: Pid) -> usize {
     let until = Instant::now() + KILLED_WITHIN;
@@ -268,7 +272,7 @@ async fn kill_below(shim: Pid) -> usize {
 
 /// Sends what the shim takes at once. A shim that has ended takes nothing, and its messages say why. A shim that cannot get all of
 /// its launch spec finds the end of its standard input, and ends.
-async fn send(lifeline: &mut Option<UnixStream>, unsent: &mut Vec<u8>) {
+async fn send(lifeline: &mut Option<OwnedWriteHalf>, unsent: &mut Vec<u8>) {
     let Some(open) = lifeline else {
         return unsent.clear();
     };
@@ -289,6 +293,6 @@ const NOBODY: Pid = Pid::from_raw(i32::MAX);
 /// Dropped in mid-run (an invocation that is abandoned): the shim clears up.
 impl Drop for Running {
     fn drop(&mut self) {
-        self.signal(supervision::KILL);
+        self.order(supervision::KILL);
     }
 }

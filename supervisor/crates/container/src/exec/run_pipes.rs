@@ -14,36 +14,73 @@ use super::{
 };
 use crate::{
     error::ContainerError,
-    shim::{init::BEGUN, inlet::Inlet, launch_spec::terminated},
+    shim::{
+        inlet::Inlet,
+        parts::terminated,
+        report::{Key, ShimReport},
+    },
     variable::Variable,
 };
 
 /// Bytes read from a pipe at once (a pipe holds 64 KiB, pipe(7)).
-pub const READ_SIZE: usize = 64 * 1024;
+const READ_SIZE: usize = 64 * 1024;
 /// Most that is taken from the pipes after the end: what they can hold, several times over. A
 /// process that outlived everything could write for ever.
 const DRAIN_LIMIT: usize = 64 * READ_SIZE;
+
+/// What output is read into, for each of the two streams.
+#[derive(Debug)]
+pub struct Buffers {
+    out: Vec<u8>,
+    err: Vec<u8>,
+}
+
+impl Default for Buffers {
+    fn default() -> Self {
+        let buffer = || vec![0; READ_SIZE];
+        Self {
+            out: buffer(),
+            err: buffer(),
+        }
+    }
+}
 
 /// One run's handoff. The directory goes with it, and with it whatever was not read.
 #[derive(Debug)]
 pub struct RunPipes {
     directory: PathBuf,
-    /// Standard output of the container.
-    pub stdout: Inlet,
-    /// Standard error of the container.
-    pub stderr: Inlet,
-    /// How it ended.
-    pub status: Inlet,
-    words: Words,
+    stdout: Inlet,
+    stderr: Inlet,
+    first: FirstProcess,
 }
 
-/// How the container's first process learns what to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Words {
-    /// The shim tells it.
-    Told,
-    /// It finds them in the directory, and removes the variables when it has them.
-    Written,
+/// The container's first process, as far as it works with the directory.
+#[derive(Debug)]
+enum FirstProcess {
+    /// The shim knows how it ended, and starts it or tells it what to do.
+    OfShim,
+    /// udocker starts it. It finds command and variables in the directory, removes the variables when it has them, and reports
+    /// its end.
+    OfUdocker(Box<SignedStatus>),
+}
+
+/// The pipe `status`, and what has come through it.
+#[derive(Debug)]
+struct SignedStatus {
+    pipe: Inlet,
+    key: Key,
+    lines: Vec<u8>,
+}
+
+/// Most that is taken from the pipe `status`, in bytes: the container can write to it, too.
+const STATUS_LIMIT: usize = READ_SIZE;
+
+impl SignedStatus {
+    fn push(&mut self, bytes: &[u8]) {
+        let room = STATUS_LIMIT.saturating_sub(self.lines.len());
+        self.lines
+            .extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
 }
 
 impl RunPipes {
@@ -63,8 +100,7 @@ impl RunPipes {
             directory: directory.to_owned(),
             stdout: open("stdout")?,
             stderr: open("stderr")?,
-            status: open("status")?,
-            words: Words::Told,
+            first: FirstProcess::OfShim,
         })
     }
 
@@ -78,25 +114,70 @@ impl RunPipes {
         variables: &[Variable],
     ) -> Result<(), ContainerError> {
         let assignments = variables.iter().map(|v| format!("{}={}", v.name, v.value));
-        for (name, content) in [("argv", terminated(argv)), ("env", terminated(assignments))] {
+        let key = Key::random();
+        let (key_name, key_bytes) = key.file();
+        for (name, content) in [
+            ("argv", terminated(argv)),
+            (key_name, key_bytes.to_vec()),
+            ("env", terminated(assignments)),
+        ] {
             let path = self.directory.join(name);
             let action = format!("write {}", path.display());
             write_new(&path, &content).map_err(ContainerError::io(action))?;
         }
-        self.words = Words::Written;
+        let path = self.directory.join("status");
+        let action = format!("prepare {}", path.display());
+        let pipe = Inlet::make(&path).map_err(ContainerError::io(action))?;
+        self.first = FirstProcess::OfUdocker(Box::new(SignedStatus {
+            pipe,
+            key,
+            lines: Vec::new(),
+        }));
         Ok(())
     }
 
-    /// Whether the first process has begun, or may have.
-    pub fn has_started(&self) -> bool {
-        match self.words {
-            Words::Told => self.directory.join(BEGUN).exists(),
-            Words::Written => !self.directory.join("env").exists(),
+    /// Whether a first process that udocker starts has taken its variables; none where the shim starts it.
+    pub fn has_taken_variables(&self) -> Option<bool> {
+        match &self.first {
+            FirstProcess::OfShim => None,
+            FirstProcess::OfUdocker(_) => Some(!self.directory.join("env").exists()),
+        }
+    }
+
+    /// How the container ended, where its first process reports that itself and has done so.
+    pub fn end(&self) -> Option<RunEnd> {
+        let FirstProcess::OfUdocker(status) = &self.first else {
+            return None;
+        };
+        match status.key.verify(&status.lines)? {
+            ShimReport::Exited(code) => Some(RunEnd::Exited(code)),
+            ShimReport::Killed(signal) => Some(RunEnd::Killed(signal)),
+            ShimReport::Begun | ShimReport::NotBegun | ShimReport::Gone => None,
+        }
+    }
+
+    /// Waits for something to read, from any of the pipes, and passes output on.
+    pub async fn pump(&mut self, pump: &mut LogPump<'_>, buffers: &mut Buffers) {
+        let Buffers { out, err } = buffers;
+        let mut line = [0; 64];
+        let status = async {
+            match &mut self.first {
+                FirstProcess::OfUdocker(status) => {
+                    let read = status.pipe.read(&mut line).await.unwrap_or(0);
+                    status.push(&line[..read]);
+                }
+                FirstProcess::OfShim => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            read = self.stdout.read(out) => pump.push(Stream::Stdout, &out[..read.unwrap_or(0)]),
+            read = self.stderr.read(err) => pump.push(Stream::Stderr, &err[..read.unwrap_or(0)]),
+            () = status => {}
         }
     }
 
     /// Takes what is in the pipes by now.
-    pub fn drain(&mut self, pump: &mut LogPump<'_>, status: &mut Vec<u8>) {
+    pub fn drain(&mut self, pump: &mut LogPump<'_>) {
         let mut buffer = vec![0; READ_SIZE];
         for (stream, pipe) in [
             (Stream::Stdout, &mut self.stdout),
@@ -110,8 +191,10 @@ impl RunPipes {
                 taken += read;
             }
         }
-        if let Ok(read @ 1..) = self.status.take(&mut buffer) {
-            status.extend_from_slice(&buffer[..read]);
+        if let FirstProcess::OfUdocker(status) = &mut self.first
+            && let Ok(read @ 1..) = status.pipe.take(&mut buffer)
+        {
+            status.push(&buffer[..read]);
         }
     }
 }
@@ -123,18 +206,6 @@ impl Drop for RunPipes {
     }
 }
 
-/// `exit N` or `signal N`, as the container's first process writes it; other lines may follow.
-pub fn parse_status(lines: &[u8]) -> Option<RunEnd> {
-    let line = lines.split(|&b| b == b'\n').next()?;
-    let (kind, number) = std::str::from_utf8(line).ok()?.trim().split_once(' ')?;
-    let number = number.parse().ok()?;
-    match kind {
-        "exit" => Some(RunEnd::Exited(number)),
-        "signal" => Some(RunEnd::Killed(number)),
-        _ => None,
-    }
-}
-
 /// Readable by this user only.
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = fs::OpenOptions::new()
@@ -143,18 +214,4 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .mode(0o600)
         .open(path)?;
     io::Write::write_all(&mut file, bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_status_is_a_word_and_a_number() {
-        assert_eq!(parse_status(b"exit 7\n"), Some(RunEnd::Exited(7)));
-        assert_eq!(parse_status(b"signal 9\n"), Some(RunEnd::Killed(9)));
-        for wrong in ["", "exit", "exit x", "stopped 3", "exit 7 8"] {
-            assert_eq!(parse_status(wrong.as_bytes()), None, "{wrong}");
-        }
-    }
 }

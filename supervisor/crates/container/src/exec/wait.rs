@@ -5,15 +5,16 @@ use std::{process::ExitStatus, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    log::{LogFile, LogPump, LogSink, Stream},
+    log::{LogFile, LogPump, LogSink},
     outcome::{RunEnd, RunReport},
 };
 use crate::{
     error::ContainerError,
     exec::{
         process::Running,
+        reports::{Reports, Rest, Start},
         request::RunRequest,
-        run_pipes::{READ_SIZE, RunPipes, parse_status},
+        run_pipes::{Buffers, RunPipes},
     },
 };
 use environment::{Limits, Stop};
@@ -71,24 +72,22 @@ pub async fn wait_for_exit(
     let mut waiter = Waiter {
         pump: LogPump::new(sink, log),
         pipes,
-        status: Vec::new(),
+        buffers: Buffers::default(),
+        reports: running.take_reports(),
     };
     let over = waiter.wait(&mut running, &request.limits).await;
     let Waiter {
         mut pump,
         mut pipes,
-        mut status,
+        mut reports,
+        ..
     } = waiter;
-    pipes.drain(&mut pump, &mut status);
+    pipes.drain(&mut pump);
+    reports.take();
     let end = match over {
         Over::Stopped(Stop::Deadline) => Some(RunEnd::TimedOut),
         Over::Stopped(Stop::Cancelled(signal)) => Some(RunEnd::Cancelled(signal)),
-        // It began and did not come to be said how it ended: who should have said it was killed itself.
-        Over::Ended(_) => parse_status(&status).or_else(|| {
-            pipes
-                .has_started()
-                .then_some(RunEnd::Killed(nix::libc::SIGKILL))
-        }),
+        Over::Ended(_) => end(&pipes, &reports),
     };
     WaitResult {
         end,
@@ -100,6 +99,18 @@ pub async fn wait_for_exit(
         messages: running.messages.text(),
         _pipes: pipes,
     }
+}
+
+/// How a run ended that was not stopped; none where it did not begin.
+fn end(pipes: &RunPipes, reports: &Reports) -> Option<RunEnd> {
+    let told = pipes.end().or(reports.end());
+    told.or_else(|| {
+        let has_begun = pipes.has_taken_variables();
+        // It began, and nobody reported how it ended: who should have was killed itself.
+        has_begun
+            .unwrap_or(reports.start() == Start::Begun)
+            .then_some(RunEnd::Killed(nix::libc::SIGKILL))
+    })
 }
 
 /// Why a run is over.
@@ -118,8 +129,9 @@ struct Waiter<'a> {
     pump: LogPump<'a>,
     /// Brings it.
     pipes: RunPipes,
-    /// What the container's first process said of its end.
-    status: Vec<u8>,
+    buffers: Buffers,
+    /// What the shim tells of it.
+    reports: Reports,
 }
 
 impl Waiter<'_> {
@@ -139,45 +151,43 @@ impl Waiter<'_> {
 
     /// Waits for the shim, or for its word that nothing is left: what it takes down with itself, an overlay, takes time.
     async fn see_off(&mut self, running: &mut Running) -> Over {
-        let ending = running.gone_or_ended(AFTER_THE_END);
+        let ending = running.finish(AFTER_THE_END);
         tokio::pin!(ending);
         loop {
+            if self.reports.rest() == Rest::Gone {
+                return Over::Ended(None);
+            }
             tokio::select! {
                 status = &mut ending => return Over::Ended(status),
-                () = self.pump_to_the_end() => {}
+                () = self.pump_on() => {}
             }
         }
     }
 
-    /// Completes when the container's first process has told how the container ended.
+    /// Completes when it is known how the container ended.
     async fn pump_to_the_end(&mut self) {
-        let (mut out, mut err) = (vec![0; READ_SIZE], vec![0; READ_SIZE]);
-        let mut status = [0; 64];
-        loop {
-            // Output that nobody takes stays in the pipe, where it makes the container wait.
-            self.pump.ready().await;
-            tokio::select! {
-                read = self.pipes.stdout.read(&mut out) =>
-                    self.pump.push(Stream::Stdout, &out[..read.unwrap_or(0)]),
-                read = self.pipes.stderr.read(&mut err) =>
-                    self.pump.push(Stream::Stderr, &err[..read.unwrap_or(0)]),
-                read = self.pipes.status.read(&mut status) => {
-                    self.status.extend_from_slice(&status[..read.unwrap_or(0)]);
-                    if self.status.ends_with(b"\n") {
-                        return;
-                    }
-                }
-            }
+        while self.pipes.end().or(self.reports.end()).is_none() {
+            self.pump_on().await;
+        }
+    }
+
+    /// Passes output on, or takes a report.
+    async fn pump_on(&mut self) {
+        // Output that nobody takes stays in the pipe, where it makes the container wait.
+        self.pump.ready().await;
+        tokio::select! {
+            () = self.pipes.pump(&mut self.pump, &mut self.buffers) => {}
+            () = self.reports.more() => {}
         }
     }
 
     /// Output goes on being read while the run is being ended, or it could not end.
-    async fn keep_pumping<T>(&mut self, ending: impl Future<Output = T>) -> T {
+    async fn keep_pumping(&mut self, ending: impl Future<Output = ()>) {
         tokio::pin!(ending);
-        loop {
+        while self.reports.rest() == Rest::Some {
             tokio::select! {
-                ended = &mut ending => return ended,
-                () = self.pump_to_the_end() => {}
+                () = &mut ending => return,
+                () = self.pump_on() => {}
             }
         }
     }

@@ -73,12 +73,23 @@ pub async fn run(
     let seen = attempt(udocker, prepared, &spec, pipes, &request, sink).await;
     leftovers.remove_new();
     clear_up(store, prepared, request.record, in_use).await;
-    seen?.report(started, |status, message| ContainerError::Step {
-        step: "run",
-        image: prepared.image.clone(),
-        status,
-        message,
-        hint: "; the container's command did not start",
+    seen?.report(started, |status, message| {
+        let image = prepared.image.clone();
+        match prepared.guest {
+            // By the native engine.
+            Some(_) => ContainerError::NotStartedInImage {
+                image,
+                status,
+                message,
+            },
+            None => ContainerError::Step {
+                step: "run",
+                image,
+                status,
+                message,
+                hint: "; the container's command did not start",
+            },
+        }
     })
 }
 

@@ -63,11 +63,10 @@ impl Lookup {
 
 /// udocker looks for the program before it knows the variables of the run.
 fn of_udocker(prepared: &Prepared, root: &Path) -> (PathBuf, String) {
-    let document = document(&prepared.directory);
-    let config = &document["config"];
-    let account = Account::of(root, config["User"].as_str(), prepared.mode);
-    let directory = working_directory(config, root, &account);
-    let assignments = variables(&config["Env"]);
+    let config = document(&prepared.directory);
+    let account = Account::of(root, config.user.as_deref(), prepared.mode);
+    let directory = working_directory(&config, root, &account);
+    let assignments = variables(&config.env);
     let search = search(&[], variable(&assignments, "PATH"));
     (directory, search.to_owned())
 }

@@ -11,8 +11,8 @@
 //! handoff/argv     the command's words, NUL-terminated (udocker)
 //! handoff/stdout   named pipe
 //! handoff/stderr   named pipe
-//! handoff/status   named pipe: "exit 7" or "signal 9"
-//! handoff/begun    there is no way back (not udocker)
+//! handoff/status   named pipe: "KEY exit 7" or "KEY signal 9" (udocker)
+//! handoff/key      KEY, which the container must not know; 0600, removed when read (udocker)
 //! ```
 //!
 //! Where a sandbox denies named pipes they are sockets, see [`crate::shim::inlet`].
@@ -21,8 +21,8 @@
 //! F modes cannot run a static binary in the image; there it stands in for the `env` command with
 //! which udocker starts the engine (`env -i NAME=value… LOADER COMMAND…`, found on `PATH`).
 //!
-//! Without udocker there is less in the way: only the pipes are in the directory, and the shim knows the rest from the
-//! [`CommandSpec`]. Where the command is on this side of the container (F modes, jobs), it does what init would do, see
+//! Without udocker there is less in the way: only the pipes of the output are in the directory, the shim knows the rest from
+//! the [`CommandSpec`], and reports how the command ended where the container cannot write, see [`crate::shim::report`]. Where the command is on this side of the container (F modes, jobs), it does what init would do, see
 //! [`crate::shim::supervision`]. In proot, init (`faas-init HANDOFF in-proot`) reads the [`CommandSpec`] from its standard input and becomes the
 //! command, as proot takes milliseconds for another process; proot itself tells the shim how the command ended.
 
@@ -47,11 +47,11 @@ use nix::{
 };
 
 use super::argv0::INIT_PATH;
-use crate::shim::launch_spec::{CommandSpec, read_part};
+use crate::shim::{launch_spec::CommandSpec, parts::read_part};
 use command::{command_words, take_variables};
 
 pub(crate) use command::{Pipes, prepare};
-pub(crate) use status_writer::{BEGUN, StatusWriter};
+pub(crate) use status_writer::StatusWriter;
 
 /// What makes the first process become the command.
 pub const IN_PROOT: &str = "in-proot";
@@ -78,7 +78,7 @@ pub fn play(arguments: &[OsString]) -> ExitCode {
 
 /// Runs the command between the pipes and reports how it ended.
 fn serve(handoff: &Path, base: Vec<(OsString, OsString)>, command: &[OsString]) -> ExitCode {
-    let Ok(mut status_writer) = StatusWriter::new(handoff) else {
+    let Ok(mut status_writer) = StatusWriter::of_init(handoff) else {
         return ExitCode::from(status_writer::NOT_EXECUTABLE);
     };
     let ran = take_variables(handoff)
@@ -95,9 +95,6 @@ fn serve(handoff: &Path, base: Vec<(OsString, OsString)>, command: &[OsString]) 
 
 /// Becomes the command that standard input describes.
 fn become_command(handoff: &Path, base: Vec<(OsString, OsString)>) -> ExitCode {
-    let Ok(mut status_writer) = StatusWriter::new(handoff) else {
-        return ExitCode::from(status_writer::NOT_EXECUTABLE);
-    };
     // Without proot it would go on, on the host's root. The command keeps this; for what it starts, there is the shim.
     let _asked_below = prctl::set_pdeathsig(Signal::SIGKILL);
     let pipes = Pipes::open(handoff);
@@ -122,7 +119,8 @@ fn become_command(handoff: &Path, base: Vec<(OsString, OsString)>) -> ExitCode {
         Ok(mut ready) => ready.exec(),
         Err(error) => error,
     };
-    ExitCode::from(status_writer.failed(&command, &error))
+    // proot tells the shim.
+    ExitCode::from(status_writer::say_not_started(handoff, &command, &error))
 }
 
 /// Whether proot is there still. One that is being killed leaves what it traced to run on, on the host's root, where this

@@ -1,18 +1,19 @@
 //! What a shim runs, as it reads it from its standard input: how the engine starts, then what runs in it.
 //!
-//! Each part is a length in bytes and that many bytes: words with a NUL after each, as nothing that goes into one can hold a
-//! NUL. Where the input ends before a part, there is nothing to do.
+//! Each is a part, see [`super::parts`]. Where the input ends before a part, there is nothing to do.
 
 use std::{
     collections::BTreeMap,
-    ffi::{OsStr, OsString},
+    ffi::OsString,
     io::{self, Read},
-    os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use super::process_tree::Neighbours;
+use super::{
+    parts::{part, read_part, terminated, words},
+    process_tree::Neighbours,
+};
 use crate::{shim::overlay::RunLinks, variable::Variable};
 
 /// Variables of a process, all of them.
@@ -178,57 +179,6 @@ impl CommandSpec {
         })();
         command_spec.ok_or_else(no_order)
     }
-}
-
-/// Reads one part; none at the end of the input.
-///
-/// # Errors
-/// The operating system's, and [`io::ErrorKind::UnexpectedEof`] for half a part.
-pub fn read_part(from: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
-    let mut length = [0; 4];
-    let mut read = 0;
-    while read < length.len() {
-        match from.read(&mut length[read..]) {
-            Ok(0) if read == 0 => return Ok(None),
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(more) => read += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    let length = u64::from(u32::from_le_bytes(length));
-    let mut bytes = Vec::new();
-    let read = from.take(length).read_to_end(&mut bytes)?;
-    if u64::try_from(read) == Ok(length) {
-        Ok(Some(bytes))
-    } else {
-        Err(io::ErrorKind::UnexpectedEof.into())
-    }
-}
-
-/// The words with a NUL after each; one inside of a word is left out.
-pub fn terminated(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for word in words {
-        let word = word.as_ref().as_bytes();
-        bytes.extend(word.iter().filter(|&&b| b != 0));
-        bytes.push(0);
-    }
-    bytes
-}
-
-/// A part as it is sent, of what [`read_part`] gives.
-pub fn part(bytes: &[u8]) -> Vec<u8> {
-    // Longer than any command line that the kernel takes (execve(2)): the reader finds half a part.
-    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-    [&length.to_le_bytes(), bytes].concat()
-}
-
-fn words(bytes: &[u8]) -> impl Iterator<Item = OsString> {
-    let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
-    bytes
-        .split(|&b| b == 0)
-        .map(|word| OsString::from_vec(word.to_vec()))
 }
 
 fn number(number: usize) -> OsString {

@@ -2,29 +2,34 @@
 //! group does not hold them.
 
 mod ancestry;
+mod first_look;
 mod known;
 mod lineage;
 mod processes;
+mod zombies;
 
 use std::{
     collections::{BTreeSet, HashMap},
     fs,
+    ops::ControlFlow,
     time::{Duration, Instant},
 };
 
 use nix::{
     errno::Errno,
     sys::signal::{Signal, kill, killpg},
-    unistd::{Pid, Uid},
+    unistd::Pid,
 };
 
+use self::{
+    first_look::FirstLook,
+    lineage::Search,
+    processes::{Process, State, process, processes},
+};
 pub use self::{
     known::{Lineage, Neighbours},
     processes::{Moment, numbers},
-};
-use self::{
-    lineage::Search,
-    processes::{Process, State, processes},
+    zombies::{collect_adopted, lasting_zombies},
 };
 use environment::pause;
 
@@ -41,7 +46,12 @@ pub struct Tree(Kind);
 enum Kind {
     /// Everything below this process, which is a child subreaper (`prctl(2)`, `PR_SET_CHILD_SUBREAPER`): whatever is orphaned
     /// below it becomes its child, so walking parents misses nothing.
-    Below(Pid),
+    Below {
+        /// The subreaper.
+        root: Pid,
+        /// The leader of the first process group.
+        main: Pid,
+    },
     /// What [`Lineage`] tells of a run whose orphans go elsewhere.
     Of(Box<Search>),
     /// The process group of the command. Where `/proc` is not mounted (a bare chroot), nothing else can be seen: processes
@@ -53,7 +63,7 @@ impl Tree {
     /// The tree below `root`, a child subreaper, that `main`, the leader of a process group, is the beginning of.
     pub fn below(root: Pid, main: Pid) -> Self {
         Self(if can_see() {
-            Kind::Below(root)
+            Kind::Below { root, main }
         } else {
             Kind::Group(main)
         })
@@ -72,17 +82,33 @@ impl Tree {
     /// By process groups, where those hold nobody else: one by one, what is forked between the look and the signal would be
     /// missed, and to look again would catch what a trap has started to save its work. The kernel does not let a process fork
     /// while its group is being signalled (fork(2) starts over with the signal pending).
-    pub fn signal(&mut self, signal: Signal) {
+    ///
+    /// After `until` it looks no further: a container that keeps the machine so busy gets no more of it.
+    pub fn signal(&mut self, signal: Signal, until: Instant) {
         if let Kind::Group(main) = self.0 {
             let _gone_already = killpg(main, signal);
             return;
         }
-        let all: Vec<Process> = processes().collect();
-        let living = self.living_of(&all);
+        // At once: to look at hundreds that are busy takes time.
+        let leader = self.leader();
+        let signalled = Moment::now();
+        if let Some(leader) = leader {
+            let _gone_already = killpg(leader, signal);
+        }
+        let all: Vec<Process> = processes().take_while(|_| Instant::now() < until).collect();
+        if Instant::now() >= until {
+            return;
+        }
+        let mut living = self.living_of(&all, Some(until));
+        if let Some(leader) = leader {
+            // Nor what a trap has started since.
+            living.retain(|process| process.group != leader && process.started < signalled);
+        }
         let pids: BTreeSet<Pid> = living.iter().map(|process| process.pid).collect();
         let shared = all
             .iter()
-            .filter(|other| other.state == State::Live && !pids.contains(&other.pid));
+            .filter(|other| other.state == State::Live && !pids.contains(&other.pid))
+            .filter(|other| Some(other.group) != leader);
         let shared: BTreeSet<Pid> = shared.map(|other| other.group).collect();
         // 0 is a group that this process cannot see, and to killpg(3) the caller's own.
         let whole = |group: Pid| group.as_raw() > 1 && !shared.contains(&group);
@@ -102,7 +128,9 @@ impl Tree {
     pub fn is_gone(&mut self) -> bool {
         match self.0 {
             Kind::Group(main) => killpg(main, None) == Err(Errno::ESRCH),
-            Kind::Below(_) | Kind::Of(_) => self.living().is_empty(),
+            Kind::Below { .. } | Kind::Of(_) => {
+                self.look(|_| ControlFlow::Break(())).is_continue() && self.living().is_empty()
+            }
         }
     }
 
@@ -140,31 +168,86 @@ impl Tree {
 
     /// Stops the tree before it is killed, so that a process that forks in a loop cannot outrun us.
     fn freeze(&mut self) -> BTreeSet<Pid> {
-        let mut stopped = BTreeSet::new();
+        let at_sight = self.stop_at_sight();
+        let mut stopped = at_sight.clone();
         for _round in 0..ROUNDS {
             let living = self.living();
-            let fresh = living.iter().map(|process| process.pid);
-            let fresh: Vec<Pid> = fresh.filter(|pid| !stopped.contains(pid)).collect();
-            if fresh.is_empty() {
-                break;
+            let living: BTreeSet<Pid> = living.iter().map(|process| process.pid).collect();
+            let fresh: Vec<Pid> = living.difference(&stopped).copied().collect();
+            for pid in &fresh {
+                let _gone_already = kill(*pid, Signal::SIGSTOP);
             }
-            for pid in fresh {
-                let _gone_already = kill(pid, Signal::SIGSTOP);
-                stopped.insert(pid);
+            stopped.extend(&fresh);
+            if fresh.is_empty() {
+                for pid in at_sight.difference(&living) {
+                    let _was_not_the_runs = kill(*pid, Signal::SIGCONT);
+                }
+                stopped.retain(|pid| living.contains(pid) || !at_sight.contains(pid));
+                break;
             }
         }
         stopped
     }
 
-    /// Every live (not zombie) process of it.
-    fn living(&mut self) -> Vec<Process> {
-        self.living_of(&processes().collect::<Vec<_>>())
+    /// Stops each process of the tree as soon as it is seen. Hundreds that are busy leave nobody the time to look at all of them
+    /// before the first is stopped.
+    fn stop_at_sight(&mut self) -> BTreeSet<Pid> {
+        if let Some(leader) = self.leader() {
+            let _gone_already = killpg(leader, Signal::SIGSTOP);
+        }
+        let mut stopped = BTreeSet::new();
+        let _all_seen = self.look(|pid| {
+            let _gone_already = kill(pid, Signal::SIGSTOP);
+            stopped.insert(pid);
+            ControlFlow::Continue(())
+        });
+        stopped
     }
 
-    fn living_of(&mut self, all: &[Process]) -> Vec<Process> {
+    /// Looks through all processes once and shows each live one that is of the tree beyond doubt.
+    fn look(&self, mut shows: impl FnMut(Pid) -> ControlFlow<()>) -> ControlFlow<()> {
+        let mut below = BTreeSet::new();
+        let mut first_look = match &self.0 {
+            Kind::Below { root, .. } => {
+                below.insert(*root);
+                None
+            }
+            Kind::Of(search) => Some(FirstLook::new(search)),
+            Kind::Group(_) => return ControlFlow::Continue(()),
+        };
+        for process in processes() {
+            let taken = match &mut first_look {
+                Some(look) => look.takes(&process),
+                None => below.contains(&process.parent) && below.insert(process.pid),
+            };
+            if taken && process.state == State::Live {
+                shows(process.pid)?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// The process group that the run began with, which holds nobody else, unless its number has been used again.
+    fn leader(&self) -> Option<Pid> {
+        let (shim, leader) = match &self.0 {
+            Kind::Below { root, main } => (*root, *main),
+            Kind::Of(search) => search.leader()?,
+            Kind::Group(main) => return Some(*main),
+        };
+        // A group outlives its leader, and no process gets its number then.
+        let leads = process(leader).is_none_or(|leader| leader.parent == shim);
+        (leads && leader != shim).then_some(leader)
+    }
+
+    /// Every live (not zombie) process of it.
+    fn living(&mut self) -> Vec<Process> {
+        self.living_of(&processes().collect::<Vec<_>>(), None)
+    }
+
+    fn living_of(&mut self, all: &[Process], until: Option<Instant>) -> Vec<Process> {
         let mut found = match &mut self.0 {
-            Kind::Below(root) => below(*root, all),
-            Kind::Of(search) => search.of_the_run(all),
+            Kind::Below { root, .. } => below(*root, all),
+            Kind::Of(search) => search.of_the_run(all, until),
             Kind::Group(_) => Vec::new(),
         };
         found.retain(|process| process.state == State::Live);
@@ -191,17 +274,6 @@ fn below(root: Pid, all: &[Process]) -> Vec<Process> {
         }
     }
     found
-}
-
-/// How many processes of this user have ended and are collected by nobody: orphans whose end the machine's first process
-/// does not ask for. They count against the limit of processes.
-pub fn lasting_zombies() -> usize {
-    let user = Uid::effective();
-    let zombies = processes()
-        .filter(|process| process.state == State::Zombie && process.parent.as_raw() == 1);
-    zombies
-        .filter(|process| lineage::runs_as(process.pid, user))
-        .count()
 }
 
 #[cfg(test)]

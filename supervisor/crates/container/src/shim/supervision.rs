@@ -32,7 +32,7 @@ use nix::{
     unistd::{Pid, getppid},
 };
 
-pub use self::orders::{GONE, KILL, NOT_STARTED, STOP, STOPPED};
+pub use self::orders::{KILL, NOT_STARTED, STOP, STOPPED};
 use self::{
     inbox::{Came, Inbox},
     signals::Signals,
@@ -102,16 +102,17 @@ fn run(
     let mut command = role.command(spec)?;
     let since = Since::now(orphans);
     let mask = inbox.signals().inherited();
-    let mut child = match spawn(&mut command, mask, role.without_us()) {
+    let child = match spawn(&mut command, mask, role.without_us()) {
         Ok(child) => child,
         Err(error) => return role.not_started(&command, &error),
     };
-    role.attach(&mut child);
+    // It holds the engine's end of what the shim listens to.
+    drop(command);
     let main = Pid::from_raw(i32::try_from(child.id()).map_err(io::Error::other)?);
     let tree = orphans.tree(main, engine_spec, overlay, since);
     let watch = Watch::new(main, &engine_spec.variables, &mut role, orphans);
     let code = watch.watch_to_the_end(inbox, command_spec.grace, tree);
-    inbox.say_gone();
+    inbox.report_gone();
     Ok(code)
 }
 

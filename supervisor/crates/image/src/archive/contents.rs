@@ -1,17 +1,24 @@
 //! Where everything is in an archive, and the bytes that are there.
+//!
+//! An image archive has a few members for each layer, so the members are held in memory. An archive with more names than any
+//! image has is refused.
+
+mod inflated;
 
 use std::{
     collections::HashMap,
+    ffi::OsStr,
     fs::File,
     io::{self, BufRead, BufReader, Read, Seek as _, SeekFrom},
+    os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
 };
 
 use tar::Header;
 
+use self::inflated::Inflated;
 use super::super::{
     ImageError,
-    decode::decoder,
     interrupt::{Interrupt, Interruptible},
     unpack::{
         LayerError,
@@ -25,6 +32,10 @@ const LARGEST_DOCUMENT: u64 = 16 * 1024 * 1024;
 /// Documents of a compressed archive that are kept from the first look have at most so many bytes, all together at most
 /// [`LARGEST_DOCUMENT`].
 const SMALL: u64 = 1024 * 1024;
+/// Most members of an archive.
+const MOST_MEMBERS: usize = 65_536;
+/// Most bytes of their names and the targets of links, all together.
+const MOST_NAME_BYTES: usize = 8 * 1024 * 1024;
 /// Links from one member to another that are followed.
 const MOST_LINKS: usize = 8;
 
@@ -33,6 +44,8 @@ pub(super) struct Contents {
     path: PathBuf,
     shape: Shape,
     members: HashMap<PathBuf, Place>,
+    /// Bytes of the names in `members`.
+    name_bytes: usize,
     /// Contents of small members of a compressed archive.
     documents: HashMap<PathBuf, Vec<u8>>,
     reader: Option<Counted>,
@@ -73,6 +86,7 @@ impl Contents {
                 Shape::Compressed
             },
             members: HashMap::new(),
+            name_bytes: 0,
             documents: HashMap::new(),
             reader: None,
             interrupt: interrupt.clone(),
@@ -82,7 +96,8 @@ impl Contents {
                 stream.seek_past().map(|()| None)
             })
         } else {
-            let content = decoder(file).map_err(ImageError::io("read the archive"))?;
+            let content = Inflated::new(file, interrupt);
+            let content = content.map_err(ImageError::io("read the archive"))?;
             let stream = TarStream::new(BufReader::new(content));
             let mut room = LARGEST_DOCUMENT;
             archive.look_through(stream, interrupt, |stream, member| {
@@ -129,17 +144,33 @@ impl Contents {
                         .as_os_str()
                         .to_owned();
                     target.push("/");
-                    target.push(
-                        <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(&member.link),
-                    );
+                    target.push(OsStr::from_bytes(&member.link));
                     Place::At(path_of(target.as_encoded_bytes())?)
                 }
                 _ => continue,
             };
+            self.count(&path, &place)?;
             if let Some(bytes) = content(&mut stream, &member)? {
                 self.documents.insert(path.clone(), bytes);
             }
             self.members.insert(path, place);
+        }
+        Ok(())
+    }
+
+    /// Refuses what no image archive has. A name that comes again counts again: it does no harm.
+    fn count(&mut self, path: &Path, place: &Place) -> Result<(), LayerError> {
+        if self.members.len() == MOST_MEMBERS {
+            let reason = format!("more than {MOST_MEMBERS} members");
+            return Err(LayerError::malformed(reason));
+        }
+        self.name_bytes += path.as_os_str().len();
+        if let Place::At(target) = place {
+            self.name_bytes += target.as_os_str().len();
+        }
+        if self.name_bytes > MOST_NAME_BYTES {
+            let reason = format!("names of more than {MOST_NAME_BYTES} bytes");
+            return Err(LayerError::malformed(reason));
         }
         Ok(())
     }
@@ -201,7 +232,7 @@ impl Contents {
                         }
                     }
                     Shape::Compressed => Counted {
-                        reader: decoder(file).map_err(failed())?,
+                        reader: Box::new(Inflated::new(file, &self.interrupt).map_err(failed())?),
                         position: 0,
                     },
                 }

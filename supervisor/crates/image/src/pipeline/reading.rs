@@ -53,9 +53,11 @@ fn read_layer(
     let failed = |source| layer.failed(LayerError::Read(source));
     let taken = Arc::new(AtomicU64::new(0));
     let mut tap = HashingReader::new(opened, Arc::clone(&taken), keeping, interrupt)?;
-    let mut content = decoder(&mut tap).map_err(failed)?;
+    let mut content = decoder(&mut tap, layer.window).map_err(failed)?;
     let mut total = 0_u64;
     loop {
+        // A few compressed bytes can become gigabytes without another read.
+        interrupt.check().map_err(failed)?;
         let piece = outlet.fill(&mut content).map_err(failed)?;
         if piece.is_empty() {
             break;

@@ -13,6 +13,10 @@ use crate::{ImageError, digest::Hash, document::Descriptor, sources::Delivery};
 
 /// What is asked for at once of a large layer, in bytes: long enough that the wait for its beginning is small beside it.
 const PART: u64 = 4 * 1024 * 1024;
+/// The same of an image that has layers compressed with zstd: a decompressor may hold 64 MiB at the same time.
+const PART_BESIDE_ZSTD: u64 = 1024 * 1024;
+/// Bytes of a part that was set aside which are passed on at a time.
+const PIECE: usize = 64 * 1024;
 /// Parts of all large layers together that are on their way or wait for those before them: 32 MiB.
 const PARTS: usize = 8;
 
@@ -35,7 +39,7 @@ enum Sink<'a> {
     /// To whoever unpacks them, as fast as they are taken.
     Reader(&'a mut Outgoing),
     /// Aside, until it is their turn.
-    Memory(&'a mut Vec<Bytes>),
+    Memory(&'a mut Vec<u8>),
 }
 
 /// The bytes of a layer, on their way to whoever unpacks them.
@@ -57,8 +61,9 @@ impl Outgoing {
 impl Sink<'_> {
     async fn put(&mut self, piece: Bytes) -> End {
         match self {
-            Self::Memory(pieces) => {
-                pieces.push(piece);
+            // Copied: a small piece may keep a large buffer alive.
+            Self::Memory(bytes) => {
+                bytes.extend_from_slice(&piece);
                 End::Complete
             }
             Self::Reader(outgoing) => outgoing.put(piece).await,
@@ -71,15 +76,32 @@ fn is_large(layer: &Descriptor) -> bool {
     layer.size >= 2 * PART
 }
 
-/// How many parts of one of `layers` may be under way when so many layers are downloaded at once.
-pub(crate) fn lanes(layers: &[Descriptor], at_once: usize) -> usize {
+/// How a large layer is downloaded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lanes {
+    /// Parts that may be under way.
+    count: usize,
+    /// Bytes of a part.
+    part: u64,
+}
+
+/// How each large one of `layers` is downloaded when so many layers are downloaded at once.
+pub(crate) fn lanes(layers: &[Descriptor], at_once: usize) -> Lanes {
     let large = layers.iter().filter(|layer| is_large(layer)).count();
-    PARTS / large.clamp(1, at_once)
+    let part = if layers.iter().any(Descriptor::is_zstd) {
+        PART_BESIDE_ZSTD
+    } else {
+        PART
+    };
+    Lanes {
+        count: PARTS / large.clamp(1, at_once),
+        part,
+    }
 }
 
 impl Registry<'_> {
     /// Delivers the bytes of a layer to `to`, as fast as they are taken. The last delivery is its digest, or the error.
-    pub(crate) async fn download(&self, layer: &Descriptor, lanes: usize, to: Sender<Delivery>) {
+    pub(crate) async fn download(&self, layer: &Descriptor, lanes: Lanes, to: Sender<Delivery>) {
         let mut outgoing = Outgoing {
             to,
             hash: Hash::default(),
@@ -105,28 +127,32 @@ impl Registry<'_> {
     async fn in_parts(
         &self,
         layer: &Descriptor,
-        lanes: usize,
+        lanes: Lanes,
         outgoing: &mut Outgoing,
     ) -> Result<End, ImageError> {
-        let mut first = Span { next: 0, end: PART };
+        let mut first = Span {
+            next: 0,
+            end: lanes.part,
+        };
         let mut sink = Sink::Reader(outgoing);
         let ended = self.fetch(layer, &mut first, &mut sink).await?;
         if matches!(ended, End::Unwanted) {
             return Ok(End::Unwanted);
         }
-        let starts = (first.end..layer.size).step_by(usize::try_from(PART).unwrap_or(usize::MAX));
+        let starts =
+            (first.end..layer.size).step_by(usize::try_from(lanes.part).unwrap_or(usize::MAX));
         let parts = starts.map(|next| async move {
-            let end = (next + PART).min(layer.size);
-            let mut pieces = Vec::new();
-            let mut sink = Sink::Memory(&mut pieces);
+            let end = (next + lanes.part).min(layer.size);
+            let mut bytes = Vec::with_capacity(usize::try_from(end - next).unwrap_or_default());
+            let mut sink = Sink::Memory(&mut bytes);
             self.fetch(layer, &mut Span { next, end }, &mut sink)
                 .await?;
-            Ok::<_, ImageError>(pieces)
+            Ok::<_, ImageError>(bytes)
         });
-        let mut parts = std::pin::pin!(stream::iter(parts).buffered(lanes));
+        let mut parts = std::pin::pin!(stream::iter(parts).buffered(lanes.count));
         while let Some(part) = parts.next().await {
-            for piece in part? {
-                if let End::Unwanted = outgoing.put(piece).await {
+            for piece in part?.chunks(PIECE) {
+                if let End::Unwanted = outgoing.put(Bytes::copy_from_slice(piece)).await {
                     return Ok(End::Unwanted);
                 }
             }

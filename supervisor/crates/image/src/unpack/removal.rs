@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     hash::{BuildHasher as _, RandomState},
     os::{fd::OwnedFd, unix::ffi::OsStrExt as _},
 };
@@ -15,12 +15,16 @@ use nix::{
     unistd::{UnlinkatFlags, unlinkat},
 };
 
+use crate::interrupt::Interrupt;
 use rootfs::root::is_directory;
 
-/// What must stay: names, each with the inode of its directory.
+/// Most names that are remembered of one layer: what a table of 2^21 hashes holds. It takes 19 MB, and 28 MB while it grows.
+pub(crate) const MOST_NAMES: usize = (1 << 21) / 8 * 7;
+
+/// Names that a layer has made, each with the inode of its directory.
 ///
-/// Layers have a million of them, so what is held is a hash of each. Its key is random and the hash is long: that one name is
-/// taken for another, and stays where it should go, happens to nobody.
+/// Layers have a million of them, so only a hash of each is held. Its key is random and the hash is long: no image makes two
+/// names collide.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
     names: HashSet<u64>,
@@ -28,58 +32,83 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    pub(crate) fn add(&mut self, directory: u64, name: &OsStr) {
-        self.names.insert(self.key.hash_one((directory, name)));
-    }
-
-    fn has(&self, directory: u64, name: &OsStr) -> bool {
-        self.names.contains(&self.key.hash_one((directory, name)))
-    }
-}
-
-/// Removes `name` from the directory `at`, and all below it, but for what is kept. Missing is as good as removed.
-pub(crate) fn remove(at: &OwnedFd, name: &OsStr, kept: &Kept) -> nix::Result<()> {
-    let stays = !kept.names.is_empty() && kept.has(fstat(at)?.st_ino, name);
-    let is_directory = match is_directory(at, name) {
-        Err(Errno::ENOENT) => return Ok(()),
-        found => found?,
-    };
-    if is_directory {
-        empty(at, name, kept)?;
-    }
-    if stays {
-        return Ok(());
-    }
-    let flag = if is_directory {
-        UnlinkatFlags::RemoveDir
-    } else {
-        UnlinkatFlags::NoRemoveDir
-    };
-    match unlinkat(at, name, flag) {
-        // Something in it is kept.
-        Err(Errno::ENOTEMPTY) if is_directory && !kept.names.is_empty() => Ok(()),
-        done => done,
-    }
-}
-
-/// Removes all in the directory `name` of `at`, but for what is kept.
-pub(crate) fn empty(at: &OwnedFd, name: &OsStr, kept: &Kept) -> nix::Result<()> {
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let directory = nix::fcntl::openat(at, name, flags, Mode::empty())?;
-    let names = names(directory.try_clone().map_err(|_| Errno::EMFILE)?)?;
-    for name in names {
-        remove(&directory, &name, kept)?;
-    }
-    Ok(())
-}
-
-fn names(directory: OwnedFd) -> nix::Result<Vec<OsString>> {
-    let mut names = Vec::new();
-    for entry in Dir::from_fd(directory)?.iter() {
-        let name = OsStr::from_bytes(entry?.file_name().to_bytes()).to_owned();
-        if name != "." && name != ".." {
-            names.push(name);
+    /// Remembers a name. Says whether there was room for it.
+    pub(crate) fn add(&mut self, directory: u64, name: &OsStr) -> bool {
+        let hash = self.key.hash_one((directory, name));
+        let room = self.names.len() < MOST_NAMES || self.names.contains(&hash);
+        room && {
+            self.names.insert(hash);
+            true
         }
     }
-    Ok(names)
+
+    pub(crate) fn has(&self, directory: u64, name: &OsStr) -> bool {
+        self.names.contains(&self.key.hash_one((directory, name)))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+}
+
+/// Removes trees until the work is to stop, except for what is kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Removal<'a> {
+    pub(crate) kept: &'a Kept,
+    pub(crate) interrupt: &'a Interrupt,
+}
+
+impl Removal<'_> {
+    /// Removes `name` from the directory `at`, whose inode is `inode`, and everything below it. A name that is missing is no
+    /// error.
+    ///
+    /// # Errors
+    /// The operating system's; `EINTR` once the work is to stop.
+    pub(crate) fn remove(self, at: &OwnedFd, inode: u64, name: &OsStr) -> nix::Result<()> {
+        if self.interrupt.is_set() {
+            return Err(Errno::EINTR);
+        }
+        let stays = !self.kept.is_empty() && self.kept.has(inode, name);
+        let is_directory = match is_directory(at, name) {
+            Err(Errno::ENOENT) => return Ok(()),
+            found => found?,
+        };
+        if is_directory {
+            self.empty(at, name)?;
+        }
+        if stays {
+            return Ok(());
+        }
+        let flag = if is_directory {
+            UnlinkatFlags::RemoveDir
+        } else {
+            UnlinkatFlags::NoRemoveDir
+        };
+        match unlinkat(at, name, flag) {
+            // Something in it is kept.
+            Err(Errno::ENOTEMPTY) if is_directory && !self.kept.is_empty() => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Removes everything in the directory `name` of `at`. Names are removed as they are read, so that memory does not grow
+    /// with their number.
+    ///
+    /// # Errors
+    /// As of [`Self::remove`].
+    pub(crate) fn empty(self, at: &OwnedFd, name: &OsStr) -> nix::Result<()> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let directory = nix::fcntl::openat(at, name, flags, Mode::empty())?;
+        let inode = fstat(&directory)?.st_ino;
+        let copy = directory.try_clone().map_err(|_| Errno::EMFILE)?;
+        // Entries that are removed meanwhile do not hide others (readdir(3)).
+        for entry in Dir::from_fd(copy)?.iter() {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if name != b"." && name != b".." {
+                self.remove(&directory, inode, OsStr::from_bytes(name))?;
+            }
+        }
+        Ok(())
+    }
 }

@@ -19,8 +19,8 @@ use super::{
 
 /// Size of a header, and what contents are padded to.
 const BLOCK: usize = 512;
-/// Largest extended header or long name that is read into memory, in bytes.
-const LARGEST_EXTENSION: u64 = 1024 * 1024;
+/// Most bytes of extended headers and long names of one member, all together: they are read into memory.
+const LARGEST_EXTENSIONS: u64 = 1024 * 1024;
 /// Largest content of a member, in bytes: no file system holds more.
 const LARGEST_CONTENT: u64 = 1 << 60;
 
@@ -54,6 +54,7 @@ impl<R: BufRead> TarStream<R> {
     /// The next member; none at the archive's end, which is read up to the stream's.
     pub(crate) fn next(&mut self) -> Result<Option<Member>, LayerError> {
         let mut extensions = Extensions::default();
+        let mut room = LARGEST_EXTENSIONS;
         loop {
             self.skip(self.content + self.padding)?;
             let Some(block) = self.header()? else {
@@ -66,9 +67,9 @@ impl<R: BufRead> TarStream<R> {
             self.expect(stored)?;
             match header.entry_type() {
                 EntryType::XGlobalHeader => {}
-                EntryType::XHeader => extensions.add_pax(&self.extension()?)?,
-                EntryType::GNULongName => extensions.name = Some(text(self.extension()?)),
-                EntryType::GNULongLink => extensions.link = Some(text(self.extension()?)),
+                EntryType::XHeader => extensions.add_pax(&self.extension(&mut room)?)?,
+                EntryType::GNULongName => extensions.name = Some(text(self.extension(&mut room)?)),
+                EntryType::GNULongLink => extensions.link = Some(text(self.extension(&mut room)?)),
                 _ => return self.describe(header, stored, extensions).map(Some),
             }
         }
@@ -150,10 +151,13 @@ impl<R: BufRead> TarStream<R> {
         Ok(())
     }
 
-    fn extension(&mut self) -> Result<Vec<u8>, LayerError> {
-        if self.content > LARGEST_EXTENSION {
-            return Err(LayerError::malformed("an extended header without end"));
-        }
+    /// The content of a header that adds to the next, of which there may be `room` bytes more.
+    fn extension(&mut self, room: &mut u64) -> Result<Vec<u8>, LayerError> {
+        *room = room
+            .checked_sub(self.content)
+            .ok_or(LayerError::LargeHeaders {
+                most: LARGEST_EXTENSIONS,
+            })?;
         let mut bytes = Vec::new();
         self.copy(self.content, |piece| {
             bytes.extend_from_slice(piece);

@@ -24,9 +24,10 @@ use super::{
     LayerError,
     hard_link::hard_link,
     member::{Kind, Member, path_of},
-    removal::{self, Kept},
+    removal::{Kept, MOST_NAMES, Removal},
     tar_stream::TarStream,
 };
+use crate::interrupt::Interrupt;
 use rootfs::{Missing, Root, root::is_directory};
 
 /// A file of this name says that the file named by the rest is gone.
@@ -35,28 +36,41 @@ const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
 /// Other names with this beginning are AUFS's own, not the image's.
 const META: &[u8] = b".wh..wh.";
-/// Most directories whose times are put right at the end of a layer.
+/// Most directories whose times are set at the end of a layer, and most bytes of their paths. The times of others are those
+/// of the unpacking.
 const MOST_TIMES: usize = 65_536;
+const MOST_TIME_BYTES: usize = 8 * 1024 * 1024;
 
 /// What applying one layer has to remember.
 pub(crate) struct Writer<'a> {
     root: &'a Root,
+    interrupt: &'a Interrupt,
     /// The directory that the last member went to.
     parent: Option<Parent>,
     /// What this layer has made: whiteouts are about what was there before.
     made: Kept,
+    /// Whether `made` lacks names because there was no room.
+    made_overflows: bool,
+    /// What this layer has whited out: what is there now is its own.
+    whited_out: Kept,
     /// Times of directories, which change with every file made in them.
     times: Vec<(PathBuf, i64)>,
+    /// Bytes of the paths in `times`.
+    time_bytes: usize,
     modes: Modes,
 }
 
 impl<'a> Writer<'a> {
-    pub(crate) fn new(root: &'a Root) -> Self {
+    pub(crate) fn new(root: &'a Root, interrupt: &'a Interrupt) -> Self {
         Self {
             root,
+            interrupt,
             parent: None,
             made: Kept::default(),
+            made_overflows: false,
+            whited_out: Kept::default(),
             times: Vec::new(),
+            time_bytes: 0,
             modes: Modes::default(),
         }
     }
@@ -76,32 +90,42 @@ impl<'a> Writer<'a> {
         let parent = self.open_parent(path).map_err(failed)?;
         let made = match member.kind {
             _ if name.as_bytes().starts_with(WHITEOUT) => {
+                if self.made_overflows {
+                    return Err(LayerError::TooManyNames { most: MOST_NAMES });
+                }
                 let done = self.white_out(&parent, name);
                 self.parent = None;
                 return done.map_err(failed);
             }
-            Kind::File => parent.file(name, path, member, stream, &mut self.modes)?,
+            Kind::File => {
+                parent.file(name, path, member, stream, &mut self.modes, self.interrupt)?
+            }
             Kind::Directory => self
                 .directory(&parent, name, path, member)
                 .map_err(failed)?,
-            Kind::Symlink => parent.symlink(name, member).map_err(failed)?,
+            Kind::Symlink => parent
+                .symlink(name, member, self.interrupt)
+                .map_err(failed)?,
             Kind::HardLink => self.hard_link(&parent, name, member, path)?,
-            Kind::Fifo => parent.fifo(name, member).map_err(failed)?,
+            Kind::Fifo => parent.fifo(name, member, self.interrupt).map_err(failed)?,
             Kind::Device | Kind::Other => {
                 tracing::debug!(path = %path.display(), kind = ?member.kind, "not unpacked");
                 Made::Nothing
             }
         };
         if made == Made::Something {
-            self.made.add(parent.inode, name);
+            self.made_overflows |= !self.made.add(parent.inode, name);
         }
         self.parent.get_or_insert(parent);
         Ok(())
     }
 
-    /// Puts the times of directories right, which is worth no error.
+    /// Sets the times of directories. A time that cannot be set is no error.
     pub(crate) fn finish(self) {
         for (path, modified) in self.times.iter().rev() {
+            if self.interrupt.is_set() {
+                return;
+            }
             let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
                 continue;
             };
@@ -128,18 +152,27 @@ impl<'a> Writer<'a> {
     }
 
     fn white_out(&mut self, parent: &Parent, name: &OsStr) -> nix::Result<()> {
-        let name = name.as_bytes();
-        if name == OPAQUE {
-            return removal::empty(&parent.directory, OsStr::new("."), &self.made);
-        }
-        if name.starts_with(META) || name == WHITEOUT {
+        // What a second whiteout of the same name finds, this layer has made.
+        if self.whited_out.has(parent.inode, name) {
             return Ok(());
         }
-        let gone = OsStr::from_bytes(&name[WHITEOUT.len()..]);
-        if matches!(gone.as_bytes(), b"." | b"..") {
-            return Ok(());
+        let bytes = name.as_bytes();
+        let removal = Removal {
+            kept: &self.made,
+            interrupt: self.interrupt,
+        };
+        if bytes == OPAQUE {
+            removal.empty(&parent.directory, OsStr::new("."))?;
+        } else {
+            let gone = OsStr::from_bytes(&bytes[WHITEOUT.len()..]);
+            if bytes.starts_with(META) || matches!(gone.as_bytes(), b"" | b"." | b"..") {
+                return Ok(());
+            }
+            removal.remove(&parent.directory, parent.inode, gone)?;
         }
-        removal::remove(&parent.directory, gone, &self.made)
+        // One that finds no room is carried out again.
+        self.whited_out.add(parent.inode, name);
+        Ok(())
     }
 
     fn directory(
@@ -152,7 +185,7 @@ impl<'a> Writer<'a> {
         match mkdirat(&parent.directory, name, Mode::S_IRWXU) {
             Err(Errno::EEXIST) if is_directory(&parent.directory, name)? => {}
             Err(Errno::EEXIST) => {
-                parent.remove(name)?;
+                parent.remove(name, self.interrupt)?;
                 mkdirat(&parent.directory, name, Mode::S_IRWXU)?;
             }
             made => made?,
@@ -163,7 +196,9 @@ impl<'a> Writer<'a> {
             &directory,
             Mode::from_bits_truncate(member.mode & 0o1777 | 0o700),
         )?;
-        if self.times.len() < MOST_TIMES {
+        let bytes = self.time_bytes + path.as_os_str().len();
+        if self.times.len() < MOST_TIMES && bytes <= MOST_TIME_BYTES {
+            self.time_bytes = bytes;
             self.times.push((path.to_owned(), member.modified));
         }
         Ok(Made::Something)
@@ -199,7 +234,7 @@ impl<'a> Writer<'a> {
             return Ok(Made::Something);
         }
         parent
-            .in_place(name, || {
+            .in_place(name, self.interrupt, || {
                 hard_link(&directory, target_name, &parent.directory, name)
             })
             .map_err(of_target)?;

@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 mod archives;
+mod bounds;
 mod faults;
 mod hostile;
 mod layers;

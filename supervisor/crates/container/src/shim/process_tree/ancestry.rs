@@ -51,6 +51,15 @@ impl<'a> Ancestry<'a> {
             || process.started == *began && in_the_same_tick()
     }
 
+    /// Whether the supervisor has adopted it, which no shim can look after any more. Where the supervisor is the machine's first
+    /// process it adopts what others have started, too.
+    pub(super) fn is_adopted(&self, process: &Process) -> bool {
+        let supervisor = self.by_pid.get(&self.lineage.supervisor);
+        supervisor.is_some_and(|supervisor| {
+            supervisor.pid.as_raw() != 1 && process.is_adopted_by(supervisor)
+        })
+    }
+
     /// Whether a process can be the run's: it started no earlier, and so did all it descends from, up to the shim or to where
     /// orphans go.
     pub(super) fn allows(&self, process: &Process) -> bool {
@@ -61,7 +70,7 @@ impl<'a> Ancestry<'a> {
             if self.was_there(at) || at.pid == shim || self.reapers.contains(&at.pid) {
                 return false;
             }
-            if at.parent == shim || self.reapers.contains(&at.parent) {
+            if at.parent == shim || self.reapers.contains(&at.parent) || self.is_adopted(at) {
                 return true;
             }
             match self.by_pid.get(&at.parent) {
@@ -100,7 +109,7 @@ impl Found {
         }
     }
 
-    fn is_relative(&self, process: &Process) -> bool {
+    pub(super) fn is_relative(&self, process: &Process) -> bool {
         let group = |id: Pid| id.as_raw() > 1 && self.groups.contains(&id);
         process.parent == self.shim
             || self.pids.contains(&process.parent)
@@ -109,8 +118,19 @@ impl Found {
     }
 
     pub(super) fn take_relatives(&mut self, left: &mut Vec<Process>) {
-        while let Some(at) = left.iter().position(|process| self.is_relative(process)) {
-            self.take(left.swap_remove(at));
+        loop {
+            let before = left.len();
+            // Parents mostly come before their children: one pass takes nearly all.
+            left.retain(|process| {
+                let is_relative = self.is_relative(process);
+                if is_relative {
+                    self.take(*process);
+                }
+                !is_relative
+            });
+            if left.len() == before {
+                return;
+            }
         }
     }
 

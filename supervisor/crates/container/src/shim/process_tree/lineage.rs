@@ -10,6 +10,7 @@ use std::{
     fs,
     os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 use nix::unistd::{Pid, Uid};
@@ -21,7 +22,7 @@ use super::{
 };
 
 /// Where external extensions are (Lambda developer guide, "Lambda extensions"); functions cannot write there.
-const EXTENSIONS: &str = "/opt/extensions";
+pub(super) const EXTENSIONS: &str = "/opt/extensions";
 
 /// Whether something but its parent ties a process to a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +38,7 @@ enum Tie {
 /// Looks for the processes of a run, again and again.
 #[derive(Debug)]
 pub(super) struct Search {
-    lineage: Lineage,
+    pub(super) lineage: Lineage,
     /// Processes that are tied to the run, by number and start. They may get rid of that; what is not tied may become so.
     tied: BTreeSet<(Pid, Moment)>,
     /// This program's file, which the shims of other runs are, too.
@@ -53,19 +54,35 @@ impl Search {
         }
     }
 
+    /// The shim and the leader of the run's first session, where that is known.
+    pub(super) fn leader(&self) -> Option<(Pid, Pid)> {
+        let Lineage { shim, leader, .. } = self.lineage;
+        leader.map(|leader| (shim, leader))
+    }
+
     /// The run's processes among `all`, zombies included; the shim is none of them.
-    pub(super) fn of_the_run(&mut self, all: &[Process]) -> Vec<Process> {
+    /// After `until` only relatives of those that have been found are.
+    pub(super) fn of_the_run(&mut self, all: &[Process], until: Option<Instant>) -> Vec<Process> {
         let ancestry = Ancestry::new(all, &self.lineage);
         let may_be = |process: &&Process| ancestry.allows(process);
         let mut left: Vec<Process> = all.iter().filter(may_be).copied().collect();
+        let adopted = left.iter().filter(|process| ancestry.is_adopted(process));
+        let adopted: BTreeSet<Pid> = adopted.map(|process| process.pid).collect();
         let mut found = Found::new(&self.lineage, all);
-        loop {
-            found.take_relatives(&mut left);
-            let Some(at) = left.iter().position(|process| self.belongs(process, all)) else {
-                return found.processes;
-            };
-            found.take(left.swap_remove(at));
+        found.take_relatives(&mut left);
+        let mut strangers = Vec::new();
+        while let Some(process) = left.pop()
+            && until.is_none_or(|until| Instant::now() < until)
+        {
+            if adopted.contains(&process.pid) || self.belongs(&process, all) {
+                found.take(process);
+                found.take_relatives(&mut left);
+                found.take_relatives(&mut strangers);
+            } else {
+                strangers.push(process);
+            }
         }
+        found.processes
     }
 
     /// Whether a process that is no relative of the others is the run's all the same.
@@ -164,16 +181,17 @@ pub(super) fn runs_as(pid: Pid, user: Uid) -> bool {
     real == Some(user.as_raw())
 }
 
-fn is_shim(pid: Pid) -> bool {
+/// Whether a process is a shim, by its words.
+pub(super) fn is_shim(pid: Pid) -> bool {
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     line.starts_with(crate::shim::argv0::SHIM.as_bytes())
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn process(pid: i32, parent: i32, session: i32, started: u64) -> Process {
+    pub(in super::super) fn process(pid: i32, parent: i32, session: i32, started: u64) -> Process {
         Process {
             pid: Pid::from_raw(pid),
             parent: Pid::from_raw(parent),
@@ -184,7 +202,7 @@ mod tests {
         }
     }
 
-    fn search(directory: &str, neighbours: Neighbours) -> Search {
+    pub(in super::super) fn search(directory: &str, neighbours: Neighbours) -> Search {
         Search::new(Lineage {
             supervisor: Pid::from_raw(90),
             shim: Pid::from_raw(100),
@@ -207,7 +225,7 @@ mod tests {
         let found = |before: Option<BTreeSet<Pid>>| {
             let mut search = search("/none", Neighbours::Extensions);
             search.lineage.before = before;
-            let found = search.of_the_run(&all);
+            let found = search.of_the_run(&all, None);
             found.iter().map(|p| p.pid.as_raw()).collect::<Vec<_>>()
         };
         // The supervisor never is; another one in the run's session, where it was not there before.
@@ -232,14 +250,18 @@ mod tests {
             process(105, 1, 104, 54),
             // Others: there before, or of another run, even in a session of this one.
             process(106, 1, 106, 49),
-            process(107, 90, 107, 60),
+            process(107, 90, 90, 60),
             process(108, 107, 101, 61),
             process(109, 106, 109, 62),
+            // What the supervisor has adopted from a shim that was killed, and not what it has started.
+            process(110, 90, 110, 63),
+            process(111, 110, 110, 64),
+            process(112, 90, 90, 65),
         ];
-        let found = search("/none", Neighbours::Anybody).of_the_run(&all);
+        let found = search("/none", Neighbours::Anybody).of_the_run(&all, None);
         let mut pids: Vec<i32> = found.iter().map(|p| p.pid.as_raw()).collect();
         pids.sort_unstable();
-        assert_eq!(pids, [101, 102, 103, 104, 105]);
+        assert_eq!(pids, [101, 102, 103, 104, 105, 110, 111]);
     }
 
     #[test]
@@ -247,7 +269,7 @@ mod tests {
         let all = [process(100, 90, 100, 40), process(102, 101, 101, 30)];
         assert!(
             search("/none", Neighbours::Anybody)
-                .of_the_run(&all)
+                .of_the_run(&all, None)
                 .is_empty()
         );
     }

@@ -49,6 +49,14 @@ pub(super) struct Process {
     pub(super) state: State,
 }
 
+impl Process {
+    /// Whether `reaper` has not started this process but adopted it: a run's first process makes a session of its own, and what
+    /// is started beside the runs does not.
+    pub(super) fn is_adopted_by(&self, reaper: &Process) -> bool {
+        self.parent == reaper.pid && self.session != reaper.session
+    }
+}
+
 /// The numbers of all processes.
 pub fn numbers() -> impl Iterator<Item = Pid> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -57,10 +65,13 @@ pub fn numbers() -> impl Iterator<Item = Pid> {
 
 /// Every process.
 pub(super) fn processes() -> impl Iterator<Item = Process> {
-    numbers().filter_map(|pid| {
-        let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-        parse_stat(pid, &stat)
-    })
+    numbers().filter_map(process)
+}
+
+/// One process.
+pub(super) fn process(pid: Pid) -> Option<Process> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    parse_stat(pid, &stat)
 }
 
 /// The fields after the command's name, which is in parentheses and may hold anything itself.

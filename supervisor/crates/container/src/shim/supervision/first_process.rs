@@ -3,8 +3,8 @@
 use std::{
     ffi::OsStr,
     io,
-    os::fd::BorrowedFd,
-    process::{Child, Command, ExitStatus, Stdio},
+    os::fd::{BorrowedFd, OwnedFd},
+    process::{Command, ExitStatus, Stdio},
 };
 
 use nix::sys::signal::Signal;
@@ -31,11 +31,11 @@ impl FirstProcessRole {
     /// The role that the launch spec asks for.
     ///
     /// # Errors
-    /// The operating system's, from opening the pipe to the supervisor.
+    /// The operating system's, from duplicating the descriptor of the supervisor's socket.
     pub(super) fn of(engine_spec: &EngineSpec) -> io::Result<Self> {
         Ok(match engine_spec.first {
             FirstProcess::Inside => Self::None,
-            FirstProcess::Shim => Self::StandIn(StatusWriter::new(&engine_spec.handoff)?),
+            FirstProcess::Shim => Self::StandIn(StatusWriter::of_shim(&engine_spec.handoff)?),
             FirstProcess::InProot => Self::Listener(Listener::new(&engine_spec.handoff)?),
         })
     }
@@ -78,8 +78,9 @@ impl FirstProcessRole {
             }
             Self::Listener(listener) => {
                 let mut command = engine(engine_spec)?;
-                let input = listener.input(&engine_spec.handoff, &command_spec.encode())?;
-                command.stdin(input).stderr(Stdio::piped());
+                let (input, proot_stderr) =
+                    listener.streams(&engine_spec.handoff, &command_spec.encode())?;
+                command.stdin(input).stderr(OwnedFd::from(proot_stderr));
                 Ok(command)
             }
         }
@@ -88,7 +89,7 @@ impl FirstProcessRole {
     /// It could not be started.
     ///
     /// # Errors
-    /// The same, where it is not reported through the pipe `status`.
+    /// The same, where it is not reported to the supervisor.
     pub(super) fn not_started(&mut self, command: &Command, error: &io::Error) -> io::Result<u8> {
         let program = command.get_program();
         match self {
@@ -98,13 +99,6 @@ impl FirstProcessRole {
                 listener.never_began();
                 Err(cannot_start(program, error))
             }
-        }
-    }
-
-    /// It has been started.
-    pub(super) fn attach(&mut self, child: &mut Child) {
-        if let Self::Listener(listener) = self {
-            listener.attach(child);
         }
     }
 

@@ -10,9 +10,9 @@ use std::{
 
 use nix::poll::{PollFd, PollFlags};
 
-use crate::shim::launch_spec::LaunchSpec;
+use crate::shim::{launch_spec::LaunchSpec, report::ShimReport};
 
-use super::{orders::GONE, signals::Signals};
+use super::signals::Signals;
 
 /// Its standard input and its signals.
 #[derive(Debug)]
@@ -50,9 +50,10 @@ impl Inbox {
         self.input.as_fd()
     }
 
-    /// Tells the supervisor that nothing of the run is left. A container cannot say that.
-    pub(super) fn say_gone(&mut self) {
-        let _nobody_there = self.input.write_all(GONE);
+    /// Reports to the supervisor that nothing of the run is left.
+    pub(super) fn report_gone(&mut self) {
+        let line = ShimReport::Gone.line();
+        let _nobody_there = self.input.write_all(line.as_bytes());
     }
 
     /// Waits for it.

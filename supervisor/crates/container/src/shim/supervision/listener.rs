@@ -5,13 +5,11 @@ use std::{
     io::{self, Read, Seek, Write},
     os::{
         fd::{AsFd, BorrowedFd},
-        unix::{fs::OpenOptionsExt, process::ExitStatusExt},
+        unix::{fs::OpenOptionsExt, net::UnixStream, process::ExitStatusExt},
     },
     path::Path,
-    process::{Child, ChildStderr, ExitStatus},
+    process::ExitStatus,
 };
-
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 use crate::shim::init::{BEGINS, StatusWriter};
 
@@ -24,7 +22,7 @@ const MOST_READS: usize = 64;
 #[derive(Debug)]
 pub(super) struct Listener {
     status_writer: StatusWriter,
-    proot_stderr: Option<ChildStderr>,
+    proot_stderr: Option<UnixStream>,
     line: Vec<u8>,
     /// The first process, once it knows what to become.
     first: Option<String>,
@@ -33,10 +31,10 @@ pub(super) struct Listener {
 
 impl Listener {
     /// # Errors
-    /// The operating system's, from opening the pipe to the supervisor.
+    /// The operating system's, from duplicating the descriptor of the supervisor's socket.
     pub(super) fn new(handoff: &Path) -> io::Result<Self> {
         Ok(Self {
-            status_writer: StatusWriter::new(handoff)?,
+            status_writer: StatusWriter::of_shim(handoff)?,
             proot_stderr: None,
             line: Vec::new(),
             first: None,
@@ -44,32 +42,31 @@ impl Listener {
         })
     }
 
-    /// What the first process reads what it is to become from: a file without a name, as a pipe would keep us waiting for
-    /// whoever does not read it.
+    /// proot's standard input and standard error: a file without a name with what the first process is to become, as a pipe
+    /// would keep us waiting for whoever does not read it; and a socket, as the container could write to a pipe by its path in
+    /// `/proc`, and what proot says is believed.
     ///
     /// # Errors
     /// The operating system's.
-    pub(super) fn input(&mut self, handoff: &Path, command_spec: &[u8]) -> io::Result<File> {
+    pub(super) fn streams(
+        &mut self,
+        handoff: &Path,
+        command_spec: &[u8],
+    ) -> io::Result<(File, UnixStream)> {
         let path = handoff.join("errand");
-        let file = without_a_name(&path, command_spec).map_err(|error| {
-            let text = format!("cannot write {}: {error}", path.display());
-            io::Error::new(error.kind(), text)
-        })?;
+        let file = without_a_name(&path, command_spec)
+            .map_err(|error| named(&error, &format!("cannot write {}", path.display())))?;
+        let (ours, theirs) = UnixStream::pair()
+            .and_then(|(ours, theirs)| ours.set_nonblocking(true).map(|()| (ours, theirs)))
+            .map_err(|error| named(&error, "cannot make a pair of sockets (socketpair)"))?;
+        self.proot_stderr = Some(ours);
         self.status_writer.begins();
-        Ok(file)
+        Ok((file, theirs))
     }
 
     /// proot could not be started.
-    pub(super) fn never_began(&self) {
+    pub(super) fn never_began(&mut self) {
         self.status_writer.never_began();
-    }
-
-    /// proot has been started.
-    pub(super) fn attach(&mut self, proot: &mut Child) {
-        self.proot_stderr = proot.stderr.take();
-        if let Some(proot_stderr) = &self.proot_stderr {
-            let _waits_otherwise = fcntl(proot_stderr, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
-        }
     }
 
     /// What to wait for.
@@ -134,6 +131,10 @@ impl Listener {
         self.told = true;
         Some(self.status_writer.ended(status))
     }
+}
+
+fn named(error: &io::Error, what: &str) -> io::Error {
+    io::Error::new(error.kind(), format!("{what}: {error}"))
 }
 
 /// A file with this content, to be read from the start, that nobody else can open.

@@ -1,4 +1,4 @@
-//! What the supervisor orders of a shim, and what the shim says.
+//! What the supervisor orders of a shim, and what the shim exits with.
 
 use nix::sys::signal::Signal;
 
@@ -6,8 +6,6 @@ use nix::sys::signal::Signal;
 pub const STOP: Signal = Signal::SIGTERM;
 /// Told that the container is over: what is left goes at once.
 pub const KILL: Signal = Signal::SIGINT;
-/// Said to the supervisor when nothing of the run is left, which may be long before the shim itself has ended.
-pub const GONE: &[u8] = b"g";
 /// What the shim exits with after it had to stop the command.
 pub const STOPPED: u8 = 143;
 /// What the shim exits with when the command could not be started.

@@ -9,7 +9,8 @@ use std::{
 };
 
 use nix::{
-    poll::{PollFd, ppoll},
+    errno::Errno,
+    poll::{PollFd, poll, ppoll},
     sys::{
         signal::{
             SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask,
@@ -22,6 +23,9 @@ use super::orders::{KILL, STOP};
 
 /// What the shim listens to.
 const SIGNALS: [Signal; 4] = [Signal::SIGCHLD, STOP, KILL, Signal::SIGHUP];
+
+/// How long one call of poll(2) waits, in milliseconds.
+const MOMENT: u16 = 10;
 
 /// Signals that have come and were not taken, one bit each.
 static PENDING: AtomicU32 = AtomicU32::new(0);
@@ -94,8 +98,11 @@ impl Signals {
             mask.remove(signal);
         }
         let timeout = timeout.map(TimeSpec::from_duration);
-        let ready = ppoll(files, timeout, Some(mask)).is_ok_and(|ready| ready > 0);
-        if ready {
+        let waited = ppoll(files, timeout, Some(mask));
+        if let Err(denied @ (Errno::EPERM | Errno::ENOSYS)) = waited {
+            return wait_by_poll(files, mask, denied);
+        }
+        if waited.is_ok_and(|ready| ready > 0) {
             // It returns without a look at signals when a file is ready: one that always is must not hide them.
             let _interrupted = ppoll(
                 &mut [],
@@ -105,4 +112,20 @@ impl Signals {
         }
         Arrived(PENDING.swap(0, Ordering::Relaxed))
     }
+}
+
+/// [`Signals::wait`] by poll(2), a moment at a time: a signal that comes between two calls is seen after the next. Where that is denied,
+/// too, nothing can be looked after: it counts as an order to stop.
+fn wait_by_poll(files: &mut [PollFd<'_>], mask: SigSet, denied: Errno) -> Arrived {
+    let _unblocked = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mask), None);
+    let waited = poll(files, MOMENT);
+    let blocked = SigSet::from_iter(SIGNALS);
+    let _blocked = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&blocked), None);
+    let mut arrived = PENDING.swap(0, Ordering::Relaxed);
+    if let Err(Errno::EPERM | Errno::ENOSYS) = waited {
+        let text = format!("cannot wait for the command: ppoll and poll are refused: {denied}\n");
+        let _nobody_there = nix::unistd::write(std::io::stderr(), text.as_bytes());
+        arrived |= 1 << STOP as i32;
+    }
+    Arrived(arrived)
 }

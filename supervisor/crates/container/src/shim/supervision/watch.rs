@@ -33,6 +33,9 @@ use crate::shim::{
 /// How long killing may take before the shim gives up (processes stuck in the kernel).
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 
+/// How long the shim looks for processes that it tells to end.
+const SIGNAL_LIMIT: Duration = Duration::from_millis(250);
+
 /// proot is given this long to end after the command.
 const AFTER_THE_END: Duration = Duration::from_millis(100);
 
@@ -161,8 +164,9 @@ impl<'a> Watch<'a> {
         if came.signals.has(KILL) {
             self.kill_at = Some(Instant::now());
         } else if (came.signals.is_order() || came.supervisor_is_gone) && self.kill_at.is_none() {
-            tree.signal(Signal::SIGTERM);
-            self.kill_at = Some(Instant::now() + grace);
+            let now = Instant::now();
+            self.kill_at = Some(now + grace);
+            tree.signal(Signal::SIGTERM, now + grace.min(SIGNAL_LIMIT));
         }
     }
 

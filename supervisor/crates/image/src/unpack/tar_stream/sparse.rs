@@ -75,6 +75,9 @@ pub(super) fn check_stretches(member: &Member) -> Result<(), LayerError> {
     let Some(stretches) = &member.stretches else {
         return Ok(());
     };
+    if stretches.len() > MOST_STRETCHES {
+        return Err(LayerError::malformed("a sparse file in too many pieces"));
+    }
     let (mut end, mut stored) = (0_u64, 0_u64);
     for stretch in stretches {
         let next = stretch.offset.checked_add(stretch.length);

@@ -22,11 +22,12 @@ use super::{
     super::{
         LayerError,
         member::Member,
-        removal::{self, Kept},
+        removal::{Kept, Removal},
         tar_stream::TarStream,
     },
     modes::Modes,
 };
+use crate::interrupt::Interrupt;
 
 /// A directory that members are made in.
 pub(super) struct Parent {
@@ -51,12 +52,15 @@ impl Parent {
         member: &Member,
         stream: &mut TarStream<R>,
         modes: &mut Modes,
+        interrupt: &Interrupt,
     ) -> Result<Made, LayerError> {
         let flags =
             OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let mode = Mode::from_bits_truncate(member.mode & 0o777 | 0o600);
         let failed = |error: std::io::Error| LayerError::write(path, error);
-        let opened = self.in_place(name, || openat(&self.directory, name, flags, mode));
+        let opened = self.in_place(name, interrupt, || {
+            openat(&self.directory, name, flags, mode)
+        });
         let mut file = File::from(opened.map_err(|error| failed(error.into()))?);
         match &member.stretches {
             None => stream.copy(member.stored, |piece| file.write_all(piece).map_err(failed))?,
@@ -77,16 +81,26 @@ impl Parent {
         Ok(Made::Something)
     }
 
-    pub(super) fn symlink(&self, name: &OsStr, member: &Member) -> nix::Result<Made> {
+    pub(super) fn symlink(
+        &self,
+        name: &OsStr,
+        member: &Member,
+        interrupt: &Interrupt,
+    ) -> nix::Result<Made> {
         let target = OsStr::from_bytes(&member.link);
-        self.in_place(name, || symlinkat(target, &self.directory, name))?;
+        self.in_place(name, interrupt, || symlinkat(target, &self.directory, name))?;
         set_time(&self.directory, name, member.modified);
         Ok(Made::Something)
     }
 
-    pub(super) fn fifo(&self, name: &OsStr, member: &Member) -> nix::Result<Made> {
+    pub(super) fn fifo(
+        &self,
+        name: &OsStr,
+        member: &Member,
+        interrupt: &Interrupt,
+    ) -> nix::Result<Made> {
         let mode = Mode::from_bits_truncate(member.mode & 0o777 | 0o600);
-        self.in_place(name, || mkfifoat(&self.directory, name, mode))?;
+        self.in_place(name, interrupt, || mkfifoat(&self.directory, name, mode))?;
         Ok(Made::Something)
     }
 
@@ -94,11 +108,12 @@ impl Parent {
     pub(super) fn in_place<T>(
         &self,
         name: &OsStr,
+        interrupt: &Interrupt,
         make: impl Fn() -> nix::Result<T>,
     ) -> nix::Result<T> {
         match make() {
             Err(Errno::EEXIST) => {
-                self.remove(name)?;
+                self.remove(name, interrupt)?;
                 make()
             }
             first => first,
@@ -106,8 +121,9 @@ impl Parent {
     }
 
     /// Removes what has that name, and all below it.
-    pub(super) fn remove(&self, name: &OsStr) -> nix::Result<()> {
-        removal::remove(&self.directory, name, &Kept::default())
+    pub(super) fn remove(&self, name: &OsStr, interrupt: &Interrupt) -> nix::Result<()> {
+        let kept = &Kept::default();
+        Removal { kept, interrupt }.remove(&self.directory, self.inode, name)
     }
 }
 

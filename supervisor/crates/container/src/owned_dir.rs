@@ -1,0 +1,158 @@
+//! Temporary directories that are removed with their owner, or, where that was killed, by the next supervisor that starts.
+//!
+//! A file in the directory is locked for as long as its owner lives: the kernel gives the lock back with the process, however
+//! that ends. Whoever gets the lock may remove the directory. Nothing is concluded from a name or an age.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    path::Path,
+};
+
+use nix::{
+    fcntl::{Flock, FlockArg},
+    libc,
+    unistd::Uid,
+};
+use rootfs::remove_tree;
+use tempfile::TempDir;
+
+/// What the names of these directories begin with.
+const PREFIX: &str = "faas-";
+/// Name of the locked file. Directories without it are left alone: they are somebody's who has not asked for their removal.
+const OWNER: &str = ".faas-owner";
+/// How often a new directory may be taken for an abandoned one before its file is locked.
+const ATTEMPTS: usize = 16;
+
+/// A directory and its lock.
+#[derive(Debug)]
+pub struct OwnedDir {
+    directory: TempDir,
+    // Given back after the directory is gone, or with the process.
+    _lock: Flock<File>,
+}
+
+impl OwnedDir {
+    /// Makes one below `parent`, readable by this user only, with a name that begins with `faas-` and `kind`.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn create(parent: &Path, kind: &str) -> io::Result<Self> {
+        let mut last = io::Error::from(io::ErrorKind::WouldBlock);
+        for _attempt in 0..ATTEMPTS {
+            let directory = tempfile::Builder::new()
+                .prefix(&format!("{PREFIX}{kind}"))
+                .permissions(fs::Permissions::from_mode(0o700))
+                .tempdir_in(parent)?;
+            match lock(directory.path(), OpenOptions::new().create_new(true)) {
+                Ok(lock) => {
+                    return Ok(Self {
+                        directory,
+                        _lock: lock,
+                    });
+                }
+                // Somebody sweeps right now, and takes it for an abandoned one.
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Removes it, also what a container has made unreadable.
+    ///
+    /// # Errors
+    /// The operating system's, where something is left.
+    pub fn close(self) -> io::Result<()> {
+        remove(self.path());
+        if self.path().exists() {
+            return self.directory.close();
+        }
+        let _gone = self.directory.keep();
+        Ok(())
+    }
+
+    #[cfg(test)]
+    fn abandon(self) {
+        let _left = self.directory.keep();
+    }
+}
+
+/// Removes every directory of this kind below `parent` that belongs to this user and whose owner is gone; how many those were.
+pub fn sweep(parent: &Path) -> usize {
+    let entries = fs::read_dir(parent).into_iter().flatten().flatten();
+    let named = entries.filter(|entry| {
+        let name = entry.file_name();
+        name.as_encoded_bytes().starts_with(PREFIX.as_bytes())
+    });
+    let abandoned = named.filter(|entry| {
+        let path = entry.path();
+        let is_ours = fs::symlink_metadata(&path)
+            .is_ok_and(|of| of.is_dir() && of.uid() == Uid::effective().as_raw());
+        let lock = is_ours.then(|| lock(&path, &mut OpenOptions::new()));
+        // Held until it is removed: no other supervisor does the same meanwhile.
+        lock.is_some_and(|lock| {
+            lock.is_ok_and(|_held| {
+                remove(&path);
+                !path.exists()
+            })
+        })
+    });
+    abandoned.count()
+}
+
+/// Removes what is in it, and its file last: whoever is killed before that leaves a directory that can be recognized.
+fn remove(path: &Path) {
+    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+        if entry.file_name() != OWNER {
+            let path = entry.path();
+            let _is_a_directory = fs::remove_file(&path).inspect_err(|_| remove_tree(&path));
+        }
+    }
+    remove_tree(path);
+}
+
+/// The lock of the directory at `path`.
+fn lock(path: &Path, options: &mut OpenOptions) -> io::Result<Flock<File>> {
+    let file = options
+        .read(true)
+        .write(true)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path.join(OWNER))?;
+    if !file.metadata()?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| error.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_an_owner_stays_and_what_has_none_goes() {
+        let temp = tempfile::tempdir().unwrap();
+        let owned = OwnedDir::create(temp.path(), "").unwrap();
+        let abandoned = OwnedDir::create(temp.path(), "job-").unwrap();
+        let of_nobody = abandoned.path().to_owned();
+        fs::create_dir_all(of_nobody.join("0/output")).unwrap();
+        // As it is left by a process that is killed: its descriptors are closed.
+        abandoned.abandon();
+        let foreign = temp.path().join("faas-project");
+        fs::create_dir(&foreign).unwrap();
+        assert_eq!(sweep(temp.path()), 1);
+        assert!(!of_nobody.exists());
+        for stays in [owned.path(), &foreign] {
+            assert!(stays.exists(), "{}", stays.display());
+        }
+        let path = owned.path().to_owned();
+        owned.close().unwrap();
+        assert!(!path.exists());
+    }
+}
