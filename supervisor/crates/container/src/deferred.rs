@@ -8,7 +8,9 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
+
+use crate::off_thread;
 
 type Work = Box<dyn FnOnce() + Send>;
 
@@ -16,7 +18,7 @@ type Work = Box<dyn FnOnce() + Send>;
 #[derive(Default)]
 pub struct Deferred {
     waiting: Mutex<Vec<Work>>,
-    started: tokio::sync::Mutex<Vec<JoinHandle<()>>>,
+    started: tokio::sync::Mutex<Vec<oneshot::Receiver<()>>>,
 }
 
 impl Deferred {
@@ -31,7 +33,7 @@ impl Deferred {
         let waiting = std::mem::take(&mut *self.lock_waiting());
         if !waiting.is_empty() {
             let work = move || waiting.into_iter().for_each(|work| work());
-            started.push(tokio::task::spawn_blocking(work));
+            started.push(off_thread::start(work));
         }
     }
 

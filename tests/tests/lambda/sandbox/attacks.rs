@@ -112,6 +112,11 @@ fn directories_of_a_killed_runtime_are_gone_after_the_next_start(profile: Profil
     let mut lambda = start(&sandbox, profile);
     let (status, log) = lambda.invoke(&direct_script("echo on")).status_and_log();
     assert_eq!((status, log.as_str()), (200, "on\n"));
+    // The invocation's own goes after its answer.
+    let patience = Instant::now() + Duration::from_secs(5);
+    while workspaces() > 0 && Instant::now() < patience {
+        std::thread::sleep(Duration::from_millis(10));
+    }
     assert_eq!(workspaces(), 0);
     lambda.stop();
     sandbox.expect_clean();

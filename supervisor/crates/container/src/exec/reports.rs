@@ -1,6 +1,7 @@
 //! What a shim reports of its run, see [`crate::shim::report`].
 
-use tokio::net::unix::OwnedReadHalf;
+use nix::errno::Errno;
+use tokio::net::{UnixStream, unix::OwnedReadHalf};
 
 use super::outcome::RunEnd;
 use crate::shim::report::ShimReport;
@@ -93,6 +94,20 @@ impl Reports {
         taken
     }
 
+    /// Takes what is there after the shim has ended. What the runtime knows of the socket may be older than that end, so
+    /// the socket itself is asked.
+    pub fn take_rest(&mut self) {
+        let mut buffer = [0; 256];
+        while let Some(socket) = &self.socket {
+            let stream: &UnixStream = socket.as_ref();
+            match nix::unistd::read(stream, &mut buffer) {
+                Ok(read @ 1..) => self.push(&buffer[..read]),
+                Err(Errno::EINTR) => {}
+                Ok(_) | Err(_) => return,
+            }
+        }
+    }
+
     fn push(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             if byte != b'\n' {
@@ -118,8 +133,6 @@ impl Reports {
 mod tests {
     use std::{io::Write as _, os::unix::net::UnixStream as StdStream, time::Duration};
 
-    use tokio::net::UnixStream;
-
     use super::*;
 
     fn reports() -> (Reports, StdStream, tokio::net::unix::OwnedWriteHalf) {
@@ -140,6 +153,16 @@ mod tests {
         reports.more().await;
         assert_eq!(reports.end(), Some(RunEnd::Exited(7)));
         assert_eq!(reports.rest(), Rest::Gone);
+    }
+
+    #[tokio::test]
+    async fn what_the_runtime_has_not_noticed_yet_is_taken_at_the_end() {
+        let (mut reports, mut shim, _write) = reports();
+        assert!(!reports.take());
+        shim.write_all(b"begun\nexit 0\n").unwrap();
+        // Nothing is awaited here: the runtime has had no chance to look at the socket.
+        reports.take_rest();
+        assert_eq!(reports.end(), Some(RunEnd::Exited(0)));
     }
 
     #[tokio::test]

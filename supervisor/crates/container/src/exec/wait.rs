@@ -83,7 +83,7 @@ pub async fn wait_for_exit(
         ..
     } = waiter;
     pipes.drain(&mut pump);
-    reports.take();
+    reports.take_rest();
     let end = match over {
         Over::Stopped(Stop::Deadline) => Some(RunEnd::TimedOut),
         Over::Stopped(Stop::Cancelled(signal)) => Some(RunEnd::Cancelled(signal)),
