@@ -45,6 +45,12 @@ impl<'a> Steps<'a> {
             Err(error) => return Step::not_reached(error),
         };
         self.enter(Phase::Preparing);
+        // What the last run wrote in its container may take the room that the input needs.
+        let limits = self.limits();
+        tokio::select! {
+            () = self.services.preparer.finish_clearing() => {}
+            _preparing_reports_it = limits.reached() => {}
+        }
         let input_dir = record.input();
         let ((target, prepare_time), (input, stage_in_time)) = tokio::join!(
             timed(self.prepare()),

@@ -2,7 +2,7 @@
 
 use std::{io, path::Path, time::Instant};
 
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::sync::watch;
 
 use super::{
     answer_file,
@@ -17,7 +17,7 @@ use crate::{
     response::{FailureName, Outcome},
     stage_out::{UploadReport, stage_out},
 };
-use container::{RunEnd, workspace::RecordDir};
+use container::{RunEnd, off_thread::off_thread, workspace::RecordDir};
 use environment::{Limits, Stop};
 
 /// What became of the outputs of a record.
@@ -106,7 +106,7 @@ impl Steps<'_> {
         let output = record.output();
         if let Some(file) = self.answer_file {
             let file = file.to_owned();
-            let writing = tokio::task::spawn_blocking(move || answer_file::write(&output, &file));
+            let writing = off_thread(move || answer_file::write(&output, &file));
             in_time(writing, limits).await?;
             return Ok(collector);
         }
@@ -114,8 +114,7 @@ impl Steps<'_> {
             return Ok(None);
         };
         let folder = (self.count > 1).then(|| (index + 1).to_string());
-        let collecting =
-            tokio::task::spawn_blocking(move || collector.add(&output, folder.as_deref()));
+        let collecting = off_thread(move || collector.add(&output, folder.as_deref()));
         in_time(collecting, limits).await.map(Some)
     }
 
@@ -149,9 +148,12 @@ impl Steps<'_> {
 
 /// Waits for work on another thread. Compressing takes time, during which this thread handles signals and other
 /// invocations.
-async fn in_time<T>(work: JoinHandle<io::Result<T>>, limits: &Limits) -> Result<T, RecordError> {
+async fn in_time<T>(
+    work: impl Future<Output = io::Result<T>>,
+    limits: &Limits,
+) -> Result<T, RecordError> {
     let done = tokio::select! {
-        done = work => done.map_err(|e| failed(e.to_string()))?,
+        done = work => done,
         stop = limits.reached() => return Err(stopped(stop, "put the output files into the answer")),
     };
     done.map_err(|e| failed(format!("cannot put the output files into the answer: {e}")))

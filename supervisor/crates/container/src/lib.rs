@@ -10,7 +10,7 @@ pub mod deferred;
 pub mod engine;
 mod error;
 pub mod exec;
-mod off_thread;
+pub mod off_thread;
 pub mod owned_dir;
 pub mod prepare;
 pub mod rollback;

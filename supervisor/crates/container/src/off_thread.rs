@@ -34,7 +34,7 @@ pub(crate) fn start<T: Send + 'static>(
 ///
 /// # Errors
 /// Those of `work`; [`io::ErrorKind::Other`] when it panicked.
-pub(crate) async fn off_thread<T: Send + 'static>(
+pub async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     start(work).await.map_err(io::Error::other).flatten()

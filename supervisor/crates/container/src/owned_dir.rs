@@ -29,8 +29,8 @@ const ATTEMPTS: usize = 16;
 #[derive(Debug)]
 pub struct OwnedDir {
     directory: TempDir,
-    // Given back after the directory is gone, or with the process.
-    _lock: Flock<File>,
+    // Given back after the directory is gone, or with the process. None where the file system knows no locks.
+    _lock: Option<Flock<File>>,
 }
 
 impl OwnedDir {
@@ -49,11 +49,20 @@ impl OwnedDir {
                 Ok(lock) => {
                     return Ok(Self {
                         directory,
-                        _lock: lock,
+                        _lock: Some(lock),
                     });
                 }
-                // Somebody sweeps right now, and takes it for an abandoned one.
-                Err(error) => last = error,
+                // Another supervisor sweeps at this moment, and takes it for an abandoned one.
+                Err(error) if is_taken(&error) => last = error,
+                // Without its file nobody sweeps it.
+                Err(error) => {
+                    tracing::debug!(%error, "a directory for this process alone cannot be locked");
+                    let _there_is_none = fs::remove_file(directory.path().join(OWNER));
+                    return Ok(Self {
+                        directory,
+                        _lock: None,
+                    });
+                }
             }
         }
         Err(last)
@@ -114,7 +123,16 @@ fn remove(path: &Path) {
             let _is_a_directory = fs::remove_file(&path).inspect_err(|_| remove_tree(&path));
         }
     }
-    remove_tree(path);
+    let mut left = fs::read_dir(path).into_iter().flatten().flatten();
+    if left.all(|entry| entry.file_name() == OWNER) {
+        remove_tree(path);
+    }
+}
+
+/// Whether another process has the lock, or has removed the directory.
+fn is_taken(error: &io::Error) -> bool {
+    use io::ErrorKind::{AlreadyExists, NotFound, WouldBlock};
+    matches!(error.kind(), AlreadyExists | NotFound | WouldBlock)
 }
 
 /// The lock of the directory at `path`.

@@ -41,6 +41,7 @@ impl ContainerBuild<'_> {
         if store.has_name(self.name) {
             self.remove_container().await?;
         }
+        self.discard_additions().await?;
         match self.builder.by {
             Prepare::Native => self.pull_and_unpack().await?,
             Prepare::Udocker => {
@@ -64,6 +65,19 @@ impl ContainerBuild<'_> {
         store
             .set_ready(self.name, began.elapsed())
             .map_err(ContainerError::io("note that the image is prepared"))
+    }
+
+    /// What a run that was interrupted has added to another container of that name takes the room that this one needs.
+    async fn discard_additions(&self) -> Result<(), ContainerError> {
+        let journal = self.builder.store.journal(self.name);
+        let discarded = off_thread(move || {
+            Journal::discard_additions(&journal);
+            Ok(())
+        });
+        discarded.await.map_err(ContainerError::io(format!(
+            "remove what a run added to container {}",
+            self.name
+        )))
     }
 
     fn runs(&self) -> EngineKind {

@@ -42,7 +42,7 @@ impl Prepared {
                 root: root(),
                 changes: Some(record.changes().to_owned()),
             },
-            Undo::Journal(_) | Undo::Rebuild => OverlayMount {
+            Undo::Journal(_) | Undo::Rebuild(_) => OverlayMount {
                 root: root(),
                 changes: None,
             },

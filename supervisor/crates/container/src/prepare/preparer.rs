@@ -132,7 +132,7 @@ impl Preparer {
         match off_thread(move || Journal::begin(&root, &notes).map_err(io::Error::other)).await {
             Ok(journal) => prepared.undo = Undo::journal(journal, claim),
             Err(error) => {
-                prepared.undo = Undo::Rebuild;
+                prepared.undo = Undo::Rebuild(Arc::new(claim));
                 tracing::warn!(
                     %error,
                     "what runs change in the image cannot be undone here: the container is rebuilt for each run"

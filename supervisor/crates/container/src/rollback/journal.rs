@@ -109,6 +109,11 @@ impl Journal {
             .map_err(JournalError::io("take stock of the container"))
     }
 
+    /// Removes what runs have added to a container that is not used any more. `state` is the journal's directory.
+    pub fn discard_additions(state: &Path) {
+        rootfs::remove_tree(&state.join(quarantine::NAME));
+    }
+
     fn take(root: &Path, state: OwnedFd, mut tree: Tree, watches: usize) -> io::Result<Self> {
         let mut quarantine = Quarantine::open(&state)?;
         match quarantine.sort_out(&BTreeMap::new(), &mut Budget::new(None)) {

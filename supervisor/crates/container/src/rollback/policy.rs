@@ -71,8 +71,8 @@ pub enum Undo {
     Journal(Arc<Mutex<Claimed>>),
     /// See [`RollbackPolicy::Scratch`].
     Scratch(Baseline),
-    /// The container is rebuilt after each run: changes in it cannot be found here.
-    Rebuild,
+    /// The container is rebuilt after each run: changes in it cannot be found here. No other process uses it meanwhile.
+    Rebuild(Arc<Flock<File>>),
 }
 
 /// A container that no other process uses, and what is known of it.
@@ -135,7 +135,7 @@ impl Undo {
                 baseline.restore(&directory.join("ROOT"));
                 State::Clean
             }
-            Self::Rebuild => State::Unknown,
+            Self::Rebuild(_) => State::Unknown,
             Self::Journal(journal) => {
                 match lock(journal).journal.restore(Budget::new(build_time)) {
                     Ok(Restored::Clean | Restored::Undone) => State::Clean,

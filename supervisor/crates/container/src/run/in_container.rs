@@ -23,7 +23,7 @@ use crate::{
     off_thread::off_thread,
     prepare::{prepared::Prepared, store::Store},
     rollback::{
-        journal::Inside,
+        journal::{Inside, Journal},
         policy::{State, Undo},
     },
     run::{clean_up, container::Container},
@@ -64,7 +64,7 @@ pub async fn run(
         (None, _) => Some(Inside::MountPoint),
     };
     prepared.undo.before_run(request.record.root(), inside);
-    if matches!(prepared.undo, Undo::Rebuild) {
+    if matches!(prepared.undo, Undo::Rebuild(_)) {
         // Also for whoever comes after this process, should it be killed.
         store.clear_ready(&prepared.name);
     }
@@ -128,7 +128,8 @@ async fn use_container(
     limits: &Limits,
 ) -> Result<Flock<File>, ContainerError> {
     let name = &prepared.name;
-    let alone = is_runc(prepared.mode) || matches!(prepared.undo, Undo::Journal(_) | Undo::Rebuild);
+    let alone =
+        is_runc(prepared.mode) || matches!(prepared.undo, Undo::Journal(_) | Undo::Rebuild(_));
     let how = if alone {
         FlockArg::LockExclusiveNonblock
     } else {
@@ -171,7 +172,7 @@ async fn clear_up(store: Store, prepared: &Prepared, record: &RecordDir, in_use:
 fn clear(store: &Store, prepared: &Prepared, record: &Path, in_use: Flock<File>) {
     let name = prepared.name.as_str();
     let alone = match prepared.undo {
-        Undo::Journal(_) | Undo::Rebuild => Some(in_use),
+        Undo::Journal(_) | Undo::Rebuild(_) => Some(in_use),
         Undo::Overlay | Undo::Scratch(_) => {
             drop(in_use);
             store.own_container(name)
@@ -193,6 +194,8 @@ fn clear(store: &Store, prepared: &Prepared, record: &Path, in_use: Flock<File>)
         State::Unknown => tracing::info!("the container will be rebuilt before the next run"),
     }
     store.clear_ready(name);
+    // The new container needs the room.
+    Journal::discard_additions(&store.journal(name));
     if let Err(error) = store.remove_container(name) {
         tracing::debug!(%error, container = name, "the next preparation removes the container");
     }

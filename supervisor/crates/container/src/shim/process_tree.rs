@@ -146,7 +146,7 @@ impl Tree {
             }
             return BTreeSet::new();
         }
-        let mut killed = self.freeze();
+        let mut killed = self.freeze(deadline);
         reap();
         // Once more: `/proc` is no picture of one moment.
         if killed.is_empty() && self.living().is_empty() {
@@ -167,7 +167,7 @@ impl Tree {
     }
 
     /// Stops the tree before it is killed, so that a process that forks in a loop cannot outrun us.
-    fn freeze(&mut self) -> BTreeSet<Pid> {
+    fn freeze(&mut self, deadline: Instant) -> BTreeSet<Pid> {
         let at_sight = self.stop_at_sight();
         let mut stopped = at_sight.clone();
         for _round in 0..ROUNDS {
@@ -183,6 +183,9 @@ impl Tree {
                     let _was_not_the_runs = kill(*pid, Signal::SIGCONT);
                 }
                 stopped.retain(|pid| living.contains(pid) || !at_sight.contains(pid));
+                break;
+            }
+            if Instant::now() >= deadline {
                 break;
             }
         }

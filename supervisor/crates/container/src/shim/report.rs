@@ -112,12 +112,14 @@ impl Key {
 
     /// The line of a report that bears it.
     pub fn sign(&self, report: ShimReport) -> String {
-        format!("{} {}", self.0, report.line())
+        // What the container has written before it may not end in a newline.
+        format!("\n{} {}", self.0, report.line())
     }
 
     /// The first report among these lines that bears it. Other lines are the container's.
     pub fn verify(&self, lines: &[u8]) -> Option<ShimReport> {
-        let lines = String::from_utf8_lossy(lines);
+        let complete = lines.iter().rposition(|&byte| byte == b'\n');
+        let lines = String::from_utf8_lossy(&lines[..complete.map_or(0, |at| at + 1)]);
         let mut signed = lines
             .lines()
             .filter_map(|line| line.strip_prefix(&self.0)?.strip_prefix(' '));
@@ -160,7 +162,10 @@ mod tests {
         assert_ne!(key, Key::random());
         let said = format!("exit 0\n{} exit 0\n", Key::random().0);
         assert_eq!(key.verify(said.as_bytes()), None);
-        let said = said + &key.sign(ShimReport::Killed(9));
+        let signed = key.sign(ShimReport::Killed(9));
+        let cut = format!("{said}{}", &signed[..signed.len() - 1]);
+        assert_eq!(key.verify(cut.as_bytes()), None, "half a line is no report");
+        let said = said + "no newline" + &signed;
         assert_eq!(key.verify(said.as_bytes()), Some(ShimReport::Killed(9)));
     }
 

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::rollback::budget::Budget;
 
-const NAME: &str = "quarantine";
+pub(super) const NAME: &str = "quarantine";
 
 #[derive(Debug)]
 pub(super) struct Quarantine {
