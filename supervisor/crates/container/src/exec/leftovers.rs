@@ -15,7 +15,10 @@ use nix::{
     unistd::geteuid,
 };
 
-use crate::engine::settings::Invocations;
+use crate::{
+    engine::settings::Invocations,
+    shim::process_tree::{EXTENSIONS, numbers},
+};
 use environment::Platform;
 
 const SHARED_MEMORY: &str = "/dev/shm";
@@ -113,9 +116,8 @@ impl Leftovers {
             return;
         }
         for object in objects().difference(&self.objects) {
-            if !object.creator.is_some_and(is_alive)
-                && let Err(error) = object.remove()
-            {
+            let is_used = object.creator.map_or_else(has_extensions, is_alive);
+            if !is_used && let Err(error) = object.remove() {
                 tracing::warn!(%error, ?object, "a System V object that a run has left stays");
             }
         }
@@ -196,6 +198,14 @@ fn files() -> BTreeSet<OsString> {
     };
     let own = entries.filter(|entry| is_own(entry).unwrap_or(false));
     own.map(|entry| entry.file_name()).collect()
+}
+
+/// Whether an extension runs, which may have created what the kernel names no creator of.
+fn has_extensions() -> bool {
+    numbers().any(|process| {
+        fs::read_link(format!("/proc/{process}/exe"))
+            .is_ok_and(|program| program.starts_with(EXTENSIONS))
+    })
 }
 
 /// Whether a process runs. On Lambda nobody waits for an orphan, which stays a zombie when it has ended.

@@ -28,6 +28,7 @@ use self::{
 };
 pub use self::{
     known::{Lineage, Neighbours},
+    lineage::EXTENSIONS,
     processes::{Moment, numbers},
     zombies::{collect_adopted, lasting_zombies},
 };

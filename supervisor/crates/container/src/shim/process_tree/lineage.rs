@@ -22,7 +22,7 @@ use super::{
 };
 
 /// Where external extensions are (Lambda developer guide, "Lambda extensions"); functions cannot write there.
-pub(super) const EXTENSIONS: &str = "/opt/extensions";
+pub const EXTENSIONS: &str = "/opt/extensions";
 
 /// Whether something but its parent ties a process to a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
