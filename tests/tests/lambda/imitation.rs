@@ -66,7 +66,10 @@ fn both_umasks_come_in_turn() {
 #[test]
 fn what_outlives_the_runtime_is_noticed() {
     for (line, noticed) in [
-        ("setsid sleep 31416 > /dev/null 2>&1 &", "sleep 31416"),
+        (
+            "setsid sleep 31416 > /dev/null 2>&1 & sleep 0.5",
+            "sleep 31416",
+        ),
         ("kill -9 7; sleep 0.5", "the extension is gone"),
         ("true", ""),
     ] {

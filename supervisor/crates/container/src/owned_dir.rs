@@ -146,12 +146,48 @@ fn lock(path: &Path, options: &mut OpenOptions) -> io::Result<Flock<File>> {
     if !file.metadata()?.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| error.into())
+    let locked = Flock::lock(file, FlockArg::LockExclusiveNonblock)
+        .map_err(|(_, error)| io::Error::from(error))?;
+    // Who had the lock until now may have removed the file, and the directory with it.
+    if locked.metadata()?.nlink() == 0 {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    Ok(locked)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
+
+    #[test]
+    fn a_directory_that_is_being_made_is_not_swept() {
+        let (temp, done) = (tempfile::tempdir().unwrap(), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    while !done.load(Ordering::Relaxed) {
+                        sweep(temp.path());
+                    }
+                });
+            }
+            let made: Vec<_> = (0..3)
+                .map(|_| {
+                    scope.spawn(|| {
+                        (0..500).all(|_| {
+                            let dir = OwnedDir::create(temp.path(), "").unwrap();
+                            let is_there = dir.path().join(OWNER).exists();
+                            dir.close().is_ok() && is_there
+                        })
+                    })
+                })
+                .collect();
+            let all: Vec<bool> = made.into_iter().map(|made| made.join().unwrap()).collect();
+            done.store(true, Ordering::Relaxed);
+            assert_eq!(all, [true; 3]);
+        });
+    }
 
     #[test]
     fn what_has_an_owner_stays_and_what_has_none_goes() {
