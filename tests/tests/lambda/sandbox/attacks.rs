@@ -109,6 +109,17 @@ fn directories_of_a_killed_runtime_are_gone_after_the_next_start(profile: Profil
         names.filter(|name| name.starts_with("faas-")).count()
     };
     assert_ne!(workspaces(), 0, "it has left nothing to remove");
+    // What was killed is the sandbox. The kernel ends what is in it a moment later, and the runtime has its locks until then.
+    let has_ended = || {
+        let entries = fs::read_dir(sandbox.path("tmp")).unwrap().flatten();
+        let mut owners =
+            entries.filter_map(|entry| fs::File::open(entry.path().join(".faas-owner")).ok());
+        owners.all(|owner| owner.try_lock().is_ok())
+    };
+    let patience = Instant::now() + Duration::from_secs(5);
+    while !has_ended() && Instant::now() < patience {
+        std::thread::sleep(Duration::from_millis(10));
+    }
     let mut lambda = start(&sandbox, profile);
     let (status, log) = lambda.invoke(&direct_script("echo on")).status_and_log();
     assert_eq!((status, log.as_str()), (200, "on\n"));
