@@ -1,7 +1,7 @@
 //! Temporary directories that are removed with their owner, or, where that was killed, by the next supervisor that starts.
 //!
 //! A file in the directory is locked for as long as its owner lives: the kernel gives the lock back with the process, however
-//! that ends. Whoever gets the lock may remove the directory. Nothing is concluded from a name or an age.
+//! that ends. Only who gets the lock removes the directory. Its name and its age say nothing.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -15,7 +15,7 @@ use nix::{
     libc,
     unistd::Uid,
 };
-use rootfs::remove_tree;
+use rootfs::{remove_any, remove_tree};
 use tempfile::TempDir;
 
 /// What the names of these directories begin with.
@@ -115,12 +115,12 @@ pub fn sweep(parent: &Path) -> usize {
     abandoned.count()
 }
 
-/// Removes what is in it, and its file last: whoever is killed before that leaves a directory that can be recognized.
+/// Empties the directory, and removes its file last: a process that is killed before that leaves a directory that a sweep
+/// recognizes.
 fn remove(path: &Path) {
     for entry in fs::read_dir(path).into_iter().flatten().flatten() {
         if entry.file_name() != OWNER {
-            let path = entry.path();
-            let _is_a_directory = fs::remove_file(&path).inspect_err(|_| remove_tree(&path));
+            let _its_presence_tells = remove_any(&entry.path());
         }
     }
     let mut left = fs::read_dir(path).into_iter().flatten().flatten();

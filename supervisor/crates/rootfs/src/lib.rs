@@ -3,6 +3,7 @@
 //! A root is other people's input: whatever links it holds, [`Root`] reads and writes nothing outside of it.
 
 pub mod elf;
+pub mod entries;
 pub mod executable;
 pub mod regular;
 pub mod remove;
@@ -10,7 +11,8 @@ pub mod root;
 pub mod space;
 
 pub use self::{
-    remove::remove_tree,
+    entries::each_entry,
+    remove::{remove_any, remove_tree},
     root::{Missing, Resolver, Root},
     space::free_bytes,
 };

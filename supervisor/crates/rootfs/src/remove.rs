@@ -6,17 +6,35 @@
 use std::{
     ffi::{OsStr, OsString},
     fs, io,
-    os::{fd::AsFd, fd::OwnedFd, unix::ffi::OsStrExt as _},
+    os::fd::{AsFd, OwnedFd},
     path::Path,
 };
 
 use nix::{
-    dir::{Dir, Type},
+    dir::Type,
     errno::Errno,
-    fcntl::{AT_FDCWD, AtFlags, OFlag, openat, renameat},
-    sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, fstatat},
+    fcntl::{AT_FDCWD, OFlag, openat, renameat},
+    sys::stat::{FchmodatFlags, Mode, fchmodat},
     unistd::{UnlinkatFlags, unlinkat},
 };
+
+use crate::{entries::each_entry, root::is_directory};
+
+/// Removes a file, a link itself, or a directory as [`remove_tree`] does. A path where nothing is, is no error.
+///
+/// # Errors
+/// The operating system's, from looking at `path` or removing a file. A directory of which something is left is none.
+pub fn remove_any(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_dir() => {
+            remove_tree(path);
+            Ok(())
+        }
+        Ok(_) => fs::remove_file(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
 
 /// Removes a directory that a container may have written to, as far as that is possible. No process may write to it meanwhile.
 pub fn remove_tree(path: &Path) {
@@ -109,27 +127,18 @@ enum Kind {
 
 /// Shows each entry; entries may be removed, renamed and added meanwhile.
 fn each(directory: &OwnedFd, mut show: impl FnMut(&OsStr, Kind)) -> nix::Result<()> {
-    for entry in Dir::from_fd(open_directory(directory, OsStr::new("."))?)?.iter() {
-        let entry = entry?;
-        let name = OsStr::from_bytes(entry.file_name().to_bytes());
-        if name == "." || name == ".." {
-            continue;
-        }
-        let kind = match entry.file_type() {
-            Some(Type::Directory) => Kind::Directory,
-            Some(_) => Kind::Other,
-            None => match fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
-                Ok(stat) if is_directory(stat.st_mode) => Kind::Directory,
-                _ => Kind::Other,
-            },
-        };
-        show(name, kind);
-    }
-    Ok(())
-}
-
-fn is_directory(mode: u32) -> bool {
-    SFlag::from_bits_truncate(mode) & SFlag::S_IFMT == SFlag::S_IFDIR
+    each_entry(
+        open_directory(directory, OsStr::new("."))?,
+        |name, entry| {
+            let kind = match entry.file_type() {
+                Some(Type::Directory) => Kind::Directory,
+                None if is_directory(directory, name).unwrap_or(false) => Kind::Directory,
+                Some(_) | None => Kind::Other,
+            };
+            show(name, kind);
+            Ok(())
+        },
+    )
 }
 
 /// Opens a directory to empty it, whatever its mode is.
@@ -161,6 +170,21 @@ mod tests {
     };
 
     use super::*;
+
+    #[test]
+    fn a_link_is_removed_and_not_what_it_leads_to() {
+        let temp = tempfile::tempdir().unwrap();
+        let at = |name: &str| temp.path().join(name);
+        fs::create_dir_all(at("tree/deep")).unwrap();
+        fs::write(at("tree/deep/file"), "x").unwrap();
+        symlink(at("tree"), at("link")).unwrap();
+        remove_any(&at("link")).unwrap();
+        assert!(at("link").symlink_metadata().is_err() && at("tree/deep/file").exists());
+        for name in ["tree/deep/file", "tree", "absent"] {
+            remove_any(&at(name)).unwrap();
+            assert!(!at(name).exists(), "{name}");
+        }
+    }
 
     #[test]
     fn a_tree_deeper_than_there_are_descriptors_goes() {

@@ -122,9 +122,7 @@ impl Leftovers {
             }
         }
         for name in files().difference(&self.files) {
-            let path = Path::new(SHARED_MEMORY).join(name);
-            rootfs::remove_tree(&path);
-            let _was_a_directory = fs::remove_file(path);
+            let _stays_where_it_must = rootfs::remove_any(&Path::new(SHARED_MEMORY).join(name));
         }
     }
 

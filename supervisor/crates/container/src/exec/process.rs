@@ -182,7 +182,7 @@ impl Running {
         }
     }
 
-    /// What the shim reports, for whoever looks after the run.
+    /// The shim's reports. They can be taken once.
     pub fn take_reports(&mut self) -> Reports {
         Reports::of(self.reports.take())
     }

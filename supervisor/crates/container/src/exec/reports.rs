@@ -78,7 +78,7 @@ impl Reports {
     }
 
     /// Takes what is there; whether that was anything.
-    pub fn take(&mut self) -> bool {
+    fn take(&mut self) -> bool {
         let mut taken = false;
         let mut buffer = [0; 256];
         while let Some(socket) = &self.socket {

@@ -130,7 +130,7 @@ struct Waiter<'a> {
     /// Brings it.
     pipes: RunPipes,
     buffers: Buffers,
-    /// What the shim tells of it.
+    /// The shim's reports of the run.
     reports: Reports,
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// Most that one step counts: whatever took longer between two looks at the clock was no work of this process, which is frozen
+/// Most that one step counts. A longer time between two looks at the clock is not work: the platform freezes this process
 /// between invocations.
 const LONGEST_STEP: Duration = Duration::from_millis(100);
 /// So many steps tell how long the others take.

@@ -25,8 +25,8 @@ use crate::{
     shim::overlay::OverlayMount,
 };
 
-/// How long the attempt to mount an overlay may take, whatever the first invocation's own limits are: its result is for all
-/// of them.
+/// How long the attempt to mount an overlay may take. The limits of the first invocation do not apply, because all
+/// invocations use the result.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is done about changes.

@@ -5,7 +5,7 @@
 
 use std::{
     collections::BTreeSet,
-    fs, io,
+    fs,
     path::{Component, Path, PathBuf},
 };
 
@@ -73,16 +73,7 @@ pub(crate) fn is_plain_directory(root: &Path, path: &Path) -> bool {
 /// Removes a file, or a directory with everything below it, links themselves and not what they
 /// lead to.
 pub(crate) fn remove(path: &Path) {
-    let removed = match fs::symlink_metadata(path) {
-        Ok(meta) if meta.is_dir() => {
-            rootfs::remove_tree(path);
-            return;
-        }
-        Ok(_) => fs::remove_file(path),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-        Err(error) => Err(error),
-    };
-    if let Err(error) = removed {
+    if let Err(error) = rootfs::remove_any(path) {
         tracing::debug!(%error, path = %path.display(), "cannot clear up after a run");
     }
 }

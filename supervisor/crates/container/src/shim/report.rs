@@ -20,7 +20,7 @@ const KEY_FILE: &str = "key";
 /// One report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ShimReport {
-    /// From now on the command may have begun: whatever happens, it is not started again.
+    /// The command may have begun from now on, so nobody starts it again.
     Begun,
     /// It has not begun after all.
     NotBegun,

@@ -4,11 +4,10 @@ use std::{
     collections::HashSet,
     ffi::OsStr,
     hash::{BuildHasher as _, RandomState},
-    os::{fd::OwnedFd, unix::ffi::OsStrExt as _},
+    os::fd::OwnedFd,
 };
 
 use nix::{
-    dir::Dir,
     errno::Errno,
     fcntl::OFlag,
     sys::stat::{Mode, fstat},
@@ -16,7 +15,7 @@ use nix::{
 };
 
 use crate::interrupt::Interrupt;
-use rootfs::root::is_directory;
+use rootfs::{each_entry, root::is_directory};
 
 /// Most names that are remembered of one layer: what a table of 2^21 hashes holds. It takes 19 MB, and 28 MB while it grows.
 pub(crate) const MOST_NAMES: usize = (1 << 21) / 8 * 7;
@@ -101,14 +100,6 @@ impl Removal<'_> {
         let directory = nix::fcntl::openat(at, name, flags, Mode::empty())?;
         let inode = fstat(&directory)?.st_ino;
         let copy = directory.try_clone().map_err(|_| Errno::EMFILE)?;
-        // Entries that are removed meanwhile do not hide others (readdir(3)).
-        for entry in Dir::from_fd(copy)?.iter() {
-            let entry = entry?;
-            let name = entry.file_name().to_bytes();
-            if name != b"." && name != b".." {
-                self.remove(&directory, inode, OsStr::from_bytes(name))?;
-            }
-        }
-        Ok(())
+        each_entry(copy, |name, _entry| self.remove(&directory, inode, name))
     }
 }

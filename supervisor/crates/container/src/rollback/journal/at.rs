@@ -3,14 +3,10 @@
 //! What a run leaves may have any mode. The files belong to the user the supervisor runs as (or that user may do
 //! anything), so that a mode that is in the way can be changed; who opens something here puts its mode right later.
 
-use std::{
-    ffi::OsStr,
-    fs::File,
-    os::{fd::OwnedFd, unix::ffi::OsStrExt as _},
-};
+use std::{ffi::OsStr, fs::File, os::fd::OwnedFd};
 
 use nix::{
-    dir::{Dir, Type},
+    dir::Type,
     errno::Errno,
     fcntl::{AtFlags, OFlag, openat},
     sys::stat::{
@@ -145,21 +141,16 @@ pub(super) fn each<E: From<Errno>>(
     directory: &OwnedFd,
     mut show: impl FnMut(&OsStr, u64, Kind) -> Result<(), E>,
 ) -> Result<(), E> {
-    for entry in Dir::from_fd(open_directory(directory, OsStr::new("."))?)?.iter() {
-        let entry = entry?;
-        let name = OsStr::from_bytes(entry.file_name().to_bytes());
-        if name == "." || name == ".." {
-            continue;
-        }
+    let opened = open_directory(directory, OsStr::new("."))?;
+    rootfs::each_entry(opened, |name, entry| {
         let kind = match entry.file_type() {
             Some(Type::Directory) => Kind::Directory,
             Some(Type::File) => Kind::File,
             Some(_) => Kind::Other,
             None => Kind::of(stat(directory, name)?.st_mode),
         };
-        show(name, entry.ino(), kind)?;
-    }
-    Ok(())
+        show(name, entry.ino(), kind)
+    })
 }
 
 /// Removes what is no directory; missing is as good as removed.

@@ -86,7 +86,7 @@ impl Seen {
         self.touched.is_empty() && self.coverage == EventCoverage::Whole
     }
 
-    /// Whether anything was written, by whatever name.
+    /// Whether the run wrote to a file, by any name.
     pub(super) fn anything_written(&self) -> bool {
         self.new_written || !self.written.is_empty()
     }

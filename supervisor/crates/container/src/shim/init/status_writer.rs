@@ -63,7 +63,7 @@ impl StatusWriter {
         let _nobody_there = self.status.write_all(line.as_bytes());
     }
 
-    /// From now on the command may have begun: whatever happens, it is not started again.
+    /// The command may have begun from now on, so nobody starts it again.
     pub(crate) fn begins(&mut self) {
         self.report(ShimReport::Begun);
     }
